@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+/** In this repository `taskpact` means its sources, as it does for tsc and for `npm run gen`. */
+const conditions = ["taskpact-source"];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions: [...conditions, "node", "import", "default"] } },
+  test: {
+    include: ["{generator,runtime,examples,tests,bench}/**/*.test.ts"],
+    globalSetup: ["./tests/redis/global-setup.ts"],
+    execArgv: ["--conditions=taskpact-source"],
+  },
+});
