@@ -1,0 +1,214 @@
+import type { Priority } from "./contract.ts";
+import type { CallState } from "./state.ts";
+
+/**
+ * The port through which clients and workers reach the queues. An adapter moves records (see envelope.ts) and
+ * decides who owns a call; it never looks into params or results, and no type of its driver shows here.
+ *
+ * Every method may be called again with the same arguments, as after a lost connection, and has the effect of one
+ * call. All times in records are by the broker's clock, all times in arguments are durations. Methods reject with
+ * a TaskError: `unavailable` when nothing was done, `outcome_unknown` when it may have been, `resource_exhausted`
+ * when the broker's memory or a queue's limit refused it.
+ */
+export interface Broker {
+  /**
+   * Forgets what is acknowledged, then stores new calls and puts their ids into their lists; all in one step, in the
+   * given order. A call that is known under its id is not stored again; its client is then told of its end, too.
+   */
+  submit(queue: string, batch: SubmitBatch): Promise<readonly Submitted[]>;
+  /**
+   * Leases waiting calls to a worker, up to `limit` in all; waits up to `waitMs` for the first.
+   * Terminal ids are dropped, expired ones ended and told; delayed ones that are due are promoted before.
+   */
+  claim(request: ClaimRequest): Promise<readonly ClaimedBatch[]>;
+  /** Ends, repeats, gives back or reports on attempts, each only while its fence still holds the call. */
+  finish(queue: string, reports: readonly Report[]): Promise<readonly Verdict[]>;
+  /**
+   * One beat of a worker: keeps its leases and its presence, and takes back the leases that others let lapse.
+   *
+   * A worker that dies while it runs a suspect is charged to that one alone, in whichever of its claims; else to all
+   * that it held. All that it held become suspects, charged or not: the one to blame may be a new one, whose deaths
+   * would otherwise be charged to one suspect after the other. A call stays a suspect until a worker answers, repeats
+   * or puts it aside; one that is given back unrun is one still.
+   */
+  renew(beat: Beat): Promise<BeatReply>;
+  /** Ends a call that has not ended: one that waits never starts, a running one's worker is told. */
+  cancel(queue: string, id: string): Promise<StoredCall | undefined>;
+  /**
+   * Takes a call that waits and has never started out of its queue: it then never runs on a worker, whoever sends it
+   * again. The same nonce gets the same yes again; a call that is unknown, or has ended, a no.
+   */
+  revoke(queue: string, id: string, nonce: string): Promise<boolean>;
+  /** Calls as they stand, in the order of the ids; undefined for one that is unknown or gone. */
+  read(queue: string, ids: readonly string[], options?: ReadOptions): Promise<readonly (StoredCall | undefined)[]>;
+  /** Hears a channel (see keys.ts); resolves when it is heard for certain. */
+  subscribe(channel: string, listener: (notice: Notice) => void): Promise<Unsubscribe>;
+  /** The workers that listen to a queue. */
+  presence(queue: string): Promise<readonly Presence[]>;
+  /**
+   * Ends this connection; calls and leases stay. Waiting claims resolve empty, every later method but this one rejects
+   * as `unavailable`.
+   */
+  close(): Promise<void>;
+}
+
+/** How {@link Broker.subscribe} is undone. */
+export type Unsubscribe = () => Promise<void>;
+
+/** One call to be stored. Its record's header holds the deadline still as a duration; the broker makes it a time. */
+export interface Submission {
+  readonly id: string;
+  /**
+   * The request's record, with a header, whose state the broker sets. One without, or of foreign bytes, is a first
+   * attempt as any other: its worker judges it.
+   */
+  readonly record: Uint8Array;
+  readonly priority: Priority;
+  /** How long it is held back, ms; 0 for not at all. */
+  readonly delayMs: number;
+  /** Its caller, who may give up while the broker is away. */
+  readonly caller?: SubmissionCaller | undefined;
+}
+
+/** Who waits for a submission to be taken. */
+export interface SubmissionCaller {
+  /** Asked right before each sending: once it is no longer wanted, it is not sent. */
+  wanted(): boolean;
+  /** It is being sent: from now on it may be known to the broker. */
+  sent(): void;
+}
+
+/** The calls of one turn of the event loop, and the ids whose answers have been received: those that have ended are forgotten. */
+export interface SubmitBatch {
+  readonly calls: readonly Submission[];
+  readonly acknowledged: readonly string[];
+}
+
+/** What became of a {@link Submission}. */
+export interface Submitted {
+  /**
+   * `accepted`: it is stored, now or by an earlier sending; `conflict`: the id belongs to another call.
+   * Where it had ended already, `ended` holds its record.
+   */
+  readonly outcome: "accepted" | "conflict";
+  readonly ended?: Uint8Array | undefined;
+}
+
+/** One worker's wish for work. */
+export interface ClaimRequest {
+  readonly worker: string;
+  /** The queues to take from, tried in this order. */
+  readonly queues: readonly ServedQueue[];
+  /** How many calls at the most, 1 to 1,000. */
+  readonly limit: number;
+  /** How long to wait for the first, ms; 0 to not wait. */
+  readonly waitMs: number;
+  readonly leaseMs: number;
+  /** Whether one call whose worker died before may be among them. */
+  readonly suspect: boolean;
+  /** Ends the wait; the claim then resolves with what it has. */
+  readonly signal: AbortSignal;
+}
+
+/** A queue, and the tasks (by their names on the wire) that the worker implements in it. */
+export interface ServedQueue {
+  readonly name: string;
+  readonly tasks: readonly string[];
+}
+
+/** Calls of one queue, leased together. */
+export interface ClaimedBatch {
+  readonly queue: string;
+  /** The token of their lease: larger than any before in this queue. */
+  readonly fence: number;
+  /** The broker's time of the claim, epoch ms: what is left until a deadline is told from here. */
+  readonly now: number;
+  readonly calls: readonly ClaimedCall[];
+}
+
+/** A leased call. */
+export interface ClaimedCall {
+  readonly id: string;
+  readonly record: Uint8Array;
+  /** Whether a worker died while it held this call. */
+  readonly suspect: boolean;
+}
+
+/** What a worker says of an attempt. `to` is the client that its record names, who is to be told. */
+export type Report = { readonly id: string; readonly fence: number; readonly to?: string | undefined } & (
+  | {
+      readonly kind: "finish";
+      /** The reply's record, with a header in a terminal state: another one rejects all reports as `invalid_argument`. */
+      readonly record: Uint8Array;
+      /** How long it can be read, ms. */
+      readonly ttlMs: number;
+    }
+  | {
+      readonly kind: "retry";
+      readonly delayMs: number;
+      /** The attempt's error, encoded; kept with the call until it ends. */
+      readonly failure: Uint8Array;
+    }
+  /** Given back unrun, to the head of its list: the attempt is not counted. Those of one batch keep their order. */
+  | { readonly kind: "release" }
+  /** Put aside for a worker that implements the task. */
+  | { readonly kind: "aside"; readonly task: string }
+  /** Can't be run by anyone: parked, with the reason as its record. */
+  | { readonly kind: "park"; readonly record: Uint8Array; readonly ttlMs: number }
+  /** How far it is, encoded; told to whoever waits, and kept until the call ends. */
+  | { readonly kind: "progress"; readonly value: Uint8Array }
+);
+
+/** Whether a report was taken. `refused`: the fence no longer holds the call, or it has ended. */
+export type Verdict = "accepted" | "refused";
+
+/** What a worker sends at an interval. */
+export interface Beat {
+  readonly worker: string;
+  readonly queues: readonly (ServedQueue & { readonly fences: readonly number[] })[];
+  readonly leaseMs: number;
+  /** How long the presence holds without another beat, ms; 0 takes it away. */
+  readonly presenceMs: number;
+  /** How often a call's worker may die before it is parked. */
+  readonly maxDeliveries: number;
+  /** Whether lapsed leases of others are taken back too. */
+  readonly reap: boolean;
+}
+
+/** What a beat learned. */
+export interface BeatReply {
+  /** Fences that no longer hold any call, as they lapsed or their calls were ended. */
+  readonly lost: readonly { readonly queue: string; readonly fence: number }[];
+  /** How many calls were taken back from workers that are gone. */
+  readonly reaped: number;
+}
+
+/** A call as it stands. */
+export interface StoredCall {
+  /** The one to trust: an open record's header may lag behind. Delayed and retrying calls that are due and queued are `queued`. */
+  readonly state: CallState;
+  readonly record: Uint8Array;
+  /** The last progress, encoded. */
+  readonly progress: Uint8Array | undefined;
+}
+
+/** How to read. */
+export interface ReadOptions {
+  /** A client to be told, too, when a call that has not ended does. */
+  readonly waiter?: string | undefined;
+}
+
+/** What is heard on a channel. */
+export type Notice =
+  /** A call has ended; without its record, it is to be read. */
+  | { readonly kind: "ended"; readonly id: string; readonly record: Uint8Array | undefined }
+  | { readonly kind: "progress"; readonly id: string; readonly value: Uint8Array }
+  | { readonly kind: "canceled"; readonly id: string; readonly fence: number }
+  /** The channel was deaf for a while and is heard again: whoever waits must read. */
+  | { readonly kind: "resumed" };
+
+/** A worker that listens. */
+export interface Presence {
+  readonly worker: string;
+  readonly tasks: readonly string[];
+}

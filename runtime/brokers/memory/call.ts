@@ -1,0 +1,105 @@
+import type { StoredCall } from "../../broker.ts";
+import { type Header, newHeader, readHeader, withHeader } from "../../envelope.ts";
+import { type CallState, isTerminal } from "../../state.ts";
+import type { Deque } from "./deque.ts";
+import type { Due } from "./due-heap.ts";
+
+/** A call, waiting, leased or ended. `due` is when it is to be queued (delayed, retrying) or forgotten (ended). */
+export interface Call extends Due {
+  readonly id: string;
+  record: Uint8Array;
+  /** What its record's header says; for a record of the plain level, that of a first attempt. */
+  header: Header;
+  /** Where it stands: what the header of an open record says of it may be old. */
+  state: CallState;
+  /** The client that its request names. */
+  readonly to: string | undefined;
+  /** Other clients to be told of its end. */
+  waiters: Set<string> | undefined;
+  /** While a worker has it. */
+  lease: Lease | undefined;
+  /** The list it waits in. */
+  list: WaitingList | undefined;
+  /** Whether a worker died with it, and it has not come back from another since. */
+  suspect: boolean;
+  progress: Uint8Array | undefined;
+  /** The errors of its last attempts, encoded. */
+  failures: readonly Uint8Array[];
+  /** Who revoked it. */
+  nonce: string | undefined;
+  /** A parked call's request, kept for a replay. */
+  request: Uint8Array | undefined;
+}
+
+/** The calls of one claim. `due` is when its lease ends. */
+export interface Lease extends Due {
+  readonly fence: number;
+  readonly worker: string;
+  readonly calls: Set<Call>;
+}
+
+/** A list of waiting calls. One that ended meanwhile stays as a ghost until a claim comes by, or ghosts are many. */
+export interface WaitingList {
+  readonly calls: Deque<Call>;
+  ghosts: number;
+}
+
+/** A call in no list, heap or lease yet. */
+export function newCall(id: string, record: Uint8Array, header: Header, to: string | undefined): Call {
+  return {
+    id,
+    record,
+    header,
+    state: header.state,
+    to,
+    waiters: undefined,
+    lease: undefined,
+    list: undefined,
+    suspect: false,
+    progress: undefined,
+    failures: [],
+    nonce: undefined,
+    request: undefined,
+    due: 0,
+    slot: -1,
+  };
+}
+
+/** What a record's header says. One without, or with one that is malformed, counts as a first attempt: its worker parks it. */
+export function headerOf(record: Uint8Array): Header {
+  try {
+    return readHeader(record) ?? newHeader({});
+  } catch {
+    return newHeader({});
+  }
+}
+
+/** Changes a call's header, in its record too, unless that is no map: of such a call, only we know. */
+export function patch(call: Call, changes: Partial<Header>): void {
+  call.header = { ...call.header, ...changes };
+  try {
+    call.record = withHeader(call.record, changes);
+  } catch {
+    // A malformed header stays as it is, for the worker that parks it.
+  }
+}
+
+/** Whether a worker has run it before, or was at it when it died. */
+export function hasStarted(call: Call): boolean {
+  return call.header.attempt > 0 || call.header.deaths > 0 || call.suspect;
+}
+
+/**
+ * Whether its deadline has ended it. An awaited call's bounds all of it, but not while a worker has it, who is judged
+ * when it returns or dies; any other's bounds the wait for its start.
+ */
+export function isExpired(call: Call, now: number): boolean {
+  const { deadline, awaited } = call.header;
+  if (deadline === 0 || now < deadline || call.lease !== undefined || isTerminal(call.state)) return false;
+  return awaited || !hasStarted(call);
+}
+
+/** A call as its readers see it. */
+export function stored(call: Call): StoredCall {
+  return { state: call.state, record: call.record, progress: call.progress };
+}

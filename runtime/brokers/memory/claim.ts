@@ -1,0 +1,58 @@
+import type { ClaimedBatch, ServedQueue } from "../../broker.ts";
+import type { Priority } from "../../contract.ts";
+import type { Call, WaitingList } from "./call.ts";
+import type { Queue } from "./queue.ts";
+
+/** What a claim asks of one queue. */
+export interface Wish {
+  readonly worker: string;
+  readonly limit: number;
+  readonly leaseMs: number;
+  readonly suspect: boolean;
+}
+
+/** Delayed calls that one claim queues: the next one goes on. */
+const promotedAtOnce = 1_000;
+
+const priorities: readonly Priority[] = ["high", "normal", "low"];
+
+/** Of 16 claims, 12 begin with the high priority, 3 with the normal and 1 with the low one, so that none starves. */
+function startOf(turn: number): Priority {
+  const place = turn % 16;
+  if (place === 15) return "low";
+  return place % 5 === 4 ? "normal" : "high";
+}
+
+/** Leases up to `limit` calls of a queue; undefined for none. */
+export function claim(queue: Queue, served: ServedQueue, wish: Wish, now: number): ClaimedBatch | undefined {
+  queue.promote(now, promotedAtOnce);
+  const taken: Call[] = [];
+  if (wish.suspect) fill(queue, taken, queue.suspects, 1, now);
+  for (const [task, list] of asideFor(queue, served.tasks)) {
+    fill(queue, taken, list, wish.limit, now);
+    if (list.calls.size === 0) queue.aside.delete(task);
+  }
+  const before = taken.length;
+  fill(queue, taken, queue.waiting[startOf(queue.turn)], wish.limit, now);
+  for (const priority of priorities) fill(queue, taken, queue.waiting[priority], wish.limit, now);
+  if (taken.length > before) queue.turn++;
+  if (taken.length === 0) return undefined;
+  const { fence } = queue.lease(taken, wish.worker, now, wish.leaseMs);
+  const calls = taken.map(({ id, record, suspect }) => ({ id, record, suspect }));
+  return { queue: queue.name, fence, now, calls };
+}
+
+function fill(queue: Queue, taken: Call[], list: WaitingList, limit: number, now: number): void {
+  while (taken.length < limit) {
+    const call = queue.take(list, now);
+    if (call === undefined) return;
+    taken.push(call);
+  }
+}
+
+/** The lists of calls that were put aside for these tasks. */
+function asideFor(queue: Queue, tasks: readonly string[]): readonly (readonly [string, WaitingList])[] {
+  if (queue.aside.size === 0) return [];
+  const served = new Set(tasks);
+  return [...queue.aside].filter(([task]) => served.has(task));
+}

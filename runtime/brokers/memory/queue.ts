@@ -1,0 +1,204 @@
+import type { Notice, Presence } from "../../broker.ts";
+import type { Priority } from "../../contract.ts";
+import { bareRecord, type Header } from "../../envelope.ts";
+import { clientChannel } from "../../keys.ts";
+import { type CallState, isTerminal } from "../../state.ts";
+import { awaitedBareTtlMs, bareTtlMs, largestToldBytes } from "../retention.ts";
+import { type Call, isExpired, type Lease, type WaitingList } from "./call.ts";
+import { Deque } from "./deque.ts";
+import { DueHeap } from "./due-heap.ts";
+
+/** What a queue needs of the store around it. */
+export interface Surroundings {
+  /** Tells whoever hears a channel. */
+  tell(channel: string, notice: Notice): void;
+  /** There may be something to claim. */
+  ring(): void;
+  /** A delayed call is now the first to be due. */
+  rearm(): void;
+}
+
+/** A worker as it last made itself known. */
+export interface Listener extends Presence {
+  readonly until: number;
+}
+
+/** With what a call ends. */
+export interface Ending {
+  /** What its worker says. @default a record that is its header alone */
+  readonly reply?: { readonly record: Uint8Array; readonly header: Header };
+  /** How long it can be read, ms. */
+  readonly ttlMs?: number;
+}
+
+/** Ghosts that a list may hold before it is looked through. */
+const fewGhosts = 64;
+
+/** One queue's calls, and the moves that the steps (submit, claim, report, cancel, renew) are made of. */
+export class Queue {
+  readonly name: string;
+  readonly surroundings: Surroundings;
+  readonly calls = new Map<string, Call>();
+  readonly waiting: Readonly<Record<Priority, WaitingList>> = { high: newList(), normal: newList(), low: newList() };
+  /** Calls that a worker held when it died: claimed one at a time. */
+  readonly suspects = newList();
+  /** Calls that a worker took but does not implement, by task. */
+  readonly aside = new Map<string, WaitingList>();
+  /** Calls in state delayed or retrying. */
+  readonly delayed = new DueHeap<Call>();
+  /** Calls that ended, by when they are forgotten. */
+  readonly ended = new DueHeap<Call>();
+  readonly leases = new Map<number, Lease>();
+  readonly lapses = new DueHeap<Lease>();
+  readonly listeners = new Map<string, Listener>();
+  /** How many suspects each worker runs. */
+  readonly suspected = new Map<string, number>();
+  /** Workers that died with a suspect, and until when the other calls that they held are not blamed. */
+  readonly excused = new Map<string, number>();
+  /** The last fence that was given. */
+  fence = 0;
+  /** Counts claims, for their weights. */
+  turn = 0;
+
+  constructor(name: string, surroundings: Surroundings) {
+    this.name = name;
+    this.surroundings = surroundings;
+  }
+
+  /** The call of an id as it stands now: gone after its time, expired after its deadline. */
+  find(id: string, now: number): Call | undefined {
+    const call = this.calls.get(id);
+    if (call === undefined) return undefined;
+    if (isTerminal(call.state) && call.due <= now) {
+      this.forget(call);
+      return undefined;
+    }
+    if (isExpired(call, now)) this.end(call, "expired", now);
+    return call;
+  }
+
+  /** Lets an open call wait in its list: at the end, or, when it is given back, at the head. */
+  enqueue(call: Call, place: "end" | "head" = "end"): void {
+    this.enlist(call, call.suspect ? this.suspects : this.waiting[call.header.priority], place);
+  }
+
+  enlist(call: Call, list: WaitingList, place: "end" | "head" = "end"): void {
+    call.state = "queued";
+    call.list = list;
+    if (place === "end") list.calls.pushBack(call);
+    else list.calls.pushFront(call);
+    this.surroundings.ring();
+  }
+
+  /** Holds a call back. */
+  delay(call: Call, state: "delayed" | "retrying", due: number): void {
+    call.state = state;
+    this.delayed.add(call, due);
+    if (this.delayed.first === call) this.surroundings.rearm();
+  }
+
+  /** Queues delayed calls that are due, a bounded number of them. */
+  promote(now: number, most: number): void {
+    for (let count = 0; count < most; count++) {
+      const call = this.delayed.first;
+      if (call === undefined || call.due > now) return;
+      this.delayed.remove(call);
+      this.enqueue(call);
+    }
+  }
+
+  /** The first call of a list that is still to be run; ghosts are dropped on the way, and expired ones ended. */
+  take(list: WaitingList, now: number): Call | undefined {
+    for (;;) {
+      const call = list.calls.popFront();
+      if (call === undefined) return undefined;
+      call.list = undefined;
+      if (isTerminal(call.state)) list.ghosts--;
+      else if (isExpired(call, now)) this.end(call, "expired", now);
+      else return call;
+    }
+  }
+
+  lease(calls: readonly Call[], worker: string, now: number, leaseMs: number): Lease {
+    // Larger than any before even if this queue's past is lost: no clock goes back by a microsecond a claim.
+    this.fence = Math.max(this.fence + 1, Math.floor(now * 1_000));
+    const lease: Lease = { fence: this.fence, worker, calls: new Set(calls), due: 0, slot: -1 };
+    for (const call of calls) {
+      call.lease = lease;
+      call.state = "running";
+      if (call.suspect) this.suspected.set(worker, (this.suspected.get(worker) ?? 0) + 1);
+    }
+    this.leases.set(lease.fence, lease);
+    this.lapses.add(lease, now + leaseMs);
+    return lease;
+  }
+
+  /** Takes a call from its worker. */
+  unlease(call: Call): void {
+    const lease = call.lease;
+    if (lease === undefined) return;
+    call.lease = undefined;
+    lease.calls.delete(call);
+    if (call.suspect) {
+      const left = this.suspected.get(lease.worker)! - 1;
+      if (left > 0) this.suspected.set(lease.worker, left);
+      else this.suspected.delete(lease.worker);
+    }
+    if (lease.calls.size > 0) return;
+    this.leases.delete(lease.fence);
+    this.lapses.remove(lease);
+  }
+
+  /** Ends a call, and tells whoever waits for it. */
+  end(call: Call, state: CallState, now: number, { reply, ttlMs }: Ending = {}): void {
+    this.unlease(call);
+    this.delayed.remove(call);
+    const { fingerprint, deadline, awaited } = call.header;
+    call.header = { ...call.header, ...reply?.header, state, fingerprint, deadline };
+    call.record = reply?.record ?? bareRecord(call.header);
+    call.state = state;
+    call.progress = undefined;
+    // Not before its deadline, until when its submit may be sent again: it would run once more.
+    this.ended.add(call, Math.max(now + (ttlMs ?? (awaited ? awaitedBareTtlMs : bareTtlMs)), deadline));
+    if (call.list !== undefined) this.#addGhost(call.list);
+    const record = call.record.length > largestToldBytes ? undefined : call.record;
+    this.tellWaiting(call, { kind: "ended", id: call.id, record });
+    call.waiters = undefined;
+  }
+
+  forget(call: Call): void {
+    this.ended.remove(call);
+    if (this.calls.get(call.id) === call) this.calls.delete(call.id);
+  }
+
+  /** Forgets calls whose time is over, a bounded number of them. @returns whether there are more. */
+  sweep(now: number, most: number): boolean {
+    for (let count = 0; count < most; count++) {
+      const call = this.ended.first;
+      if (call === undefined || call.due > now) return false;
+      this.forget(call);
+    }
+    return (this.ended.first?.due ?? Infinity) <= now;
+  }
+
+  tellWaiting(call: Call, notice: Notice): void {
+    if (call.to !== undefined) this.surroundings.tell(clientChannel(call.to), notice);
+    for (const waiter of call.waiters ?? []) this.surroundings.tell(clientChannel(waiter), notice);
+  }
+
+  #addGhost(list: WaitingList): void {
+    list.ghosts++;
+    if (list.ghosts <= fewGhosts || list.ghosts * 2 <= list.calls.size) return;
+    list.calls.retain((call) => {
+      if (!isTerminal(call.state)) return true;
+      call.list = undefined;
+      return false;
+    });
+    list.ghosts = 0;
+  }
+}
+
+/** An empty list. */
+export function newList(): WaitingList {
+  return { calls: new Deque(), ghosts: 0 };
+}

@@ -1,0 +1,57 @@
+import type { Beat, BeatReply } from "../../broker.ts";
+import { parkedTtlMs } from "../retention.ts";
+import { type Lease, patch } from "./call.ts";
+import type { Queue } from "./queue.ts";
+
+/** A worker's beat on one queue: its presence, its leases, and those that others let lapse. */
+export function renew(queue: Queue, served: Beat["queues"][number], beat: Beat, now: number): BeatReply {
+  for (const [worker, { until }] of queue.listeners) if (until <= now) queue.listeners.delete(worker);
+  if (beat.presenceMs > 0)
+    queue.listeners.set(beat.worker, { worker: beat.worker, tasks: served.tasks, until: now + beat.presenceMs });
+  else queue.listeners.delete(beat.worker);
+
+  const lost = [];
+  for (const fence of served.fences) {
+    const lease = queue.leases.get(fence);
+    if (lease?.worker === beat.worker) queue.lapses.move(lease, now + beat.leaseMs);
+    else lost.push({ queue: queue.name, fence });
+  }
+  return { lost, reaped: beat.reap ? reap(queue, beat, now) : 0 };
+}
+
+function reap(queue: Queue, beat: Beat, now: number): number {
+  for (const [worker, until] of queue.excused) if (until <= now) queue.excused.delete(worker);
+  let reaped = 0;
+  for (;;) {
+    const lease = queue.lapses.first;
+    if (lease === undefined || lease.due > now) return reaped;
+    reaped += lease.calls.size;
+    reapOne(queue, lease, beat, now);
+  }
+}
+
+/**
+ * Takes back the calls of a worker that is gone. If it ran a suspect, that one alone is charged with its death; else
+ * all of them are. All become suspects, also those that were not charged: the one to blame may be among them, and
+ * would otherwise have its deaths charged to one suspect after the other.
+ */
+function reapOne(queue: Queue, lease: Lease, { maxDeliveries, leaseMs }: Beat, now: number): void {
+  const excused = queue.suspected.has(lease.worker) || (queue.excused.get(lease.worker) ?? 0) > now;
+  // Its other leases may lapse a little later.
+  if (queue.suspected.has(lease.worker)) queue.excused.set(lease.worker, now + leaseMs);
+  for (const call of lease.calls) {
+    const charged = call.suspect || !excused;
+    queue.unlease(call);
+    const { awaited, deadline, deaths } = call.header;
+    if (charged) patch(call, { deaths: Math.min(deaths + 1, 255) });
+    call.suspect = true;
+    if (awaited && deadline > 0 && deadline <= now) {
+      queue.end(call, "expired", now);
+    } else if (charged && deaths + 1 >= maxDeliveries) {
+      call.request = call.record;
+      queue.end(call, "parked", now, { ttlMs: parkedTtlMs });
+    } else {
+      queue.enqueue(call);
+    }
+  }
+}

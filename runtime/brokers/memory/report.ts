@@ -1,0 +1,66 @@
+import type { Report, Verdict } from "../../broker.ts";
+import { readHeader } from "../../envelope.ts";
+import { TaskError } from "../../errors.ts";
+import { isTerminal } from "../../state.ts";
+import { type Call, headerOf, patch } from "./call.ts";
+import { newList, type Queue } from "./queue.ts";
+
+/** The errors of attempts that are kept with a call. */
+const keptFailures = 10;
+
+/** Takes what a worker says of its attempts, in the given order. @throws TaskError before anything is done. */
+export function report(queue: Queue, reports: readonly Report[], now: number): readonly Verdict[] {
+  for (const one of reports) if (one.kind === "finish" || one.kind === "park") checkReply(one.record);
+  queue.sweep(now, 2 * reports.length + 8);
+  const released: Call[] = [];
+  const verdicts = reports.map((one) => reportOne(queue, one, now, released));
+  // The last one first, so that they stand at the head in the order in which they were claimed.
+  for (const call of released.toReversed()) queue.enqueue(call, "head");
+  return verdicts;
+}
+
+function reportOne(queue: Queue, report: Report, now: number, released: Call[]): Verdict {
+  const call = queue.find(report.id, now);
+  if (call === undefined || call.lease?.fence !== report.fence) return "refused";
+  switch (report.kind) {
+    case "finish":
+    case "park": {
+      const header = headerOf(report.record);
+      if (header.state === "parked") call.request = call.record;
+      queue.end(call, header.state, now, { reply: { record: report.record, header }, ttlMs: report.ttlMs });
+      break;
+    }
+    case "retry":
+      queue.unlease(call);
+      // It came back from its worker: whoever dies next does not do so because of it.
+      call.suspect = false;
+      call.failures = [...call.failures, report.failure].slice(-keptFailures);
+      patch(call, { attempt: Math.min(call.header.attempt + 1, 65_535), state: "retrying" });
+      queue.delay(call, "retrying", now + report.delayMs);
+      break;
+    case "release":
+      queue.unlease(call);
+      released.push(call);
+      break;
+    case "aside": {
+      queue.unlease(call);
+      call.suspect = false;
+      let list = queue.aside.get(report.task);
+      if (list === undefined) queue.aside.set(report.task, (list = newList()));
+      queue.enlist(call, list);
+      break;
+    }
+    case "progress":
+      call.progress = report.value;
+      queue.tellWaiting(call, { kind: "progress", id: call.id, value: report.value });
+      break;
+  }
+  return "accepted";
+}
+
+function checkReply(record: Uint8Array): void {
+  const header = readHeader(record);
+  if (header === undefined || !isTerminal(header.state)) {
+    throw new TaskError("invalid_argument", "a reply's record needs a header in a terminal state");
+  }
+}

@@ -1,0 +1,81 @@
+import type { ClaimedBatch, ClaimRequest } from "../../broker.ts";
+import type { Clock } from "../../clock.ts";
+import { Bell } from "./bell.ts";
+import { Channels } from "./channels.ts";
+import { claim } from "./claim.ts";
+import { Queue } from "./queue.ts";
+
+/** Ended calls that one run of the sweeper forgets. */
+const sweptAtOnce = 1_000;
+/** How often the sweeper runs at the most, ms. */
+const sweepMs = 1_000;
+
+/** What the connections to one memory broker share. */
+export class Store {
+  readonly clock: Clock;
+  readonly channels = new Channels();
+  readonly bell: Bell;
+  readonly #queues = new Map<string, Queue>();
+  #sweeping = false;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+    this.bell = new Bell({
+      clock,
+      claim: (request) => this.claim(request),
+      nextDue: (name) => this.#queues.get(name)?.delayed.first?.due,
+    });
+  }
+
+  queue(name: string): Queue {
+    let queue = this.#queues.get(name);
+    if (queue === undefined) {
+      queue = new Queue(name, {
+        tell: (channel, notice) => this.channels.tell(channel, notice),
+        ring: () => this.bell.ring(name),
+        rearm: () => this.bell.rearm(name),
+      });
+      this.#queues.set(name, queue);
+    }
+    return queue;
+  }
+
+  /** Whether it holds no call, so that nothing is lost with it. */
+  get empty(): boolean {
+    for (const queue of this.#queues.values()) if (queue.calls.size > 0) return false;
+    return true;
+  }
+
+  /** Claims from the queues in their order, without waiting. */
+  claim(request: ClaimRequest): readonly ClaimedBatch[] {
+    const now = this.clock.now();
+    const batches: ClaimedBatch[] = [];
+    let { limit, suspect } = request;
+    for (const served of request.queues) {
+      if (limit <= 0) break;
+      const batch = claim(this.queue(served.name), served, { ...request, limit, suspect }, now);
+      if (batch === undefined) continue;
+      batches.push(batch);
+      limit -= batch.calls.length;
+      suspect &&= !batch.calls.some((call) => call.suspect);
+    }
+    return batches;
+  }
+
+  /** Sees to it that ended calls are forgotten in time also when nobody calls: by one timer, however many they are. */
+  sweepLater(delayMs = sweepMs): void {
+    if (this.#sweeping) return;
+    let next = Infinity;
+    for (const { ended } of this.#queues.values()) next = Math.min(next, ended.first?.due ?? Infinity);
+    if (next === Infinity) return;
+    this.#sweeping = true;
+    const run = () => {
+      this.#sweeping = false;
+      const now = this.clock.now();
+      let more = false;
+      for (const queue of this.#queues.values()) more = queue.sweep(now, sweptAtOnce) || more;
+      this.sweepLater(more ? 0 : sweepMs);
+    };
+    this.clock.setTimer(Math.max(delayMs, next - this.clock.now()), run, true);
+  }
+}

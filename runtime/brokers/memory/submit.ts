@@ -1,0 +1,40 @@
+import type { Submission, SubmitBatch, Submitted } from "../../broker.ts";
+import { waitingClient } from "../../envelope.ts";
+import { isTerminal } from "../../state.ts";
+import { type Call, headerOf, newCall, patch } from "./call.ts";
+import type { Queue } from "./queue.ts";
+
+/** Forgets what has been received, then stores new calls in their order. */
+export function submit(queue: Queue, batch: SubmitBatch, now: number): readonly Submitted[] {
+  for (const id of batch.acknowledged) {
+    const call = queue.calls.get(id);
+    if (call !== undefined && isTerminal(call.state)) queue.forget(call);
+  }
+  queue.sweep(now, 2 * batch.calls.length + 8);
+  return batch.calls.map((submission) => submitOne(queue, submission, now));
+}
+
+function submitOne(queue: Queue, submission: Submission, now: number): Submitted {
+  const existing = queue.find(submission.id, now);
+  if (existing !== undefined) return again(existing, submission);
+  const given = headerOf(submission.record);
+  const call = newCall(submission.id, submission.record, given, waitingClient(submission.record));
+  patch(call, {
+    state: submission.delayMs > 0 ? "delayed" : "queued",
+    priority: submission.priority,
+    deadline: given.deadline > 0 ? now + given.deadline : 0,
+  });
+  queue.calls.set(call.id, call);
+  if (submission.delayMs > 0) queue.delay(call, "delayed", now + submission.delayMs);
+  else queue.enqueue(call);
+  return { outcome: "accepted" };
+}
+
+/** An id that is known: the same call sent again, or another client's, or another call. */
+function again(call: Call, submission: Submission): Submitted {
+  if (headerOf(submission.record).fingerprint !== call.header.fingerprint) return { outcome: "conflict" };
+  if (isTerminal(call.state)) return { outcome: "accepted", ended: call.record };
+  const client = waitingClient(submission.record);
+  if (client !== undefined && client !== call.to) (call.waiters ??= new Set()).add(client);
+  return { outcome: "accepted" };
+}

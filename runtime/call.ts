@@ -1,0 +1,109 @@
+import { checkDuration, checkOneOf, checkRetry } from "./checks.ts";
+import { policies, priorities } from "./contract.ts";
+import type { Declaration } from "./declaration.ts";
+import { type AnyTaskError, TaskError } from "./errors.ts";
+import type { CallOptions, SubmitOptions } from "./options.ts";
+
+/** All options that a face may hold; which of them a call heeds depends on whether it is awaited or submitted. */
+export type AllOptions = CallOptions & SubmitOptions;
+
+/** One invocation, before it is known where it runs. */
+export interface Call {
+  readonly declaration: Declaration;
+  /** What the caller gave, by name. */
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly options: AllOptions;
+  readonly id: string;
+}
+
+/** What an error says of the call that it belongs to. */
+export function about({ declaration, id }: Pick<Call, "declaration" | "id">): { task: string; callId: string } {
+  return { task: declaration.name, callId: id };
+}
+
+/** The error of a call whose id belongs to another. */
+export function conflict(call: Call): AnyTaskError {
+  return new TaskError<string, unknown>(
+    "invalid_argument",
+    `the id ${call.id} belongs to another call, of this task with other parameters or of another task`,
+    about(call),
+  );
+}
+
+/** The error of a call that the broker has not taken in time: it says whether the broker may know of it. */
+export function notTaken(call: Call, sent: boolean, timeoutMs: number): AnyTaskError {
+  return sent
+    ? new TaskError<string, unknown>("outcome_unknown", `no word from the broker within ${timeoutMs} ms`, about(call))
+    : new TaskError<string, unknown>("unavailable", `no broker could be reached within ${timeoutMs} ms`, about(call));
+}
+
+/** How a call ended for its caller. */
+export type Settled =
+  | { readonly ok: true; readonly value: unknown }
+  | {
+      readonly ok: false;
+      readonly error: AnyTaskError;
+      /** Whether a handler may have begun: if not, the call may be run elsewhere. */
+      readonly started: boolean;
+    };
+
+/**
+ * Names a caller's arguments.
+ *
+ * @throws TaskError `invalid_argument` for more of them than there are parameters.
+ */
+export function nameArguments(declaration: Declaration, args: readonly unknown[]): Record<string, unknown> {
+  const names = declaration.paramNames;
+  if (args.length > names.length) {
+    throw new TaskError(
+      "invalid_argument",
+      `takes ${names.length === 0 ? "no arguments" : `at most ${names.length} (${names.join(", ")})`}; got ${args.length}`,
+    );
+  }
+  const params: Record<string, unknown> = {};
+  for (let at = 0; at < args.length; at++) {
+    if (args[at] !== undefined) params[names[at]!] = args[at];
+  }
+  return params;
+}
+
+/** Options that only `submit` knows. */
+const submitOnly = ["delayMs", "runAt", "expiresInMs"] as const;
+
+/** @throws TaskError `invalid_argument` for options that `submit` alone takes. */
+export function refuseSubmitOptions(options: AllOptions): void {
+  for (const name of submitOnly) {
+    if (options[name] !== undefined) refuse(`${name} is for submitted calls: write tasks.with({ ${name} }).submit`);
+  }
+}
+
+const maxIdLength = 128;
+
+/** @throws TaskError `invalid_argument` for an option that can't be followed. */
+export function checkOptions(options: AllOptions): void {
+  for (const name of ["timeoutMs", "attemptTimeoutMs", "fallbackAfterMs", "resultTtlMs", "expiresInMs"] as const) {
+    checkDuration(name, options[name], refuse);
+  }
+  if (options.delayMs !== undefined && !(Number.isFinite(options.delayMs) && options.delayMs >= 0)) {
+    refuse(`delayMs must be a number of milliseconds, 0 or more; got ${String(options.delayMs)}`);
+  }
+  if (options.runAt !== undefined) {
+    if (!(options.runAt instanceof Date) || Number.isNaN(options.runAt.getTime())) refuse("runAt must be a valid Date");
+    if (options.delayMs !== undefined) refuse("give delayMs or runAt, not both");
+  }
+  checkOneOf("policy", options.policy, policies, refuse);
+  checkOneOf("priority", options.priority, priorities, refuse);
+  checkRetry(options.retry, refuse);
+  if (options.id !== undefined) checkId(options.id);
+}
+
+/** @throws TaskError `invalid_argument` for what can't be a call's id. */
+export function checkId(id: unknown): asserts id is string {
+  if (typeof id !== "string" || id.length === 0 || id.length > maxIdLength || /[\s\p{Cc}]/u.test(id)) {
+    refuse(`an id must be 1 to ${maxIdLength} characters without blanks; got ${JSON.stringify(id)}`);
+  }
+}
+
+function refuse(reason: string): never {
+  throw new TaskError("invalid_argument", reason);
+}

@@ -1,0 +1,83 @@
+import { type AllOptions, type Call, checkOptions, nameArguments, refuseSubmitOptions, type Settled } from "./call.ts";
+import type { Declaration } from "./declaration.ts";
+import { TaskError } from "./errors.ts";
+import type { Handle } from "./handle.ts";
+import { newId } from "./id.ts";
+import { type Places, run } from "./policy.ts";
+import type { Answer } from "./answer.ts";
+
+/** A way to call a task. */
+export type Way<Reply> = (declaration: Declaration, args: readonly unknown[], options: AllOptions) => Promise<Reply>;
+
+/** What a face needs of its client: the ways to make a call. */
+export interface Caller {
+  readonly call: Way<unknown>;
+  readonly safe: Way<Answer<unknown>>;
+  readonly submit: Way<Handle>;
+}
+
+/** Makes calls in the places of a client. `open` makes a handle; `closed` says whether calls are refused by now. */
+export function callerOf(
+  places: Places,
+  open: (declaration: Declaration, id: string) => Handle,
+  closed: () => boolean,
+): Caller {
+  /** Names, checks and counts a call; everything that is wrong with it is told here, before it goes anywhere. */
+  const prepare = (declaration: Declaration, args: readonly unknown[], options: AllOptions): Call => {
+    if (closed()) throw new TaskError("unavailable", "the client is closed");
+    return { declaration, params: nameArguments(declaration, args), options, id: options.id ?? newId() };
+  };
+  const settle = (
+    declaration: Declaration,
+    args: readonly unknown[],
+    options: AllOptions,
+  ): Settled | Promise<Settled> => {
+    try {
+      refuseSubmitOptions(options);
+      return run(places, prepare(declaration, args, options));
+    } catch (refused) {
+      return { ok: false, started: false, error: TaskError.from(refused, "internal", { task: declaration.name }) };
+    }
+  };
+  return {
+    call(declaration, args, options) {
+      const settled = settle(declaration, args, options);
+      if (settled instanceof Promise) return settled.then(valueOf);
+      return settled.ok ? Promise.resolve(settled.value) : Promise.reject(settled.error);
+    },
+    async safe(declaration, args, options) {
+      return answerOf(await settle(declaration, args, options));
+    },
+    async submit(declaration, args, options) {
+      try {
+        const call = prepare(declaration, args, options);
+        if ((options.policy ?? declaration.task.policy) === "local-only") {
+          throw new TaskError("invalid_argument", "a local-only call can't be submitted: it has no queue");
+        }
+        await places.remote.submit(call, options.timeoutMs ?? declaration.timeoutMs);
+        return open(declaration, call.id);
+      } catch (refused) {
+        throw TaskError.from(refused, "internal", { task: declaration.name });
+      }
+    },
+  };
+}
+
+/** The value of a call that has ended well. @throws the error of one that has not. */
+export function valueOf(settled: Settled): unknown {
+  if (settled.ok) return settled.value;
+  throw settled.error;
+}
+
+/** How a call ended, as data. */
+export function answerOf(settled: Settled): Answer<unknown> {
+  if (settled.ok) return { ok: true, value: settled.value };
+  return { ok: false, error: settled.error as TaskError };
+}
+
+/** Options of `with`, on top of those that were there. @throws TaskError `invalid_argument`. */
+export function withOptions(options: AllOptions, more: AllOptions): AllOptions {
+  const merged = { ...options, ...more };
+  checkOptions(merged);
+  return merged;
+}

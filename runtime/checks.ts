@@ -1,0 +1,52 @@
+import type { Retry } from "./backoff.ts";
+import { taskErrorCodes } from "./errors.ts";
+
+/*
+ * Checks of settings that a contract, a call and a worker share. `fail` throws what is wrong, in the words of whoever asked.
+ */
+
+/** Refuses a duration that is not a positive number of milliseconds. Absent is fine. */
+export function checkDuration(name: string, value: unknown, fail: (reason: string) => never): void {
+  if (value === undefined) return;
+  if (typeof value !== "number" || !Number.isFinite(value) || value <= 0) {
+    fail(`${name} must be a positive number of milliseconds; got ${shown(value)}`);
+  }
+}
+
+/** Refuses a value that is none of the allowed words. Absent is fine. */
+export function checkOneOf(
+  name: string,
+  value: unknown,
+  allowed: readonly string[],
+  fail: (reason: string) => never,
+): void {
+  if (value === undefined || (allowed as readonly unknown[]).includes(value)) return;
+  fail(`${name} must be one of ${allowed.join(", ")}; got ${shown(value)}`);
+}
+
+/** Refuses a retry rule that can't be followed. Absent is fine. */
+export function checkRetry(retry: Retry | undefined, fail: (reason: string) => never): void {
+  if (retry === undefined) return;
+  if (!Number.isInteger(retry.attempts) || retry.attempts < 1 || retry.attempts > 65_535) {
+    fail(`retry.attempts must be a whole number from 1 to 65535; got ${shown(retry.attempts)}`);
+  }
+  for (const code of retry.retryOn ?? []) checkOneOf("retry.retryOn", code, taskErrorCodes, fail);
+  const backoff = retry.backoff;
+  if (backoff === undefined) return;
+  checkOneOf("retry.backoff.type", backoff.type ?? null, ["fixed", "exponential"], fail);
+  if (typeof backoff.delayMs !== "number" || !Number.isFinite(backoff.delayMs) || backoff.delayMs < 0) {
+    fail(`retry.backoff.delayMs must be a number of milliseconds, 0 or more; got ${shown(backoff.delayMs)}`);
+  }
+  checkDuration("retry.backoff.maxDelayMs", backoff.maxDelayMs, fail);
+  if (backoff.jitter !== undefined && !(backoff.jitter >= 0 && backoff.jitter <= 1)) {
+    fail(`retry.backoff.jitter must be from 0 to 1; got ${shown(backoff.jitter)}`);
+  }
+}
+
+/** A value in a message: short, and never an object's insides. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "function") return "a function";
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}

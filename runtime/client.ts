@@ -1,0 +1,105 @@
+import type { Broker } from "./broker.ts";
+import { openBroker } from "./brokers/open.ts";
+import { checkId } from "./call.ts";
+import { callerOf } from "./caller.ts";
+import { type Declaration, declarationsOf } from "./declaration.ts";
+import { defaultMaxBytes, defaultNamespace } from "./defaults.ts";
+import { TaskError } from "./errors.ts";
+import { createFace } from "./face.ts";
+import { Handles } from "./handles.ts";
+import { boundTasks, type Implementation } from "./implementation.ts";
+import { LocalRuns } from "./local.ts";
+import { type Logger, streamLogger } from "./log.ts";
+import { PresenceView } from "./presence.ts";
+import type { Registry } from "./registry.ts";
+import { RemoteCalls } from "./remote.ts";
+import { Replies } from "./replies.ts";
+import type { HandleOf, IsDeclared } from "./signature.ts";
+
+/** How a client is set up. */
+export interface ClientOptions {
+  /** Where its queues are: `memory:`, or a broker that was made before (which the client then does not close). */
+  readonly broker: string | Broker;
+  /** What local policies run. @default none */
+  readonly implementations?: readonly Implementation[] | undefined;
+  /** What sets this application's keys apart from others'. @default "taskpact" */
+  readonly namespace?: string | undefined;
+  /** How many asynchronous calls run here at a time. @default 100 */
+  readonly localConcurrency?: number | undefined;
+  /** How many awaited calls may be pending before more are refused. @default 100_000 */
+  readonly maxPending?: number | undefined;
+  /** The largest request, bytes as encoded. @default 1_048_576 */
+  readonly maxParamsBytes?: number | undefined;
+  /** @default lines on standard error */
+  readonly log?: Logger | undefined;
+}
+
+/** Everything of a client that is not a task: `tasks.client`. */
+export interface Client<Signatures> {
+  /**
+   * A call made before, here or elsewhere, by its id. Asks nothing yet: an unknown id shows at the first use.
+   *
+   * @throws TaskError `invalid_argument` for a task that does not exist or for what can't be an id.
+   */
+  handle<Name extends keyof Signatures & string>(task: Name, id: string): HandleOf<Signatures[Name]>;
+  /** Ends the client: pending calls reject as `canceled`, calls that were submitted go on. */
+  close(): Promise<void>;
+}
+
+/** Makes the typed face of a registry of contracts. */
+export function createClient<Face>(registry: Registry, options: ClientOptions): Face {
+  const { log = streamLogger(), namespace = defaultNamespace } = options;
+  const own = typeof options.broker === "string";
+  const broker = typeof options.broker === "string" ? openBroker(options.broker, { namespace }) : options.broker;
+  const replies = new Replies(broker);
+  const handles = new Handles(broker, replies);
+  const presence = new PresenceView(broker);
+  const places = {
+    presence,
+    local: new LocalRuns(boundTasks(options.implementations ?? []), options.localConcurrency ?? 100, log),
+    remote: new RemoteCalls(broker, replies, presence, {
+      maxPending: options.maxPending ?? 100_000,
+      maxParamsBytes: options.maxParamsBytes ?? defaultMaxBytes,
+    }),
+  };
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    places.local.close(new TaskError<string, unknown>("canceled", "the client was closed"));
+    handles.close();
+    await places.remote.close();
+    await replies.close();
+    if (own) await broker.close();
+  };
+  const declarations = declarationsByKey(registry);
+  const client: Client<Record<string, unknown>> = {
+    handle(task, id) {
+      const declaration = declarations.get(task);
+      if (declaration === undefined) throw new TaskError("invalid_argument", `there is no task "${task}"`);
+      checkId(id);
+      return handles.open(declaration, id) as never;
+    },
+    close: () => (closing ??= close()),
+  };
+  const caller = callerOf(
+    places,
+    (declaration, id) => handles.open(declaration, id),
+    () => closing !== undefined,
+  );
+  return createFace(registry, caller, client) as Face;
+}
+
+/** Declarations by the names that `client.handle` and `isDeclared` take: short ones, or those on the wire. */
+function declarationsByKey(registry: Registry): ReadonlyMap<string, Declaration> {
+  const all = registry.contracts.flatMap((contract) => [...declarationsOf(contract).values()]);
+  return new Map(all.map((one) => [registry.shape === "flat" ? one.shortName : one.name, one]));
+}
+
+/** Makes `isDeclared` for a registry. */
+export function declaredBy<Signatures>(registry: Registry): IsDeclared<Signatures> {
+  const declarations = declarationsByKey(registry);
+  return (error, task, name): error is never =>
+    error instanceof TaskError &&
+    (error.code as string) === "declared" &&
+    error.name === name &&
+    error.task === declarations.get(task)?.name;
+}

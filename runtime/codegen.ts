@@ -1,0 +1,30 @@
+/**
+ * The door for generated code: `taskpact/codegen` exports just what it may use.
+ * People import from `taskpact`.
+ */
+export { createClient, declaredBy } from "./client.ts";
+export type { Client, ClientOptions } from "./client.ts";
+export { implement } from "./implementation.ts";
+export type { Implementation } from "./implementation.ts";
+export type { Conformance, Proven } from "./conformance.ts";
+export { contractOf } from "./registry.ts";
+export type { Contract, Registry } from "./registry.ts";
+export type {
+  Calls,
+  DefaultProgress,
+  ErrorInput,
+  ErrorOutput,
+  Handlers,
+  IsDeclared,
+  Named,
+  ParamInput,
+  ParamOutput,
+  ProgressInput,
+  ProgressOutput,
+  ResultInput,
+  ResultOutput,
+  SafeCalls,
+  Signature,
+  SubmitCalls,
+  With,
+} from "./signature.ts";

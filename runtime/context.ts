@@ -1,0 +1,32 @@
+import type { TaskError } from "./errors.ts";
+import type { Logger } from "./log.ts";
+
+/** What a handler knows of its call, besides its parameters. */
+export interface Context<Errors extends object = {}, Progress = unknown> {
+  /** The task's name on the wire: `math.division`. */
+  readonly task: string;
+  readonly callId: string;
+  /** This execution of the call, counted from 1. */
+  readonly attempt: number;
+  /** The token of this attempt's lease: it only grows, so that a store can refuse a late writer. 0 for a local run. */
+  readonly fence: number;
+  /** The same for every attempt of a call: hand it to services that deduplicate. */
+  readonly idempotencyKey: string;
+  /** Aborts when the call is canceled, its time is up, its lease is lost, or the worker stops at once. */
+  readonly signal: AbortSignal;
+  /** When the attempt or the call must be over, epoch ms by this process's clock. */
+  readonly deadline: number;
+  /** Makes the task's declared errors, to be thrown: `throw context.errors.divisionByZero({ dividend })`. */
+  readonly errors: ErrorMakers<Errors>;
+  /** Structured lines that name the task, the call and the attempt. */
+  readonly log: Logger;
+  /** Reports how far it is. @throws TaskError `invalid_result` for a value that its schema refuses. */
+  readonly progress: (value: Progress) => void;
+}
+
+/** One maker for each declared error; data that may be undefined may be left out. */
+export type ErrorMakers<Errors extends object> = {
+  readonly [Name in keyof Errors & string]: (
+    ...data: undefined extends Errors[Name] ? [data?: Errors[Name]] : [data: Errors[Name]]
+  ) => TaskError<Name, Errors[Name]>;
+};

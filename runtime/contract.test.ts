@@ -1,0 +1,59 @@
+import * as mini from "zod/mini";
+import * as z from "zod";
+import { describe, expect, it } from "vitest";
+import { isTask, task } from "./contract.ts";
+
+describe("task()", () => {
+  it("keeps what it was given, and brands it", () => {
+    const a = z.number();
+    const declared = task({ params: { a }, result: z.string(), queue: "slow", policy: "auto", timeoutMs: 5 });
+    expect(isTask(declared)).toBe(true);
+    expect(isTask({ ...declared })).toBe(false);
+    expect(declared).toMatchObject({
+      params: { a },
+      queue: "slow",
+      policy: "auto",
+      timeoutMs: 5,
+      errors: {},
+      progress: undefined,
+    });
+    expect(Object.isFrozen(declared)).toBe(true);
+  });
+
+  it("takes schemas of zod/mini", () => {
+    expect(isTask(task({ params: { a: mini.optional(mini.string()) }, result: mini.void() }))).toBe(true);
+  });
+
+  it("is recognised across two installed copies of the package", () => {
+    const foreign = Object.defineProperty({}, Symbol.for("taskpact.task"), { value: true });
+    expect(isTask(foreign)).toBe(true);
+  });
+
+  const good = { params: {}, result: z.void() };
+  it.each([
+    [{ ...good, params: z.object({ a: z.number() }) }, /params takes the bare shape: write \{ a: z\.number\(\) \}/],
+    [{ ...good, errors: z.object({}) }, /errors takes the bare shape/],
+    [{ ...good, params: [] }, /params must be an object of zod schemas.*got an array/],
+    [{ ...good, params: { a: 3 } }, /params\.a must be a zod schema; got 3/],
+    [{ ...good, params: { a: z.number } }, /params\.a .* is a call missing, as in z\.number\(\)\?/],
+    [{ ...good, result: { _def: {} } }, /result .* Taskpact needs zod 4/],
+    [{ params: {} }, /result must be a zod schema; got undefined/],
+    [{ ...good, errors: { TaskError: z.void() } }, /"TaskError" is the name of the undeclared ones/],
+    [{ ...good, timeoutMS: 3 }, /there is no option "timeoutMS"; there are timeoutMs, /],
+    [{ ...good, timeoutMs: -1 }, /timeoutMs must be a positive number of milliseconds; got -1/],
+    [{ ...good, attemptTimeoutMs: Number.NaN }, /attemptTimeoutMs must be/],
+    [{ ...good, policy: "local" }, /policy must be one of local-first, .*; got "local"/],
+    [{ ...good, priority: 1 }, /priority must be one of high, normal, low; got 1/],
+    [{ ...good, queue: "a b" }, /queue must be 1 to 128 letters/],
+    [{ ...good, queue: "{x}" }, /queue must be/],
+    [{ ...good, idempotent: "yes" }, /idempotent must be true or false/],
+    [{ ...good, retry: { attempts: 1.5 } }, /retry\.attempts must be a whole number/],
+    [{ ...good, retry: { attempts: 2, retryOn: ["oops"] } }, /retry\.retryOn must be one of invalid_argument/],
+    [{ ...good, retry: { attempts: 2, backoff: { type: "linear", delayMs: 1 } } }, /retry\.backoff\.type/],
+    [{ ...good, retry: { attempts: 2, backoff: { type: "fixed", delayMs: -1 } } }, /retry\.backoff\.delayMs/],
+    [{ ...good, retry: { attempts: 2, backoff: { type: "fixed", delayMs: 1, jitter: 2 } } }, /retry\.backoff\.jitter/],
+  ])("refuses %j", (definition, reason) => {
+    expect(() => task(definition as never)).toThrow(reason);
+    expect(() => task(definition as never)).toThrow(/^\[invalid_argument\] task\(\): /);
+  });
+});

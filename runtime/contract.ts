@@ -1,0 +1,184 @@
+import type { $ZodType } from "zod/v4/core";
+import type { Retry } from "./backoff.ts";
+import { checkDuration, checkOneOf, checkRetry, shown } from "./checks.ts";
+import { TaskError } from "./errors.ts";
+
+/** Any zod 4 schema, of zod or of zod/mini. */
+export type Schema = $ZodType;
+
+/** Parameters, in the order in which callers give them. */
+export type ParamsShape = { readonly [param: string]: Schema };
+
+/** Declared errors: their names, and the schemas of their data. */
+export type ErrorsShape = { readonly [error: string]: Schema };
+
+/** Where a call runs; see docs/policies in the README. */
+export type Policy = "local-first" | "remote-only" | "local-only" | "remote-first" | "auto";
+
+export const policies: readonly Policy[] = ["local-first", "remote-only", "local-only", "remote-first", "auto"];
+
+/** Which waiting calls of a queue are claimed sooner: by weight (12 : 3 : 1), so that none starves. */
+export type Priority = "high" | "normal" | "low";
+
+export const priorities: readonly Priority[] = ["high", "normal", "low"];
+
+/** What a task declares besides its shapes; a call's own options override some of it. */
+export interface TaskOptions {
+  /** The queue that its calls wait in. @default the contract file's name */
+  readonly queue?: string | undefined;
+  /** Where its calls run. @default "local-first" */
+  readonly policy?: Policy | undefined;
+  /** How long an awaited call may take in all, waiting included, ms. @default 30_000 */
+  readonly timeoutMs?: number | undefined;
+  /** How long one attempt may run, ms. @default 600_000 */
+  readonly attemptTimeoutMs?: number | undefined;
+  /** When a failed attempt is repeated. @default one attempt */
+  readonly retry?: Retry | undefined;
+  /** @default "normal" */
+  readonly priority?: Priority | undefined;
+  /** Whether a handler that failed in one place may be run again in another. @default false */
+  readonly idempotent?: boolean | undefined;
+  /** How long the answer of a submitted call can be read, ms. @default 3_600_000 */
+  readonly resultTtlMs?: number | undefined;
+  /** Whether the request is kept with the reply, so that a finished call can be replayed. @default false */
+  readonly keepRequest?: boolean | undefined;
+}
+
+/** What {@link task} takes. */
+export interface TaskDefinition<
+  Params extends ParamsShape | Schema,
+  Result extends Schema,
+  Errors extends ErrorsShape,
+  Progress extends Schema | undefined,
+> extends TaskOptions {
+  /** The bare shape, ordered: `{ a: z.number(), b: z.number() }` is called as `addition(4, 6)`. */
+  readonly params: BareShape<Params>;
+  readonly result: Result;
+  /** Errors that callers can act on, typed on both sides. @default none */
+  readonly errors?: Errors | undefined;
+  /** What `context.progress(…)` takes. @default { current: number, total: number } */
+  readonly progress?: Progress;
+}
+
+/** `params` as given, or, where a schema was given in its place, the sentence that says what to write. */
+type BareShape<Params> = Params extends Schema
+  ? "params takes the bare shape: write { a: z.number() }, not z.object({ a: z.number() })"
+  : Params;
+
+const taskBrand = Symbol.for("taskpact.task");
+
+/** A declared task: the signature, the checks and the settings of one remote procedure. */
+export interface Task<
+  Params extends ParamsShape = ParamsShape,
+  Result extends Schema = Schema,
+  Errors extends ErrorsShape = ErrorsShape,
+  Progress extends Schema | undefined = Schema | undefined,
+> extends TaskOptions {
+  readonly params: Params;
+  readonly result: Result;
+  readonly errors: Errors;
+  readonly progress: Progress;
+}
+
+/**
+ * Declares a task.
+ *
+ * ```ts
+ * export const addition = task({
+ *   params: { a: z.number().default(0), b: z.number().default(0) },
+ *   result: z.number(),
+ * });
+ * ```
+ *
+ * @throws TaskError `invalid_argument` for a definition that can't be served; the message says which part and what to write.
+ */
+export function task<
+  const Params extends ParamsShape | Schema,
+  Result extends Schema,
+  Errors extends ErrorsShape = {},
+  Progress extends Schema | undefined = undefined,
+>(
+  definition: TaskDefinition<Params, Result, Errors, Progress>,
+): Task<Params extends ParamsShape ? Params : never, Result, Errors, Progress> {
+  const {
+    params,
+    result,
+    errors = {},
+    progress,
+    ...options
+  } = definition as TaskDefinition<ParamsShape, Schema, ErrorsShape, Schema>;
+  checkShape("params", params);
+  checkSchema("result", result);
+  checkShape("errors", errors);
+  if ("TaskError" in errors) refuse('errors: "TaskError" is the name of the undeclared ones; choose another');
+  if (progress !== undefined) checkSchema("progress", progress);
+  checkOptions(options);
+  const declared = { params, result, errors, progress, ...options };
+  Object.defineProperty(declared, taskBrand, { value: true });
+  return Object.freeze(declared) as unknown as Task<
+    Params extends ParamsShape ? Params : never,
+    Result,
+    Errors,
+    Progress
+  >;
+}
+
+/** Whether a value was made by {@link task}, of this copy of the package or another. */
+export function isTask(value: unknown): value is Task {
+  return typeof value === "object" && value !== null && taskBrand in value;
+}
+
+/** Whether a value is a zod 4 schema. */
+export function isSchema(value: unknown): value is Schema {
+  return typeof value === "object" && value !== null && "_zod" in value;
+}
+
+function refuse(reason: string): never {
+  throw new TaskError("invalid_argument", `task(): ${reason}`);
+}
+
+function checkShape(part: "params" | "errors", shape: unknown): void {
+  if (isSchema(shape)) {
+    refuse(`${part} takes the bare shape: write { a: z.number() }, not z.object({ a: z.number() })`);
+  }
+  if (typeof shape !== "object" || shape === null || Array.isArray(shape)) {
+    refuse(`${part} must be an object of zod schemas, like { a: z.number() }; got ${shown(shape)}`);
+  }
+  for (const [name, schema] of Object.entries(shape)) checkSchema(`${part}.${name}`, schema);
+}
+
+function checkSchema(part: string, schema: unknown): void {
+  if (isSchema(schema)) return;
+  const remedy =
+    typeof schema === "function"
+      ? "; is a call missing, as in z.number()?"
+      : typeof schema === "object" && schema !== null && "_def" in schema
+        ? "; it looks like one of zod 3: Taskpact needs zod 4"
+        : "";
+  refuse(`${part} must be a zod schema; got ${shown(schema)}${remedy}`);
+}
+
+const durations = ["timeoutMs", "attemptTimeoutMs", "resultTtlMs"] as const;
+const knownOptions = new Set([...durations, "queue", "policy", "retry", "priority", "idempotent", "keepRequest"]);
+
+function checkOptions(options: TaskOptions): void {
+  for (const name of Object.keys(options)) {
+    if (!knownOptions.has(name)) refuse(`there is no option "${name}"; there are ${[...knownOptions].join(", ")}`);
+  }
+  for (const name of durations) checkDuration(name, options[name], refuse);
+  checkOneOf("policy", options.policy, policies, refuse);
+  checkOneOf("priority", options.priority, priorities, refuse);
+  if (options.queue !== undefined) checkQueue(options.queue);
+  for (const name of ["idempotent", "keepRequest"] as const) {
+    if (options[name] !== undefined && typeof options[name] !== "boolean")
+      refuse(`${name} must be true or false; got ${shown(options[name])}`);
+  }
+  checkRetry(options.retry, refuse);
+}
+
+/** Queue names stand in keys and hash tags, so that braces, blanks and controls are out. */
+function checkQueue(queue: unknown): void {
+  if (typeof queue !== "string" || !/^[\w.:-]{1,128}$/.test(queue)) {
+    refuse(`queue must be 1 to 128 letters, digits, "_", ".", ":" or "-"; got ${shown(queue)}`);
+  }
+}

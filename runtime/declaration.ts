@@ -1,0 +1,81 @@
+import type { Retry } from "./backoff.ts";
+import type { Task } from "./contract.ts";
+import { TaskError } from "./errors.ts";
+import { type Gate, gateOf, paramsGate } from "./gate.ts";
+import type { Contract } from "./registry.ts";
+
+/** A task as the runtime uses it: its names, its gates and its settings with their defaults. */
+export interface Declaration {
+  readonly task: Task;
+  /** `math.addition`. */
+  readonly name: string;
+  /** `addition`. */
+  readonly shortName: string;
+  readonly queue: string;
+  readonly paramNames: readonly string[];
+  readonly params: Gate;
+  readonly result: Gate;
+  readonly errors: ReadonlyMap<string, Gate>;
+  readonly progress: Gate;
+  readonly timeoutMs: number;
+  readonly attemptTimeoutMs: number;
+  readonly retry: Retry | undefined;
+  readonly resultTtlMs: number;
+}
+
+const defaultTimeoutMs = 30_000;
+const defaultAttemptTimeoutMs = 600_000;
+const defaultResultTtlMs = 3_600_000;
+
+const declarations = new WeakMap<Contract, ReadonlyMap<string, Declaration>>();
+
+/** A contract's tasks by their short names; made once a contract, and each gate at its first use. */
+export function declarationsOf(contract: Contract): ReadonlyMap<string, Declaration> {
+  let known = declarations.get(contract);
+  if (known === undefined) {
+    known = new Map(Object.entries(contract.tasks).map(([name, task]) => [name, declare(contract, name, task)]));
+    declarations.set(contract, known);
+  }
+  return known;
+}
+
+function declare(contract: Contract, shortName: string, task: Task): Declaration {
+  return {
+    task,
+    name: `${contract.name}.${shortName}`,
+    shortName,
+    queue: task.queue ?? contract.name,
+    paramNames: Object.keys(task.params),
+    params: once(() => paramsGate(task.params)),
+    result: once(() => gateOf(task.result, "invalid_result", "result")),
+    errors: new Map(
+      Object.entries(task.errors).map(([name, schema]) => [
+        name,
+        once(() => gateOf(schema, "invalid_result", `errors.${name}`)),
+      ]),
+    ),
+    progress:
+      task.progress === undefined
+        ? defaultProgressGate
+        : once(() => gateOf(task.progress as NonNullable<typeof task.progress>, "invalid_result", "progress")),
+    timeoutMs: task.timeoutMs ?? defaultTimeoutMs,
+    attemptTimeoutMs: task.attemptTimeoutMs ?? defaultAttemptTimeoutMs,
+    retry: task.retry,
+    resultTtlMs: task.resultTtlMs ?? defaultResultTtlMs,
+  };
+}
+
+/** Builds a gate when it is first passed: a client of 1,000 tasks uses few of them. */
+function once(make: () => Gate): Gate {
+  let gate: Gate | undefined;
+  return { pass: (value) => (gate ??= make()).pass(value) };
+}
+
+/** The progress of a task that declares no schema for it. */
+const defaultProgressGate: Gate = {
+  pass(value) {
+    const { current, total } = (value ?? {}) as { current?: unknown; total?: unknown };
+    if (typeof current === "number" && typeof total === "number") return { current, total };
+    throw new TaskError("invalid_result", "progress must be { current: number, total: number }");
+  },
+};

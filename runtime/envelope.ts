@@ -1,0 +1,317 @@
+import type { Retry } from "./backoff.ts";
+import type { Priority } from "./contract.ts";
+import { decode, encode } from "./codec.ts";
+import { type AnyTaskError, TaskError, type TaskErrorCode, type TaskIssue, taskErrorCodes } from "./errors.ts";
+import { type CallState, isTerminal, states } from "./state.ts";
+
+/*
+ * The shape of a call on the wire. A record is a MessagePack map of at most 15 entries, the first of which is
+ * `h`: a binary header of fixed size at a fixed place, which Redis scripts read and patch without unpacking
+ * the rest. The second is `to`, the client that waits, if one does. A record without a header belongs to the plain
+ * level of the protocol: a request of a first attempt without limits, or a reply.
+ */
+
+/** The protocol's major version: a reader leaves records of a newer one to others. */
+export const protocolVersion = 1;
+
+/** Where the header's bytes begin in a record: behind the map's byte, the key `h`, and the bin's two. */
+export const headerOffset = 5;
+
+/** The header's size, bytes. */
+export const headerBytes = 40;
+
+const priorityCodes: readonly Priority[] = ["normal", "high", "low"];
+
+const flagAwaited = 1;
+const flagKeepRequest = 2;
+const priorityShift = 4;
+
+/** What scripts know of a call. */
+export interface Header {
+  readonly version: number;
+  readonly state: CallState;
+  /** How often a worker died with it. */
+  readonly deaths: number;
+  /** Whether the deadline bounds the whole call; otherwise only the wait for its start. */
+  readonly awaited: boolean;
+  /** Whether its request is kept with its reply. */
+  readonly keepRequest: boolean;
+  readonly priority: Priority;
+  /** Attempts that have ended. */
+  readonly attempt: number;
+  /** Replays of this id. */
+  readonly generation: number;
+  /** The fence of the attempt that ended it; 0 before. */
+  readonly fence: number;
+  /** Epoch ms by the broker's clock; in a submission: ms from then. 0: none. */
+  readonly deadline: number;
+  /** Tells calls of one id apart, as 16 hex digits; zeros where the id was made by us. */
+  readonly fingerprint: string;
+}
+
+const noFingerprint = "0000000000000000";
+
+/** A header of a new call; what is not given is zero. */
+export function newHeader(given: Partial<Header>): Header {
+  return {
+    version: protocolVersion,
+    state: "queued",
+    deaths: 0,
+    awaited: false,
+    keepRequest: false,
+    priority: "normal",
+    attempt: 0,
+    generation: 0,
+    fence: 0,
+    deadline: 0,
+    fingerprint: noFingerprint,
+    ...given,
+  };
+}
+
+/*
+ * Offset  Size  Field (big-endian)
+ *  0      1     version
+ *  1      1     state
+ *  2      1     deaths
+ *  3      1     flags: 1 awaited, 2 keepRequest, 16 and 32 priority
+ *  4      2     attempt
+ *  6      2     generation
+ *  8      8     fence, float64
+ * 16      8     deadline, float64
+ * 24      8     fingerprint
+ * 32      8     hash of the limit's key
+ */
+function putHeader(target: Buffer, at: number, header: Header): void {
+  target[at] = header.version;
+  target[at + 1] = states.indexOf(header.state);
+  target[at + 2] = header.deaths;
+  target[at + 3] =
+    (header.awaited ? flagAwaited : 0) |
+    (header.keepRequest ? flagKeepRequest : 0) |
+    (priorityCodes.indexOf(header.priority) << priorityShift);
+  target.writeUInt16BE(header.attempt, at + 4);
+  target.writeUInt16BE(header.generation, at + 6);
+  target.writeDoubleBE(header.fence, at + 8);
+  target.writeDoubleBE(header.deadline, at + 16);
+  target.write(header.fingerprint, at + 24, 8, "hex");
+  target.fill(0, at + 32, at + 40);
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Whether a record has a header. */
+function hasHeader(record: Uint8Array): boolean {
+  return (
+    record.length >= headerOffset + headerBytes &&
+    (record[0]! & 0xf0) === 0x80 &&
+    record[1] === 0xa1 &&
+    record[2] === 0x68 &&
+    record[3] === 0xc4 &&
+    record[4] === headerBytes
+  );
+}
+
+/** A record's header; undefined for one of the plain level. @throws TaskError `internal` for a state that does not exist. */
+export function readHeader(record: Uint8Array): Header | undefined {
+  if (!hasHeader(record)) return undefined;
+  const source = bufferOf(record);
+  const at = headerOffset;
+  const state = states[source[at + 1]!];
+  const flags = source[at + 3]!;
+  const priority = priorityCodes[(flags >> priorityShift) & 3];
+  if (state === undefined || priority === undefined) throw new TaskError("internal", "a record's header is malformed");
+  return {
+    version: source[at]!,
+    state,
+    deaths: source[at + 2]!,
+    awaited: (flags & flagAwaited) !== 0,
+    keepRequest: (flags & flagKeepRequest) !== 0,
+    priority,
+    attempt: source.readUInt16BE(at + 4),
+    generation: source.readUInt16BE(at + 6),
+    fence: source.readDoubleBE(at + 8),
+    deadline: source.readDoubleBE(at + 16),
+    fingerprint: source.toString("hex", at + 24, at + 32),
+  };
+}
+
+/**
+ * A copy of a record with some of its header's fields changed. One of the plain level gets a header with them, if it is
+ * a map that has room for one.
+ */
+export function withHeader(record: Uint8Array, changes: Partial<Header>): Buffer {
+  const header = readHeader(record);
+  if (header === undefined) return isSmallMap(record) ? prepend(newHeader(changes), record) : Buffer.from(record);
+  const copy = Buffer.from(record);
+  putHeader(copy, headerOffset, { ...header, ...changes });
+  return copy;
+}
+
+/** A record that is a header alone: a call that ended without a worker's word. */
+export function bareRecord(header: Header): Buffer {
+  return compose(header, {});
+}
+
+/** What a caller asks. */
+export interface Request {
+  /** The client that waits for the answer. */
+  readonly to?: string | undefined;
+  /** The task's name on the wire. */
+  readonly task: string;
+  readonly params: unknown;
+  /** What the call overrides of its contract. */
+  readonly options?: RequestOptions | undefined;
+}
+
+/** What a call may override of its contract, and a worker must know. */
+export interface RequestOptions {
+  readonly attemptTimeoutMs?: number | undefined;
+  readonly retry?: Retry | undefined;
+  readonly resultTtlMs?: number | undefined;
+}
+
+/** What a worker answers. */
+export type Reply = { readonly value: unknown } | { readonly error: WireError };
+
+/** An error as it travels: everything as data and text. */
+export interface WireError {
+  readonly code: TaskErrorCode;
+  readonly message: string;
+  /** The declared error's name. */
+  readonly name?: string | undefined;
+  readonly data?: unknown;
+  readonly attempt?: number | undefined;
+  readonly issues?: readonly TaskIssue[] | undefined;
+  readonly stack?: string | undefined;
+}
+
+function compose(header: Header, body: object): Buffer {
+  const entries = encode(body);
+  if (!isSmallMap(entries)) throw new TaskError("internal", "a record has more than 14 entries");
+  return prepend(header, entries);
+}
+
+/** Whether this is a map whose size still fits into its first byte with one entry more. */
+function isSmallMap(bytes: Uint8Array): boolean {
+  return bytes.length > 0 && bytes[0]! >= 0x80 && bytes[0]! < 0x8f;
+}
+
+function prepend(header: Header, map: Uint8Array): Buffer {
+  const record = Buffer.allocUnsafe(headerOffset + headerBytes + map.length - 1);
+  record[0] = map[0]! + 1;
+  record[1] = 0xa1;
+  record[2] = 0x68;
+  record[3] = 0xc4;
+  record[4] = headerBytes;
+  putHeader(record, headerOffset, header);
+  record.set(map.subarray(1), headerOffset + headerBytes);
+  return record;
+}
+
+/** A call's record before it has ended. */
+export function writeRequest(header: Header, request: Request): Buffer {
+  const body: Record<string, unknown> = {};
+  if (request.to !== undefined) body["to"] = request.to;
+  body["task"] = request.task;
+  body["params"] = request.params;
+  if (request.options !== undefined) body["options"] = request.options;
+  return compose(header, body);
+}
+
+/** @throws TaskError `invalid_argument` for bytes that are no request. */
+export function readRequest(record: Uint8Array): Request {
+  const body = readMap(record);
+  if (typeof body["task"] !== "string") throw new TaskError("invalid_argument", "a record names no task");
+  return body as unknown as Request;
+}
+
+/** A call's record after it has ended; with its request if that is to be kept. */
+export function writeReply(header: Header, reply: Reply, request?: Uint8Array): Buffer {
+  return compose(header, request === undefined ? reply : { ...reply, request });
+}
+
+/** What a record that has ended says, whoever wrote it; undefined for one that has not. */
+export function readReply(record: Uint8Array): Reply | undefined {
+  const header = readHeader(record);
+  if (header !== undefined && !isTerminal(header.state)) return undefined;
+  const body = readMap(record);
+  if (isWireError(body["error"])) return { error: body["error"] };
+  if ("value" in body) return { value: body["value"] };
+  return header === undefined ? undefined : { error: errorOfState(header) };
+}
+
+/** The client that a request's record names, read without unpacking the rest. */
+export function waitingClient(record: Uint8Array): string | undefined {
+  const at = hasHeader(record) ? headerOffset + headerBytes : 1;
+  if (record[at] !== 0xa2 || record[at + 1] !== 0x74 || record[at + 2] !== 0x6f) return undefined;
+  const length = (record[at + 3] ?? 0) - 0xa0;
+  // Names of clients are short and plain; anything else is not one of ours.
+  if (length < 1 || length > 31 || record.length < at + 4 + length) return undefined;
+  return bufferOf(record).toString("latin1", at + 4, at + 4 + length);
+}
+
+function readMap(record: Uint8Array): Record<string, unknown> {
+  let body: unknown;
+  try {
+    body = decode(record);
+  } catch (cause) {
+    throw new TaskError("invalid_argument", "a record is no MessagePack", { cause });
+  }
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw new TaskError("invalid_argument", "a record is no map");
+  }
+  return body as Record<string, unknown>;
+}
+
+function isWireError(value: unknown): value is WireError {
+  return typeof value === "object" && value !== null && "code" in value && "message" in value;
+}
+
+/** What is told of a call that ended without a worker's word. */
+function errorOfState(header: Header): WireError {
+  switch (header.state) {
+    case "canceled":
+      return { code: "canceled", message: "the call was canceled" };
+    case "expired":
+      return { code: "deadline_exceeded", message: "the call waited past its deadline" };
+    case "parked":
+      return { code: "worker_lost", message: `${header.deaths} workers died with the call; it is parked` };
+    default:
+      return { code: "internal", message: `the call ended as ${header.state} without an answer` };
+  }
+}
+
+/** An error for the wire. */
+export function toWire(error: AnyTaskError): WireError {
+  return {
+    code: error.code,
+    message: error.reason,
+    ...(error.code === "declared" && { name: error.name, data: error.data }),
+    ...(error.attempt !== undefined && { attempt: error.attempt }),
+    ...(error.issues.length > 0 && { issues: error.issues }),
+    ...(error.code === "failed" && { stack: stackOf(error) }),
+  };
+}
+
+/** The stack of what the handler threw, at most 4 KiB of it. */
+function stackOf(error: AnyTaskError): string | undefined {
+  const stack = error.cause instanceof Error ? error.cause.stack : error.remoteStack;
+  return stack?.slice(0, 4_096);
+}
+
+/** An error from the wire; a code of a newer version reads as `internal`. */
+export function fromWire(error: WireError, task: string, callId: string): AnyTaskError {
+  const code = taskErrorCodes.includes(error.code) ? error.code : "internal";
+  return new TaskError<string, unknown>(code, error.message, {
+    name: code === "declared" ? error.name : undefined,
+    data: error.data,
+    task,
+    callId,
+    attempt: error.attempt,
+    issues: error.issues,
+    remoteStack: error.stack,
+  });
+}

@@ -1,0 +1,200 @@
+import type { ClaimedBatch, ClaimedCall, Report } from "./broker.ts";
+import { retryDelay } from "./backoff.ts";
+import { encode } from "./codec.ts";
+import {
+  type Header,
+  newHeader,
+  protocolVersion,
+  readHeader,
+  readRequest,
+  type Reply,
+  type Request,
+  toWire,
+  waitingClient,
+  writeReply,
+} from "./envelope.ts";
+import { type AnyTaskError, TaskError } from "./errors.ts";
+import type { BoundTask } from "./implementation.ts";
+import { Attempt, type Outcome } from "./invoke.ts";
+import type { Logger } from "./log.ts";
+
+/** What an execution needs of its worker. */
+export interface ExecutionSettings {
+  readonly tasks: ReadonlyMap<string, BoundTask>;
+  readonly maxResultBytes: number;
+  readonly log: Logger;
+  report(queue: string, report: Report): void;
+}
+
+/** How long the reply to an awaited call stays at the least, for a caller that has lost its connection, ms. */
+const awaitedTtlMs = 60_000;
+/** How long a call that nobody can run is kept, ms. */
+const parkedTtlMs = 7 * 86_400_000;
+
+/** The name under which calls of another protocol version are put aside, for workers that list it. */
+export function versionTask(version: number): string {
+  return `@protocol-${version}`;
+}
+
+/** A claimed call, from its record to the report of its attempt. */
+export class Execution {
+  readonly id: string;
+  readonly queue: string;
+  readonly fence: number;
+  readonly suspect: boolean;
+  /** Resolves when its handler is done and its slot is free; undefined if that is now. */
+  readonly busy: Promise<void> | undefined;
+  readonly #settings: ExecutionSettings;
+  readonly #call: ClaimedCall;
+  #header: Header = newHeader({});
+  #bound: BoundTask | undefined;
+  #request: Request | undefined;
+  #attempt: Attempt | undefined;
+  #dropped = false;
+  /** The time of its claim: the broker's, and by this process's `performance.now`. */
+  readonly #now: number;
+  readonly #claimedAt = performance.now();
+
+  constructor(batch: ClaimedBatch, call: ClaimedCall, settings: ExecutionSettings) {
+    this.id = call.id;
+    this.queue = batch.queue;
+    this.fence = batch.fence;
+    this.suspect = call.suspect;
+    this.#call = call;
+    this.#settings = settings;
+    this.#now = batch.now;
+    this.busy = this.#begin();
+  }
+
+  /** Ends it with an error, which is reported if `told`, and else is known to the broker already. */
+  abort(error: AnyTaskError, told: boolean): void {
+    if (!told) this.#dropped = true;
+    this.#attempt?.abort(error);
+  }
+
+  /** Gives it back to its queue, unfinished and not counted. */
+  release(): void {
+    if (this.#dropped) return;
+    this.#report({ kind: "release" });
+    this.abort(new TaskError<string, unknown>("unavailable", "its worker is stopping"), false);
+  }
+
+  #begin(): Promise<void> | undefined {
+    const { record } = this.#call;
+    try {
+      this.#header = readHeader(record) ?? this.#header;
+      if (this.#header.version > protocolVersion) {
+        this.#report({ kind: "aside", task: versionTask(this.#header.version) });
+        return undefined;
+      }
+      this.#request = readRequest(record);
+    } catch (thrown) {
+      this.#park(TaskError.from(thrown, "internal"));
+      return undefined;
+    }
+    this.#bound = this.#settings.tasks.get(this.#request.task);
+    if (this.#bound === undefined) {
+      this.#report({ kind: "aside", task: this.#request.task });
+      return undefined;
+    }
+    const { deadline, awaited, attempt } = this.#header;
+    const left = awaited && deadline > 0 ? deadline - this.#now : Number.POSITIVE_INFINITY;
+    const attemptMs = this.#request.options?.attemptTimeoutMs ?? this.#bound.declaration.attemptTimeoutMs;
+    this.#attempt = new Attempt(this.#bound, this.#request.params, {
+      callId: this.id,
+      attempt: attempt + 1,
+      fence: this.fence,
+      limitMs: Math.min(attemptMs, left),
+      limitedByCall: left < attemptMs,
+      log: this.#settings.log,
+      onProgress: (value) => this.#report({ kind: "progress", value: encode(value) }),
+    });
+    const { outcome, settled } = this.#attempt;
+    if (settled === undefined) {
+      this.#conclude(outcome as Outcome);
+      return undefined;
+    }
+    void Promise.resolve(outcome).then((concluded) => this.#conclude(concluded));
+    return settled;
+  }
+
+  #conclude(outcome: Outcome): void {
+    if (this.#dropped) return;
+    if (outcome.ok) return this.#answer(outcome);
+    const { error } = outcome;
+    const retry = this.#request?.options?.retry ?? this.#bound?.declaration.retry;
+    const delayMs = retryDelay(retry, this.#header.attempt + 1, error.code);
+    if (delayMs === undefined) this.#answer(outcome);
+    else this.#report({ kind: "retry", delayMs, failure: encode(toWire(error)) });
+  }
+
+  #answer(outcome: Outcome): void {
+    const record = this.#encode(outcome);
+    this.#report({ kind: "finish", record, ttlMs: this.#ttlMs() });
+  }
+
+  /** The reply's record; one that can't be sent is answered with what is wrong with it. */
+  #encode(outcome: Outcome): Uint8Array {
+    try {
+      const record = this.#record(outcome.ok ? { value: outcome.sent } : { error: toWire(outcome.error) });
+      const { maxResultBytes } = this.#settings;
+      if (record.length <= maxResultBytes) return record;
+      const what = outcome.ok ? "its result" : "its error";
+      return this.#failure(
+        "resource_exhausted",
+        `${what} takes ${record.length} bytes, more than the ${maxResultBytes} allowed`,
+      );
+    } catch (thrown) {
+      return this.#failure("invalid_result", `result: ${TaskError.from(thrown).reason}`);
+    }
+  }
+
+  #failure(code: "resource_exhausted" | "invalid_result", reason: string): Uint8Array {
+    const attempt = this.#header.attempt + 1;
+    return this.#record({ error: toWire(new TaskError<string, unknown>(code, reason, { attempt })) });
+  }
+
+  #record(reply: Reply): Uint8Array {
+    const header: Header = {
+      ...this.#header,
+      state: "value" in reply ? "succeeded" : "failed",
+      attempt: this.#header.attempt + 1,
+      fence: this.fence,
+    };
+    return writeReply(header, reply, this.#header.keepRequest ? this.#call.record : undefined);
+  }
+
+  #park(error: AnyTaskError): void {
+    this.#settings.log.error(
+      { queue: this.queue, callId: this.id, error: error.message },
+      "a record can't be read; parked",
+    );
+    const header: Header = { ...this.#header, version: protocolVersion, state: "parked", fence: this.fence };
+    const record = writeReply(header, { error: toWire(error) }, this.#call.record);
+    this.#report({ kind: "park", record, ttlMs: parkedTtlMs });
+  }
+
+  /** How long its reply stays: an awaited call's at least until its caller has given up, for it may send again. */
+  #ttlMs(): number {
+    const { awaited, deadline, fingerprint } = this.#header;
+    const byUser = this.#request?.options?.resultTtlMs;
+    if (!awaited || !/^0*$/.test(fingerprint) || byUser !== undefined) {
+      return byUser ?? this.#bound?.declaration.resultTtlMs ?? awaitedTtlMs;
+    }
+    const elapsed = performance.now() - this.#claimedAt;
+    return Math.max(awaitedTtlMs, deadline === 0 ? 0 : deadline - this.#now - elapsed);
+  }
+
+  #report(what: Kind): void {
+    if (this.#dropped) return;
+    this.#settings.report(this.queue, {
+      id: this.id,
+      fence: this.fence,
+      to: waitingClient(this.#call.record),
+      ...what,
+    });
+  }
+}
+
+type OfKind<R> = R extends Report ? Omit<R, "id" | "fence" | "to"> : never;
+type Kind = OfKind<Report>;

@@ -1,0 +1,35 @@
+import type { Answer } from "./answer.ts";
+import type { WaitOptions } from "./options.ts";
+import type { CallState } from "./state.ts";
+
+/** What is known of a call. */
+export interface CallStatus<Progress = unknown> {
+  readonly state: CallState;
+  /** Attempts begun so far; 0 while it waits for its first. */
+  readonly attempt: number;
+  /** How often a worker died with it. */
+  readonly deaths: number;
+  /** The last progress that was reported. */
+  readonly progress: Progress | undefined;
+}
+
+/** A call that was submitted, here or anywhere else: by it, anyone who knows its id waits, looks or cancels. */
+export interface Handle<Result = unknown, Errors extends object = {}, Progress = unknown> {
+  readonly id: string;
+  /** The task's name on the wire: `math.division`. */
+  readonly task: string;
+  /** @throws TaskError `not_found` for an id that is unknown or whose record is gone. */
+  status(): Promise<CallStatus<Progress>>;
+  /** Waits for the result. @throws TaskError as the call itself would. */
+  result(options?: WaitOptions): Promise<Result>;
+  /** Waits for the answer; never rejects. */
+  safeResult(options?: WaitOptions): Promise<Answer<Result, Errors>>;
+  /**
+   * Cancels the call: one that waits never starts, one that runs gets its signal.
+   *
+   * @returns the state it is in now: `canceled`, or the one that it had already ended with.
+   */
+  cancel(): Promise<CallState>;
+  /** Progress as it is reported, from the last one known; ends with the call. */
+  progress(): AsyncIterable<Progress>;
+}

@@ -1,0 +1,41 @@
+import * as z from "zod";
+import { describe, expect, it } from "vitest";
+import { task } from "./contract.ts";
+import { boundTasks, implement } from "./implementation.ts";
+
+const contract = {
+  name: "shop",
+  tasks: { sell: task({ params: {}, result: z.void() }), buy: task({ params: {}, result: z.void(), queue: "slow" }) },
+};
+const nothing = () => undefined;
+
+describe("implement", () => {
+  it("binds each task to its handler, with the queue that it waits in", () => {
+    const { tasks } = implement(contract, { sell: nothing, buy: nothing });
+    expect(tasks.map(({ declaration }) => [declaration.name, declaration.queue])).toEqual([
+      ["shop.sell", "shop"],
+      ["shop.buy", "slow"],
+    ]);
+  });
+
+  it("names all that is missing, unknown or no function", () => {
+    expect(() => implement(contract, { sell: 3, rent: nothing })).toThrow(
+      /the handlers of contract "shop": the handler of sell is no function; buy has no handler; there is no task rent; its handler can be deleted/,
+    );
+  });
+
+  it("lets handlers use each other through this", () => {
+    const handlers = {
+      sell(): string {
+        return this.buy();
+      },
+      buy: () => "bought",
+    };
+    expect(implement(contract, handlers).tasks[0]?.handler(undefined, undefined)).toBe("bought");
+  });
+
+  it("refuses two implementations of one task", () => {
+    const one = implement(contract, { sell: nothing, buy: nothing });
+    expect(() => boundTasks([one, one])).toThrow(/shop\.sell is implemented twice/);
+  });
+});

@@ -1,0 +1,57 @@
+import { type Declaration, declarationsOf } from "./declaration.ts";
+import { TaskError } from "./errors.ts";
+import type { Contract } from "./registry.ts";
+
+/** The user's function, as far as the runtime knows it. */
+export type Handler = (params: unknown, context: unknown) => unknown;
+
+/** A task bound to its handler. */
+export interface BoundTask {
+  readonly declaration: Declaration;
+  readonly handler: Handler;
+}
+
+/** A contract's tasks, each bound to its handler: what `implement…()` gives to a worker and to a client. */
+export interface Implementation {
+  readonly contract: Contract;
+  readonly tasks: readonly BoundTask[];
+}
+
+/**
+ * Binds a contract to its handlers.
+ *
+ * @throws TaskError `invalid_argument` that names the handlers that are missing, unknown or no functions.
+ */
+export function implement(contract: Contract, handlers: object): Implementation {
+  const declarations = declarationsOf(contract);
+  const given = new Map<string, unknown>(Object.entries(handlers));
+  const faults: string[] = [];
+  const tasks: BoundTask[] = [];
+  for (const [name, declaration] of declarations) {
+    const handler = given.get(name);
+    if (typeof handler === "function") tasks.push({ declaration, handler: (handler as Handler).bind(handlers) });
+    else faults.push(handler === undefined ? `${name} has no handler` : `the handler of ${name} is no function`);
+  }
+  for (const name of given.keys()) {
+    if (!declarations.has(name)) faults.push(`there is no task ${name}; its handler can be deleted`);
+  }
+  if (faults.length > 0) {
+    throw new TaskError("invalid_argument", `the handlers of contract "${contract.name}": ${faults.join("; ")}`);
+  }
+  return { contract, tasks };
+}
+
+/**
+ * All tasks of some implementations by their names on the wire.
+ *
+ * @throws TaskError `invalid_argument` where two implement the same task.
+ */
+export function boundTasks(implementations: readonly Implementation[]): ReadonlyMap<string, BoundTask> {
+  const bound = new Map<string, BoundTask>();
+  for (const task of implementations.flatMap((implementation) => implementation.tasks)) {
+    const { name } = task.declaration;
+    if (bound.has(name)) throw new TaskError("invalid_argument", `${name} is implemented twice`);
+    bound.set(name, task);
+  }
+  return bound;
+}

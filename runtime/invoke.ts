@@ -1,0 +1,179 @@
+import type { Context, ErrorMakers } from "./context.ts";
+import type { Declaration } from "./declaration.ts";
+import { type AnyTaskError, TaskError } from "./errors.ts";
+import type { BoundTask } from "./implementation.ts";
+import { childLogger, type Logger } from "./log.ts";
+
+/** How an attempt ended: a value as the handler gave it and as its receiver gets it, or an error. */
+export type Outcome =
+  | { readonly ok: true; readonly sent: unknown; readonly received: unknown }
+  | { readonly ok: false; readonly error: AnyTaskError };
+
+/** What the place that runs an attempt knows of it. */
+export interface AttemptSettings {
+  readonly callId: string;
+  readonly attempt: number;
+  readonly fence: number;
+  /** How long the handler may run, ms. */
+  readonly limitMs: number;
+  /** Whether the limit is the call's own deadline rather than the attempt's. */
+  readonly limitedByCall: boolean;
+  readonly log: Logger;
+  /** Takes the handler's progress, checked, as it is to be sent. */
+  readonly onProgress: (value: unknown) => void;
+}
+
+/**
+ * One execution of a handler: the one place through which every handler runs, here or on a worker, with its
+ * gates, its limit and its context.
+ */
+export class Attempt {
+  /** The outcome; at once where the handler was synchronous. Never rejects. */
+  readonly outcome: Outcome | Promise<Outcome>;
+  /** Resolves when the handler itself is done: later than the outcome where it ignored its signal. */
+  readonly settled: Promise<void> | undefined;
+  readonly #context: AttemptContext;
+  #end: ((outcome: Outcome) => void) | undefined;
+
+  constructor(bound: BoundTask, params: unknown, settings: AttemptSettings) {
+    const { declaration } = bound;
+    this.#context = new AttemptContext(declaration, settings);
+    let returned: unknown;
+    try {
+      returned = bound.handler(declaration.params.pass(params), this.#context);
+    } catch (thrown) {
+      this.outcome = failure(declaration, thrown, settings);
+      return;
+    }
+    if (!isPromiseLike(returned)) {
+      this.outcome = success(declaration, returned, settings);
+      return;
+    }
+    this.outcome = new Promise((resolve) => {
+      const timer = setTimeout(() => this.abort(timedOut(settings)), Math.min(settings.limitMs, longestTimerMs));
+      this.#end = (outcome) => {
+        clearTimeout(timer);
+        this.#end = undefined;
+        resolve(outcome);
+      };
+    });
+    this.settled = Promise.resolve(returned).then(
+      (value) => this.#end?.(success(declaration, value, settings)),
+      (thrown: unknown) => this.#end?.(failure(declaration, thrown, settings)),
+    );
+  }
+
+  /** Ends the attempt with an error at once and aborts its signal, whatever the handler makes of it. */
+  abort(error: AnyTaskError): void {
+    if (this.#end === undefined) return;
+    this.#end({ ok: false, error });
+    this.#context.abort(error);
+  }
+}
+
+/** `setTimeout` runs at once for more than this. */
+const longestTimerMs = 2 ** 31 - 1;
+
+function timedOut({ limitMs, limitedByCall }: AttemptSettings): AnyTaskError {
+  const which = limitedByCall ? "the call's time was up" : "the attempt's time was up";
+  return new TaskError<string, unknown>("deadline_exceeded", `${which} after ${Math.round(limitMs)} ms`);
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
+
+function success(declaration: Declaration, value: unknown, settings: AttemptSettings): Outcome {
+  try {
+    return { ok: true, sent: value, received: declaration.result.pass(value) };
+  } catch (refused) {
+    return failure(declaration, refused, settings);
+  }
+}
+
+function failure(declaration: Declaration, thrown: unknown, settings: AttemptSettings): Outcome {
+  const { callId, attempt } = settings;
+  const about = { task: declaration.name, callId, attempt };
+  try {
+    return { ok: false, error: ownError(declaration, thrown).with(about) };
+  } catch (refused) {
+    return { ok: false, error: TaskError.from(refused, "internal", about) };
+  }
+}
+
+/** What a thrown value says of this call. An error of another call, that the handler let through, is a failure. */
+function ownError(declaration: Declaration, thrown: unknown): AnyTaskError {
+  if (!(thrown instanceof TaskError)) return TaskError.from(thrown, "failed");
+  const error: AnyTaskError = thrown;
+  if (error.task !== undefined && error.task !== declaration.name) {
+    return new TaskError<string, unknown>("failed", `a call that it made failed: ${error.message}`, { cause: error });
+  }
+  if (error.code === "declared") declaredGate(declaration, error.name).pass(error.data);
+  return error;
+}
+
+function declaredGate(declaration: Declaration, name: string): { pass(data: unknown): unknown } {
+  const gate = declaration.errors.get(name);
+  if (gate !== undefined) return gate;
+  throw new TaskError("invalid_result", `the handler threw the error "${name}", which its contract does not declare`);
+}
+
+class AttemptContext implements Context<Record<string, unknown>, unknown> {
+  readonly task: string;
+  readonly callId: string;
+  readonly attempt: number;
+  readonly fence: number;
+  readonly deadline: number;
+  readonly #declaration: Declaration;
+  readonly #settings: AttemptSettings;
+  #controller: AbortController | undefined;
+  #errors: ErrorMakers<Record<string, unknown>> | undefined;
+  #log: Logger | undefined;
+
+  constructor(declaration: Declaration, settings: AttemptSettings) {
+    this.task = declaration.name;
+    this.callId = settings.callId;
+    this.attempt = settings.attempt;
+    this.fence = settings.fence;
+    this.deadline = Date.now() + settings.limitMs;
+    this.#declaration = declaration;
+    this.#settings = settings;
+  }
+
+  get idempotencyKey(): string {
+    return `${this.task}/${this.callId}`;
+  }
+
+  get signal(): AbortSignal {
+    return (this.#controller ??= new AbortController()).signal;
+  }
+
+  get errors(): ErrorMakers<Record<string, unknown>> {
+    return (this.#errors ??= makersOf(this.#declaration));
+  }
+
+  get log(): Logger {
+    return (this.#log ??= childLogger(this.#settings.log, {
+      task: this.task,
+      callId: this.callId,
+      attempt: this.attempt,
+    }));
+  }
+
+  /** An own property, so that `const { progress } = context` works. */
+  readonly progress = (value: unknown): void => {
+    this.#declaration.progress.pass(value);
+    this.#settings.onProgress(value);
+  };
+
+  abort(reason: AnyTaskError): void {
+    // The signal may be asked for only after the abort.
+    (this.#controller ??= new AbortController()).abort(reason);
+  }
+}
+
+function makersOf(declaration: Declaration): ErrorMakers<Record<string, unknown>> {
+  const make = (name: string) => (data?: unknown) =>
+    new TaskError("declared", name, { name, data, task: declaration.name });
+  return Object.fromEntries([...declaration.errors.keys()].map((name) => [name, make(name)]));
+}

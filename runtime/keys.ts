@@ -1,0 +1,56 @@
+/**
+ * Every key and channel, built in one place. `{queue}` is the hash tag: all keys of a queue share one slot, so
+ * that each script is legal on Redis Cluster. Channels need none, for a message goes to every node.
+ */
+
+/** Keys of one queue, all below `<namespace>:{<queue>}:`. */
+export interface QueueKeys {
+  /** Lists of waiting ids, by priority. */
+  readonly queue: string;
+  readonly high: string;
+  readonly low: string;
+  /** A list of at most one token: what workers block on. */
+  readonly bell: string;
+  /** The records' prefix: `result:<id>`. */
+  readonly result: string;
+  /** ZSET: id → fence of the batch that claimed it. */
+  readonly leases: string;
+  /** ZSET: `<fence>:<worker>` → when that lease ends, ms. */
+  readonly expiry: string;
+  /** The counter of fences. */
+  readonly fence: string;
+  /** ZSET: id → when it is due, ms. */
+  readonly delayed: string;
+  /** List of ids whose worker died; claimed one at a time. */
+  readonly suspects: string;
+  /** ZSET: id → when it was parked, ms. */
+  readonly parked: string;
+}
+
+/** The keys of a queue. */
+export function queueKeys(namespace: string, queue: string): QueueKeys {
+  const prefix = `${namespace}:{${queue}}:`;
+  return {
+    queue: `${prefix}queue`,
+    high: `${prefix}queue:high`,
+    low: `${prefix}queue:low`,
+    bell: `${prefix}bell`,
+    result: `${prefix}result:`,
+    leases: `${prefix}leases`,
+    expiry: `${prefix}expiry`,
+    fence: `${prefix}fence`,
+    delayed: `${prefix}delayed`,
+    suspects: `${prefix}suspects`,
+    parked: `${prefix}parked`,
+  };
+}
+
+/** The channel on which a client hears replies and progress of its calls. */
+export function clientChannel(client: string): string {
+  return `client:${client}`;
+}
+
+/** The channel on which the workers of a queue hear of canceled calls. */
+export function workerChannel(queue: string): string {
+  return `worker:${queue}`;
+}

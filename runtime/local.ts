@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { retryDelay } from "./backoff.ts";
+import type { Call, Settled } from "./call.ts";
+import { type AnyTaskError, TaskError } from "./errors.ts";
+import type { BoundTask } from "./implementation.ts";
+import { Attempt, type Outcome } from "./invoke.ts";
+import type { Logger } from "./log.ts";
+import { receivedError } from "./receive.ts";
+
+/** Runs calls in this process: through the same gates as on a worker, without codec and record. */
+export class LocalRuns {
+  readonly #tasks: ReadonlyMap<string, BoundTask>;
+  readonly #concurrency: number;
+  readonly #log: Logger;
+  readonly #running = new Set<LocalRun>();
+
+  constructor(tasks: ReadonlyMap<string, BoundTask>, concurrency: number, log: Logger) {
+    this.#tasks = tasks;
+    this.#concurrency = concurrency;
+    this.#log = log;
+  }
+
+  implements(task: string): boolean {
+    return this.#tasks.has(task);
+  }
+
+  get slotFree(): boolean {
+    return this.#running.size < this.#concurrency;
+  }
+
+  /**
+   * Runs a call whose task is implemented here, with its retries; a synchronous handler's first attempt at once.
+   *
+   * @param timeoutMs - how long it may take in all.
+   */
+  run(call: Call, timeoutMs: number): Settled | Promise<Settled> {
+    const run = new LocalRun(this.#tasks.get(call.declaration.name)!, call, timeoutMs, this.#log);
+    const settled = run.begin();
+    if (settled !== undefined) return settled;
+    this.#running.add(run);
+    return run.follow(() => this.#running.delete(run));
+  }
+
+  /** Aborts what still runs. */
+  close(error: AnyTaskError): void {
+    for (const run of this.#running) run.abort(error);
+  }
+}
+
+class LocalRun {
+  readonly #bound: BoundTask;
+  readonly #call: Call;
+  readonly #log: Logger;
+  readonly #deadline: number;
+  readonly #backoff = new AbortController();
+  #number = 1;
+  #attempt: Attempt | undefined;
+  #aborted: AnyTaskError | undefined;
+
+  constructor(bound: BoundTask, call: Call, timeoutMs: number, log: Logger) {
+    this.#bound = bound;
+    this.#call = call;
+    this.#log = log;
+    this.#deadline = performance.now() + timeoutMs;
+  }
+
+  /** Makes the first attempt; undefined if the call is not settled by it at once. */
+  begin(): Settled | undefined {
+    this.#attempt = this.#start();
+    if (this.#attempt.settled !== undefined) return undefined;
+    const outcome = this.#attempt.outcome as Outcome;
+    return outcome.ok || this.#delay(outcome.error) === undefined ? this.#settled(outcome) : undefined;
+  }
+
+  /** Follows it through its attempts to the end; `release` is called when its last handler is done. */
+  async follow(release: () => void): Promise<Settled> {
+    const { signal } = this.#call.options;
+    const cancel = () => this.abort(new TaskError<string, unknown>("canceled", "its caller canceled it"));
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      for (;;) {
+        const outcome = await this.#attempt!.outcome;
+        const delay = outcome.ok ? undefined : this.#delay(outcome.error);
+        if (delay === undefined) return this.#settled(outcome);
+        await sleep(delay, undefined, { signal: this.#backoff.signal });
+        this.#number += 1;
+        this.#attempt = this.#start();
+      }
+    } catch {
+      // Only an abort ends the sleep so.
+      return this.#settled({ ok: false, error: this.#aborted! });
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+      // A handler that ignores its limit keeps its slot until it is done.
+      void (this.#attempt?.settled ?? Promise.resolve()).then(release);
+    }
+  }
+
+  abort(error: AnyTaskError): void {
+    this.#aborted ??= error;
+    this.#attempt?.abort(error);
+    this.#backoff.abort();
+  }
+
+  #start(): Attempt {
+    const { declaration, options, params, id } = this.#call;
+    const left = this.#deadline - performance.now();
+    const attemptMs = options.attemptTimeoutMs ?? declaration.attemptTimeoutMs;
+    return new Attempt(this.#bound, params, {
+      callId: id,
+      attempt: this.#number,
+      fence: 0,
+      limitMs: Math.min(attemptMs, left),
+      limitedByCall: left < attemptMs,
+      log: this.#log,
+      onProgress: ignore,
+    });
+  }
+
+  /** The wait before the next attempt; undefined if there is none, or no time for it. */
+  #delay(error: AnyTaskError): number | undefined {
+    const { declaration, options } = this.#call;
+    const delay = retryDelay(options.retry ?? declaration.retry, this.#number, error.code);
+    return delay !== undefined && performance.now() + delay < this.#deadline ? delay : undefined;
+  }
+
+  #settled(outcome: Outcome): Settled {
+    if (outcome.ok) return { ok: true, value: outcome.received };
+    const { declaration, id } = this.#call;
+    const error = outcome.error.with({ task: declaration.name, callId: id, attempt: this.#number });
+    return { ok: false, error: receivedError(declaration, error), started: true };
+  }
+}
+
+/** Progress of a local run has no listener: its call has no handle. */
+function ignore(): void {}

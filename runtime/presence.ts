@@ -1,0 +1,46 @@
+import type { Broker, Presence } from "./broker.ts";
+
+/** Which workers of a queue list a task: none is there, some are but not for it, or one is. */
+export type Served = "nobody" | "others" | "served";
+
+/** How long a look at a queue's workers is good for, ms. */
+const freshMs = 1_000;
+/** How long a reply proves that its task is served, ms. */
+const provenMs = 5_000;
+
+/** What a client knows of the workers that listen. */
+export class PresenceView {
+  readonly #broker: Broker;
+  readonly #looks = new Map<string, { readonly at: number; readonly workers: Promise<readonly Presence[]> }>();
+  readonly #proven = new Map<string, number>();
+
+  constructor(broker: Broker) {
+    this.#broker = broker;
+  }
+
+  /** A reply has come: a worker serves the task. */
+  prove(task: string): void {
+    this.#proven.set(task, performance.now());
+  }
+
+  /** Whether a reply has proven it lately, without asking. */
+  proven(task: string): boolean {
+    const at = this.#proven.get(task);
+    return at !== undefined && performance.now() - at < provenMs;
+  }
+
+  /** What a reply has proven lately, or else the broker says, which is asked at most once a second and queue. */
+  async look(queue: string, task: string): Promise<Served> {
+    if (this.proven(task)) return "served";
+    const now = performance.now();
+    let look = this.#looks.get(queue);
+    if (look === undefined || now - look.at > freshMs) {
+      look = { at: now, workers: this.#broker.presence(queue) };
+      look.workers.catch(() => this.#looks.delete(queue));
+      this.#looks.set(queue, look);
+    }
+    const workers = await look.workers;
+    if (workers.length === 0) return "nobody";
+    return workers.some(({ tasks }) => tasks.includes(task)) ? "served" : "others";
+  }
+}

@@ -1,0 +1,67 @@
+import type { Beat, Broker } from "./broker.ts";
+import { TaskError } from "./errors.ts";
+import type { Logger } from "./log.ts";
+
+/** What a reaper needs of its worker. */
+export interface ReaperSettings {
+  readonly intervalMs: number;
+  /** The worker's queues with the fences of what it runs. */
+  queues(): Beat["queues"];
+  /** The fences of these calls no longer hold. */
+  lost(queue: string, fence: number): void;
+}
+
+/**
+ * The heartbeat of a worker: at each beat its leases and its presence are kept, and the leases that others let lapse
+ * are taken back.
+ */
+export class Reaper {
+  readonly #broker: Broker;
+  readonly #log: Logger;
+  readonly #beat: Omit<Beat, "queues" | "reap">;
+  readonly #settings: ReaperSettings;
+  #timer: NodeJS.Timeout | undefined;
+  #beating: Promise<void> = Promise.resolve();
+  #last = performance.now();
+
+  constructor(broker: Broker, log: Logger, beat: Omit<Beat, "queues" | "reap">, settings: ReaperSettings) {
+    this.#broker = broker;
+    this.#log = log;
+    this.#beat = beat;
+    this.#settings = settings;
+  }
+
+  /** Makes the first beat, and then one at each interval. @throws TaskError as the broker does. */
+  async start(): Promise<void> {
+    await this.#once({ ...this.#beat, queues: this.#settings.queues(), reap: true });
+    this.#timer = setInterval(() => this.#next(), this.#settings.intervalMs);
+  }
+
+  /** Makes the last beat, which takes the presence away. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#beating;
+    await this.#once({ ...this.#beat, queues: this.#settings.queues(), presenceMs: 0, reap: false }).catch(
+      () => undefined,
+    );
+  }
+
+  #next(): void {
+    this.#beating = this.#beating.then(async () => {
+      // After a late beat, whoever shares this event loop was as late: its leases are not to be judged yet.
+      const late = performance.now() - this.#last > 2 * this.#settings.intervalMs;
+      try {
+        await this.#once({ ...this.#beat, queues: this.#settings.queues(), reap: !late });
+      } catch (thrown) {
+        this.#log.warn({ error: TaskError.from(thrown, "internal").message }, "a beat failed; trying again");
+      }
+    });
+  }
+
+  async #once(beat: Beat): Promise<void> {
+    this.#last = performance.now();
+    const { lost, reaped } = await this.#broker.renew(beat);
+    for (const { queue, fence } of lost) this.#settings.lost(queue, fence);
+    if (reaped > 0) this.#log.warn({ reaped }, "took back calls whose worker is gone");
+  }
+}

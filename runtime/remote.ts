@@ -1,0 +1,205 @@
+import { batchLimit, TurnBatch } from "./batch.ts";
+import { AwaitedCall, type Fallback } from "./awaited.ts";
+import type { Broker, Submission, SubmissionCaller, Submitted } from "./broker.ts";
+import { about, type AllOptions, type Call, conflict, notTaken, type Settled } from "./call.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import { newHeader, type RequestOptions, writeRequest } from "./envelope.ts";
+import { type AnyTaskError, TaskError } from "./errors.ts";
+import type { PresenceView } from "./presence.ts";
+import type { Replies } from "./replies.ts";
+
+/** What bounds a client's use of memory. */
+export interface RemoteLimits {
+  readonly maxPending: number;
+  readonly maxParamsBytes: number;
+}
+
+/** A submission on its way, and who wants to know of it. */
+interface Sending {
+  readonly submission: Submission;
+  submitted(submitted: Submitted): void;
+  failed(error: AnyTaskError): void;
+}
+
+/** How a call is sent. */
+interface Send {
+  readonly awaited: boolean;
+  /** How long it may take, if awaited, or wait for its start, ms; 0 for without bound. */
+  readonly deadlineMs: number;
+  readonly delayMs?: number;
+  readonly caller: SubmissionCaller;
+}
+
+/** Sends calls to their queues and settles them by their replies. */
+export class RemoteCalls {
+  readonly #broker: Broker;
+  readonly #replies: Replies;
+  readonly #presence: PresenceView;
+  readonly #limits: RemoteLimits;
+  readonly #batches = new Map<string, TurnBatch<Sending>>();
+  readonly #acknowledged = new Map<string, string[]>();
+  readonly #pending = new Set<AwaitedCall>();
+
+  constructor(broker: Broker, replies: Replies, presence: PresenceView, limits: RemoteLimits) {
+    this.#broker = broker;
+    this.#replies = replies;
+    this.#presence = presence;
+    this.#limits = limits;
+  }
+
+  /** Sends a call and waits for its end. */
+  call(call: Call, timeoutMs: number, fallback?: Fallback): Promise<Settled> {
+    return new Promise((resolve) => {
+      if (this.#pending.size >= this.#limits.maxPending) {
+        const reason = `${this.#limits.maxPending} calls are pending; await some, or raise maxPending`;
+        const error = new TaskError<string, unknown>("resource_exhausted", reason, about(call));
+        resolve({ ok: false, started: false, error });
+        return;
+      }
+      const pending: AwaitedCall = new AwaitedCall(call, this.#broker, this.#presence, fallback, (settled, ended) => {
+        this.#pending.delete(pending);
+        this.#replies.delete(pending);
+        // A record with an id that the user gave stays, for others to read.
+        if (ended && call.options.id === undefined) this.#acknowledge(pending.queue, call.id);
+        resolve(settled);
+      });
+      let submission: Submission;
+      try {
+        submission = this.#compose(call, { awaited: true, deadlineMs: timeoutMs, caller: pending });
+      } catch (error) {
+        resolve({ ok: false, started: false, error: TaskError.from(error, "internal", about(call)) });
+        return;
+      }
+      this.#pending.add(pending);
+      this.#replies.add(pending);
+      pending.start(timeoutMs);
+      this.#send(pending.queue, {
+        submission,
+        submitted: (submitted) => pending.submitted(submitted),
+        failed: (error) => pending.failed(error),
+      });
+    });
+  }
+
+  /**
+   * Sends a call without waiting for its end; resolves when the broker has it.
+   *
+   * @throws TaskError `unavailable`, `outcome_unknown`, `resource_exhausted` or, for an id that belongs to another
+   * call, `invalid_argument`.
+   */
+  submit(call: Call, timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { declaration, options } = call;
+      const delayMs = delayOf(options);
+      const deadlineMs = options.expiresInMs === undefined ? 0 : delayMs + options.expiresInMs;
+      let over = false;
+      let sent = false;
+      const caller = {
+        wanted: () => !over,
+        sent: () => {
+          sent = true;
+        },
+      };
+      const submission = this.#compose(call, { awaited: false, deadlineMs, delayMs, caller });
+      const timer = setTimeout(() => {
+        over = true;
+        reject(notTaken(call, sent, timeoutMs));
+      }, timeoutMs);
+      this.#send(declaration.queue, {
+        submission,
+        submitted: ({ outcome }) => {
+          clearTimeout(timer);
+          if (outcome === "accepted") resolve();
+          else reject(conflict(call));
+        },
+        failed: (error) => {
+          clearTimeout(timer);
+          reject(error.with(about(call)));
+        },
+      });
+    });
+  }
+
+  /** Settles what is pending, and tells the broker which answers may be forgotten. */
+  async close(): Promise<void> {
+    for (const pending of this.#pending) pending.closed();
+    const queues = [...this.#acknowledged.keys()];
+    await Promise.allSettled(queues.map((queue) => this.#submit(queue, [])));
+  }
+
+  #compose(call: Call, send: Send): Submission {
+    const { declaration, options, params, id } = call;
+    // The caller's gate. What was given is sent, not what it parses to: the receiver's parse is the one that counts.
+    declaration.params.pass(params);
+    const priority = options.priority ?? declaration.task.priority ?? "normal";
+    const header = newHeader({
+      awaited: send.awaited,
+      deadline: send.deadlineMs,
+      priority,
+      keepRequest: options.keepRequest ?? declaration.task.keepRequest ?? false,
+      ...(options.id !== undefined && { fingerprint: fingerprintOf(declaration.name, params) }),
+    });
+    const record = writeRequest(header, {
+      to: send.awaited ? this.#replies.address : undefined,
+      task: declaration.name,
+      params,
+      options: requestOptions(options),
+    });
+    if (record.length > this.#limits.maxParamsBytes) {
+      throw new TaskError(
+        "resource_exhausted",
+        `its parameters take ${record.length} bytes, more than the ${this.#limits.maxParamsBytes} allowed`,
+      );
+    }
+    return { id, record, priority, delayMs: send.delayMs ?? 0, caller: send.caller };
+  }
+
+  #send(queue: string, sending: Sending): void {
+    let batch = this.#batches.get(queue);
+    if (batch === undefined) {
+      batch = new TurnBatch((sendings) => void this.#submit(queue, sendings), batchLimit);
+      this.#batches.set(queue, batch);
+    }
+    batch.add(sending);
+  }
+
+  async #submit(queue: string, added: readonly Sending[]): Promise<void> {
+    const sendings = added.filter(({ submission }) => submission.caller?.wanted() !== false);
+    const acknowledged = this.#acknowledged.get(queue) ?? [];
+    this.#acknowledged.delete(queue);
+    if (sendings.length === 0 && acknowledged.length === 0) return;
+    try {
+      await this.#replies.ready();
+      const calls = sendings.map(({ submission }) => submission);
+      const results = await this.#broker.submit(queue, { calls, acknowledged });
+      for (const [index, sending] of sendings.entries()) sending.submitted(results[index]!);
+    } catch (thrown) {
+      const error = TaskError.from(thrown, "internal");
+      for (const sending of sendings) sending.failed(error);
+    }
+  }
+
+  /** An answer has been received: its record goes with the next submit of its queue. */
+  #acknowledge(queue: string, id: string): void {
+    const ids = this.#acknowledged.get(queue);
+    if (ids === undefined) this.#acknowledged.set(queue, [id]);
+    else if (ids.push(id) >= batchLimit) void this.#submit(queue, []);
+  }
+}
+
+/** How long a submitted call is held back, ms. `runAt` is the caller's time; delays are the broker's. */
+function delayOf({ delayMs, runAt }: AllOptions): number {
+  if (runAt !== undefined) return Math.max(0, runAt.getTime() - Date.now());
+  return delayMs ?? 0;
+}
+
+/** What the worker must know of a call's own options; undefined for none. */
+function requestOptions(options: AllOptions): RequestOptions | undefined {
+  const { attemptTimeoutMs, retry, resultTtlMs } = options;
+  if (attemptTimeoutMs === undefined && retry === undefined && resultTtlMs === undefined) return undefined;
+  return {
+    ...(attemptTimeoutMs !== undefined && { attemptTimeoutMs }),
+    ...(retry !== undefined && { retry }),
+    ...(resultTtlMs !== undefined && { resultTtlMs }),
+  };
+}

@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { batchLimit, TurnBatch } from "./batch.ts";
+import type { Broker, Report } from "./broker.ts";
+import { TaskError } from "./errors.ts";
+import type { Logger } from "./log.ts";
+
+const firstPauseMs = 100;
+const longestPauseMs = 2_000;
+
+/** Sends a worker's reports, those of one turn of the event loop together, and again until the broker takes them. */
+export class Reports {
+  readonly #broker: Broker;
+  readonly #log: Logger;
+  readonly #taken: () => void;
+  readonly #batches = new Map<string, TurnBatch<Report>>();
+  readonly #giveUp = new AbortController();
+  readonly #sending = new Set<{ readonly queue: string; readonly reports: readonly Report[] }>();
+  #open = 0;
+  #idle: (() => void) | undefined;
+
+  /** @param taken - called when some have been taken. */
+  constructor(broker: Broker, log: Logger, taken: () => void) {
+    this.#broker = broker;
+    this.#log = log;
+    this.#taken = taken;
+  }
+
+  /** How many are not yet taken by the broker. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /** The fences of a queue's reports that are on their way. */
+  fences(queue: string): readonly number[] {
+    return [...this.#sending].flatMap((sending) =>
+      sending.queue === queue ? sending.reports.map(({ fence }) => fence) : [],
+    );
+  }
+
+  add(queue: string, report: Report): void {
+    this.#open += 1;
+    let batch = this.#batches.get(queue);
+    if (batch === undefined) {
+      batch = new TurnBatch((reports) => this.#start(queue, reports), batchLimit);
+      this.#batches.set(queue, batch);
+    }
+    batch.add(report);
+  }
+
+  /** Resolves when all are taken, or `signal` ends the patience with a broker that is away. */
+  async drained(signal: AbortSignal): Promise<void> {
+    signal.addEventListener("abort", () => this.#giveUp.abort(), { once: true });
+    if (signal.aborted) this.#giveUp.abort();
+    if (this.#open > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+  }
+
+  #start(queue: string, reports: readonly Report[]): void {
+    const sending = { queue, reports };
+    this.#sending.add(sending);
+    void this.#send(queue, reports).finally(() => {
+      this.#sending.delete(sending);
+      this.#open -= reports.length;
+      this.#taken();
+      if (this.#open === 0) this.#idle?.();
+    });
+  }
+
+  async #send(queue: string, reports: readonly Report[]): Promise<void> {
+    for (let pause = firstPauseMs; ; pause = Math.min(pause * 2, longestPauseMs)) {
+      try {
+        const verdicts = await this.#broker.finish(queue, reports);
+        for (const [index, verdict] of verdicts.entries()) {
+          if (verdict === "refused") this.#logRefused(queue, reports[index]!);
+        }
+        return;
+      } catch (thrown) {
+        const error = TaskError.from(thrown, "internal");
+        this.#log.warn(
+          { queue, reports: reports.length, error: error.message },
+          "reports were not taken; sending again",
+        );
+      }
+      try {
+        await sleep(pause, undefined, { signal: this.#giveUp.signal });
+      } catch {
+        return; // The leases lapse, and others run the calls again.
+      }
+    }
+  }
+
+  #logRefused(queue: string, { kind, id, fence }: Report): void {
+    this.#log.debug({ queue, callId: id, fence, kind }, "a report came too late: the call has ended or is another's");
+  }
+}

@@ -1,0 +1,292 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { batchLimit } from "./batch.ts";
+import type { Beat, Broker, ClaimedBatch, ServedQueue, Unsubscribe } from "./broker.ts";
+import { openBroker } from "./brokers/open.ts";
+import { checkDuration } from "./checks.ts";
+import { defaultMaxBytes, defaultNamespace } from "./defaults.ts";
+import { protocolVersion } from "./envelope.ts";
+import { TaskError } from "./errors.ts";
+import { Execution, type ExecutionSettings, versionTask } from "./execution.ts";
+import { newAddress } from "./id.ts";
+import { type BoundTask, boundTasks, type Implementation } from "./implementation.ts";
+import { workerChannel } from "./keys.ts";
+import { childLogger, type Logger, streamLogger } from "./log.ts";
+import { Reaper } from "./reaper.ts";
+import { Reports } from "./reports.ts";
+import { onStopSignals } from "./signals.ts";
+
+/** How a worker is set up. */
+export interface WorkerOptions {
+  /** Where its queues are: `memory:`, or a broker that was made before (which the worker then does not close). */
+  readonly broker: string | Broker;
+  /** What it runs; it listens to the queues of their tasks. */
+  readonly implementations: readonly Implementation[];
+  /** How many calls it runs at a time. @default 100 */
+  readonly concurrency?: number | undefined;
+  /** What sets this application's keys apart from others'. @default "taskpact" */
+  readonly namespace?: string | undefined;
+  /** How long a call stays its own without a sign of life, ms. @default 15_000 */
+  readonly leaseMs?: number | undefined;
+  /** How long running calls may take to finish when it is stopped, ms. @default 10_000 */
+  readonly graceMs?: number | undefined;
+  /** How often workers may die with a call before it is parked. @default 3 */
+  readonly maxDeliveries?: number | undefined;
+  /** The largest reply, bytes as encoded. @default 1_048_576 */
+  readonly maxResultBytes?: number | undefined;
+  /**
+   * Whether SIGTERM and SIGINT stop it while it runs: the first within `graceMs`, a second one at once. The process then
+   * ends by itself if nothing else keeps it. @default true
+   */
+  readonly handleSignals?: boolean | undefined;
+  /** @default lines on standard error */
+  readonly log?: Logger | undefined;
+}
+
+/** The side that runs calls. */
+export interface Worker {
+  /** Its name among the workers. */
+  readonly id: string;
+  /**
+   * Runs calls until it is stopped; resolves then.
+   *
+   * @throws TaskError if the broker can't be reached at the start; later losses are waited out.
+   */
+  run(): Promise<void>;
+  /**
+   * Takes no more calls, lets running ones finish, gives the rest back, and resolves when all is told.
+   *
+   * @param options.graceMs - how long running calls may take, ms; 0 gives them back at once, also after an earlier stop.
+   */
+  stop(options?: { readonly graceMs?: number | undefined }): Promise<void>;
+}
+
+/** Makes a worker. @throws TaskError `invalid_argument` for options that can't be followed. */
+export function createWorker(options: WorkerOptions): Worker {
+  const refuse = (reason: string): never => {
+    throw new TaskError("invalid_argument", `createWorker(): ${reason}`);
+  };
+  const { concurrency = 100, maxDeliveries = 3 } = options;
+  for (const [name, value] of Object.entries({ concurrency, maxDeliveries })) {
+    if (!Number.isInteger(value) || value < 1)
+      refuse(`${name} must be a whole number, at least 1; got ${String(value)}`);
+  }
+  checkDuration("leaseMs", options.leaseMs, refuse);
+  const tasks = boundTasks(options.implementations);
+  if (tasks.size === 0) refuse("implementations must hold at least one task");
+  return new RunningWorker(options, tasks);
+}
+
+const defaultLeaseMs = 15_000;
+const defaultGraceMs = 10_000;
+const longestBeatMs = 1_000;
+/** How long a presence holds without a beat, in beats. */
+const presenceBeats = 5;
+/** How long one claim waits before it is made anew, ms. */
+const waitMs = 1_000;
+const firstPauseMs = 100;
+const longestPauseMs = 2_000;
+
+class RunningWorker implements Worker {
+  readonly id = newAddress();
+  readonly #own: boolean;
+  readonly #broker: Broker;
+  readonly #log: Logger;
+  readonly #concurrency: number;
+  readonly #leaseMs: number;
+  readonly #graceMs: number;
+  readonly #queues: ServedQueue[];
+  readonly #reports: Reports;
+  readonly #reaper: Reaper;
+  readonly #settings: ExecutionSettings;
+  readonly #running = new Set<Execution>();
+  readonly #claiming = new AbortController();
+  /** Ends the grace of running calls. */
+  readonly #hurry = new AbortController();
+  readonly #handleSignals: boolean;
+  /** The loop of claims, which ends when the worker is told to stop. */
+  #claims: Promise<void> | undefined;
+  #slotFreed: (() => void) | undefined;
+  #run: Promise<void> | undefined;
+  #stop: Promise<void> | undefined;
+
+  constructor(options: WorkerOptions, tasks: ReadonlyMap<string, BoundTask>) {
+    const { namespace = defaultNamespace, broker } = options;
+    this.#own = typeof broker === "string";
+    this.#broker = typeof broker === "string" ? openBroker(broker, { namespace }) : broker;
+    this.#log = childLogger(options.log ?? streamLogger(), { worker: this.id });
+    this.#concurrency = options.concurrency ?? 100;
+    this.#leaseMs = options.leaseMs ?? defaultLeaseMs;
+    this.#graceMs = options.graceMs ?? defaultGraceMs;
+    this.#handleSignals = options.handleSignals ?? true;
+    this.#queues = queuesOf(tasks);
+    this.#reports = new Reports(this.#broker, this.#log, () => this.#slotFreed?.());
+    this.#settings = {
+      tasks,
+      maxResultBytes: options.maxResultBytes ?? defaultMaxBytes,
+      log: this.#log,
+      report: (queue, report) => this.#reports.add(queue, report),
+    };
+    const intervalMs = Math.min(longestBeatMs, this.#leaseMs / 3);
+    const beat = {
+      worker: this.id,
+      leaseMs: this.#leaseMs,
+      presenceMs: presenceBeats * intervalMs,
+      maxDeliveries: options.maxDeliveries ?? 3,
+    };
+    this.#reaper = new Reaper(this.#broker, this.#log, beat, {
+      intervalMs,
+      queues: () => this.#beatQueues(),
+      lost: (queue, fence) => this.#lost(queue, fence),
+    });
+  }
+
+  run(): Promise<void> {
+    return (this.#run ??= this.#work());
+  }
+
+  stop({ graceMs = this.#graceMs }: { readonly graceMs?: number | undefined } = {}): Promise<void> {
+    if (graceMs === 0) this.#hurry.abort();
+    this.#stop ??= this.#end(graceMs);
+    // What kept it from running is run()'s to tell.
+    return this.#run === undefined ? this.#stop : this.#run.catch(() => undefined);
+  }
+
+  async #work(): Promise<void> {
+    const unsubscribes: Unsubscribe[] = [];
+    const unlisten = this.#handleSignals
+      ? onStopSignals((again) => void this.stop(again ? { graceMs: 0 } : {}))
+      : undefined;
+    try {
+      for (const { name } of this.#queues) {
+        const unsubscribe = await this.#broker.subscribe(workerChannel(name), (notice) => {
+          if (notice.kind === "canceled") this.#canceled(name, notice.id, notice.fence);
+        });
+        unsubscribes.push(unsubscribe);
+      }
+      await this.#reaper.start();
+      this.#log.info({ queues: this.#queues.map(({ name }) => name), concurrency: this.#concurrency }, "listening");
+      this.#claims = this.#claim();
+      await this.#claims;
+      await (this.#stop ??= this.#end(this.#graceMs));
+      this.#log.info({}, "stopped");
+    } finally {
+      unlisten?.();
+      await Promise.allSettled(unsubscribes.map((unsubscribe) => unsubscribe()));
+      if (this.#own) await this.#broker.close();
+    }
+  }
+
+  async #claim(): Promise<void> {
+    const { signal } = this.#claiming;
+    let pause = firstPauseMs;
+    while (!signal.aborted) {
+      const limit = Math.min(this.#free(), batchLimit);
+      if (limit <= 0) {
+        await new Promise<void>((resolve) => (this.#slotFreed = resolve));
+        continue;
+      }
+      try {
+        const batches = await this.#broker.claim({
+          worker: this.id,
+          queues: this.#queuesInTurn(),
+          limit,
+          waitMs,
+          leaseMs: this.#leaseMs,
+          suspect: !this.#runsSuspect(),
+          signal,
+        });
+        for (const batch of batches) {
+          if (signal.aborted) this.#giveBack(batch);
+          else this.#begin(batch);
+        }
+        pause = firstPauseMs;
+      } catch (thrown) {
+        this.#log.warn({ error: TaskError.from(thrown, "internal").message }, "a claim failed; trying again");
+        await sleep(pause, undefined, { signal }).catch(() => undefined);
+        pause = Math.min(pause * 2, longestPauseMs);
+      }
+    }
+  }
+
+  /** Queues are asked in the order given: each is first in its turn. */
+  #queuesInTurn(): readonly ServedQueue[] {
+    if (this.#queues.length > 1) this.#queues.push(this.#queues.shift()!);
+    return this.#queues;
+  }
+
+  #runsSuspect(): boolean {
+    for (const execution of this.#running) if (execution.suspect) return true;
+    return false;
+  }
+
+  /** Slots that are free. Reports that the broker does not take hold theirs back, so that memory stays bounded. */
+  #free(): number {
+    return this.#concurrency - this.#running.size - Math.max(0, this.#reports.open - this.#concurrency);
+  }
+
+  #begin(batch: ClaimedBatch): void {
+    for (const call of batch.calls) {
+      const execution = new Execution(batch, call, this.#settings);
+      if (execution.busy === undefined) continue;
+      this.#running.add(execution);
+      void execution.busy.then(() => {
+        this.#running.delete(execution);
+        this.#slotFreed?.();
+      });
+    }
+  }
+
+  /** What was claimed while the worker was told to stop. */
+  #giveBack({ queue, fence, calls }: ClaimedBatch): void {
+    for (const { id } of calls) this.#reports.add(queue, { kind: "release", id, fence });
+  }
+
+  #canceled(queue: string, id: string, fence: number): void {
+    const error = new TaskError<string, unknown>("canceled", "the call was canceled");
+    for (const execution of this.#running) {
+      if (execution.id === id && execution.fence === fence && execution.queue === queue) execution.abort(error, false);
+    }
+  }
+
+  #lost(queue: string, fence: number): void {
+    const error = new TaskError<string, unknown>("worker_lost", "its lease has lapsed: the call is another's now");
+    for (const execution of this.#running) {
+      if (execution.fence === fence && execution.queue === queue) execution.abort(error, false);
+    }
+  }
+
+  #beatQueues(): Beat["queues"] {
+    return this.#queues.map((queue) => {
+      // What is done but not yet told is held, too: others would run it again.
+      const fences = new Set(this.#reports.fences(queue.name));
+      for (const execution of this.#running) if (execution.queue === queue.name) fences.add(execution.fence);
+      return { ...queue, fences: [...fences] };
+    });
+  }
+
+  async #end(graceMs: number): Promise<void> {
+    this.#claiming.abort();
+    this.#slotFreed?.();
+    await this.#claims;
+    const { signal } = this.#hurry;
+    await Promise.race([
+      Promise.allSettled([...this.#running].map(async ({ busy }) => busy)),
+      sleep(graceMs, undefined, { signal }).catch(() => undefined),
+    ]);
+    this.#hurry.abort();
+    for (const execution of this.#running) execution.release();
+    await this.#reports.drained(AbortSignal.timeout(this.#leaseMs));
+    await this.#reaper.stop();
+  }
+}
+
+/** The queues of some tasks, each with the tasks that wait in it. */
+function queuesOf(tasks: ReadonlyMap<string, BoundTask>): ServedQueue[] {
+  const queues = new Map<string, string[]>();
+  for (const { declaration } of tasks.values()) {
+    const names = queues.get(declaration.queue);
+    if (names === undefined) queues.set(declaration.queue, [declaration.name]);
+    else names.push(declaration.name);
+  }
+  return [...queues].map(([name, names]) => ({ name, tasks: [...names, versionTask(protocolVersion)] }));
+}

@@ -1,0 +1,81 @@
+import * as z from "zod";
+import { task } from "taskpact";
+
+/*
+ * A contract whose handlers do what tests tell them to: each call that is to be held waits at a latch.
+ */
+
+export const addition = task({
+  params: { a: z.number().default(0), b: z.number().default(0) },
+  result: z.number(),
+});
+
+export const division = task({
+  params: { dividend: z.number(), divisor: z.number() },
+  result: z.number(),
+  errors: { divisionByZero: z.object({ dividend: z.number() }), rejectedOn: z.object({ day: z.iso.date() }) },
+});
+
+/** Waits at the latch of this name, or until its signal aborts; tells where and how it ran. */
+export const held = task({
+  params: { latch: z.string() },
+  result: z.object({ latch: z.string(), fence: z.number(), attempt: z.number(), place: z.string() }),
+});
+
+/** As `held`, and may run again in another place. */
+export const movable = task({ params: { fails: z.array(z.string()) }, result: z.string(), idempotent: true });
+
+/** Fails so often before it succeeds; answers with the attempt that did. */
+export const flaky = task({
+  params: { name: z.string(), failures: z.number() },
+  result: z.number(),
+  retry: { attempts: 3, backoff: { type: "fixed", delayMs: 5 } },
+});
+
+/** Ignores its signal and waits at a latch. */
+export const stubborn = task({ params: { latch: z.string() }, result: z.void(), attemptTimeoutMs: 60 });
+
+export const nothing = task({ params: {}, result: z.void() });
+export const none = task({ params: {}, result: z.null() });
+
+/** Throws what is named: "string", "null", "object", "error", "undeclared", "foreign". */
+export const throwing = task({ params: { what: z.string() }, result: z.void() });
+
+/** Answers what does not fit. */
+export const lying = task({ params: {}, result: z.number() });
+
+/** Answers with so many characters. */
+export const long = task({ params: { length: z.number() }, result: z.string() });
+
+/** Dates travel as text; transforms leave a mark each time they are applied. */
+export const day = task({
+  params: {
+    at: z.codec(z.iso.datetime(), z.date(), { decode: (text) => new Date(text), encode: (date) => date.toISOString() }),
+    marked: z.string().transform((text) => `${text}!`),
+  },
+  result: z.object({ at: z.number(), marked: z.string().transform((text) => `${text}?`) }),
+});
+
+/** What MessagePack alone would lose. */
+export const rich = task({
+  params: {
+    value: z.object({
+      date: z.date(),
+      map: z.map(z.string(), z.set(z.number())),
+      big: z.bigint(),
+      bytes: z.instanceof(Uint8Array),
+      nested: z.object({ maybe: z.string().optional(), absent: z.undefined() }).optional(),
+    }),
+  },
+  result: z.any(),
+});
+
+/** Reports each step, and ends at its latch. */
+export const steps = task({
+  params: { count: z.number(), latch: z.string() },
+  result: z.number(),
+  progress: z.object({ step: z.number() }),
+});
+
+/** Answers with what a function default gave. */
+export const stamped = task({ params: { id: z.string().default(() => `made-${Math.random()}`) }, result: z.string() });

@@ -1,0 +1,182 @@
+import { onTestFinished } from "vitest";
+import { type Broker, createWorker, type Implementation, type Logger, type WorkerOptions } from "taskpact";
+import { type ClientOptions, contractOf, createClient, declaredBy, implement, type Registry } from "taskpact/codegen";
+import type { CallOptions, CallStatus, SubmitOptions, TaskError, WaitOptions } from "taskpact";
+import * as declared from "./lab-contract.ts";
+
+type Name = keyof typeof declared;
+const names = Object.keys(declared) as Name[];
+export const labContract = contractOf("lab", declared, names);
+export const registry: Registry = { shape: "flat", contracts: [labContract] };
+export const isDeclared = declaredBy<Record<string, { errors: Record<string, unknown> }>>(registry);
+
+/** The lab's tasks without their types: these are proven elsewhere, and tests also give what types forbid. */
+export interface LooseTasks extends Record<Name, (...args: unknown[]) => Promise<unknown>> {
+  readonly safe: Record<Name, (...args: unknown[]) => Promise<LooseAnswer>>;
+  readonly submit: Record<Name, (...args: unknown[]) => Promise<LooseHandle>>;
+  readonly client: { handle(task: string, id: string): LooseHandle; close(): Promise<void> };
+  with(options: CallOptions | SubmitOptions): LooseTasks;
+}
+export type LooseAnswer =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: TaskError };
+export interface LooseHandle {
+  readonly id: string;
+  status(): Promise<CallStatus>;
+  result(options?: WaitOptions): Promise<unknown>;
+  safeResult(options?: WaitOptions): Promise<LooseAnswer>;
+  cancel(): Promise<string>;
+  progress(): AsyncIterable<unknown>;
+}
+
+/** A thing to wait for, once. */
+class Latch {
+  release!: () => void;
+  readonly released = new Promise<void>((resolve) => (this.release = resolve));
+}
+
+/** Lines are for people; tests want quiet. */
+export const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+interface HandlerContext {
+  readonly signal: AbortSignal;
+  readonly attempt: number;
+  readonly fence: number;
+  readonly errors: Record<string, (data: unknown) => Error>;
+  progress(value: unknown): void;
+}
+
+/** Clients and workers on one broker, with handlers that wait for the test. All ends with the test. */
+export class CallLab {
+  readonly #open: () => string | Broker;
+  readonly #latches = new Map<string, Latch>();
+  readonly #begun = new Map<string, Latch>();
+  /** What handlers did, in order: `held:x:worker`. */
+  readonly ran: string[] = [];
+  /** Latches whose handler's signal was aborted, with the reason's code. */
+  readonly aborted = new Map<string, string>();
+  running = 0;
+  mostRunning = 0;
+
+  /** @param open - a URL or a fresh connection to the test's own store. */
+  constructor(open: () => string | Broker) {
+    this.#open = open;
+  }
+
+  release(latch: string): void {
+    this.#latch(this.#latches, latch).release();
+  }
+
+  /** Resolves when a handler has come to this latch. */
+  begun(latch: string): Promise<void> {
+    return this.#latch(this.#begun, latch).released;
+  }
+
+  client(options: Partial<ClientOptions> = {}): LooseTasks {
+    const broker = this.#open();
+    const tasks = createClient<LooseTasks>(registry, { broker, log: quiet, ...options });
+    onTestFinished(async () => {
+      await tasks.client.close();
+      if (typeof broker !== "string") await broker.close();
+    });
+    return tasks;
+  }
+
+  /** A worker that listens by now. */
+  async worker(
+    options: Partial<WorkerOptions> = {},
+    place = "worker",
+  ): Promise<{ stop(graceMs?: number): Promise<void> }> {
+    const listening = new Latch();
+    const log: Logger = { ...quiet, info: (_, message) => message === "listening" && listening.release() };
+    const broker = this.#open();
+    const worker = createWorker({ broker, implementations: [this.implementation(place)], log, ...options });
+    const running = worker.run();
+    const stop = async (graceMs = 0) => {
+      await worker.stop({ graceMs });
+      await running;
+      if (typeof broker !== "string") await broker.close();
+    };
+    onTestFinished(() => stop());
+    await Promise.race([listening.released, running]);
+    return { stop };
+  }
+
+  /** The lab's handlers. `only` leaves the others out of the contract. */
+  implementation(place: string, only: readonly Name[] = names): Implementation {
+    const handlers = this.#handlers(place);
+    const contract = contractOf("lab", declared, [...only]);
+    return implement(contract, Object.fromEntries(only.map((name) => [name, handlers[name]])));
+  }
+
+  async #hold(latch: string, signal?: AbortSignal): Promise<void> {
+    this.running += 1;
+    this.mostRunning = Math.max(this.mostRunning, this.running);
+    this.#latch(this.#begun, latch).release();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        void this.#latch(this.#latches, latch).released.then(resolve);
+        signal?.addEventListener("abort", () => {
+          this.aborted.set(latch, (signal.reason as TaskError).code);
+          reject(signal.reason as TaskError);
+        });
+      });
+    } finally {
+      this.running -= 1;
+    }
+  }
+
+  #handlers(place: string): Record<Name, (params: never, context: never) => unknown> {
+    const thrown: Record<string, unknown> = {
+      string: "just text",
+      null: null,
+      object: { odd: 1 },
+      error: new Error("boom"),
+    };
+    return {
+      addition: ({ a, b }: { a: number; b: number }) => a + b,
+      division: ({ dividend, divisor }: { dividend: number; divisor: number }, { errors }: HandlerContext) => {
+        if (divisor === 0) throw errors["divisionByZero"]!({ dividend });
+        if (divisor < 0) throw errors["rejectedOn"]!({ day: "not a day" });
+        return dividend / divisor;
+      },
+      held: async ({ latch }: { latch: string }, { signal, fence, attempt }: HandlerContext) => {
+        this.ran.push(`held:${latch}:${place}`);
+        await this.#hold(latch, signal);
+        return { latch, fence, attempt, place };
+      },
+      movable: ({ fails }: { fails: readonly string[] }) => {
+        this.ran.push(`movable:${place}`);
+        if (fails.includes(place)) throw new Error(`not ${place}`);
+        return place;
+      },
+      flaky: ({ name, failures }: { name: string; failures: number }, { attempt }: HandlerContext) => {
+        this.ran.push(`flaky:${name}:${attempt}`);
+        if (attempt <= failures) throw new Error(`attempt ${attempt}`);
+        return attempt;
+      },
+      stubborn: ({ latch }: { latch: string }) => this.#hold(latch),
+      nothing: () => undefined,
+      none: () => null,
+      throwing: ({ what }: { what: string }) => {
+        throw thrown[what];
+      },
+      lying: () => "four",
+      long: ({ length }: { length: number }) => "x".repeat(length),
+      day: ({ at, marked }: { at: Date; marked: string }) => ({ at: at.getTime(), marked }),
+      rich: ({ value }: { value: unknown }) => value,
+      steps: async ({ count, latch }: { count: number; latch: string }, { progress, signal }: HandlerContext) => {
+        for (let step = 1; step <= count; step++) progress({ step });
+        await this.#hold(latch, signal);
+        return count;
+      },
+      stamped: ({ id }: { id: string }) => id,
+    };
+  }
+
+  #latch(latches: Map<string, Latch>, name: string): Latch {
+    let latch = latches.get(name);
+    if (latch === undefined) latches.set(name, (latch = new Latch()));
+    return latch;
+  }
+}

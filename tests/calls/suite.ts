@@ -1,0 +1,24 @@
+import { describe } from "vitest";
+import type { Broker } from "taskpact";
+import { gateRules } from "./gate-rules.ts";
+import { handleRules } from "./handle-rules.ts";
+import { CallLab } from "./lab.ts";
+import { optionRules } from "./option-rules.ts";
+import { policyRules } from "./policy-rules.ts";
+import { workerRules } from "./worker-rules.ts";
+
+/**
+ * What callers and handlers see, on any broker.
+ *
+ * @param open - makes, for each test, a way to connect to a store of its own.
+ */
+export function callRules(name: string, open: () => () => string | Broker): void {
+  const lab = () => new CallLab(open());
+  describe(`calls on ${name}`, () => {
+    describe("policies", () => policyRules(lab));
+    describe("gates", () => gateRules(lab));
+    describe("options", () => optionRules(lab));
+    describe("handles", () => handleRules(lab));
+    describe("workers", () => workerRules(lab));
+  });
+}

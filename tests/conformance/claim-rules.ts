@@ -1,0 +1,257 @@
+import { describe, expect, test } from "vitest";
+import type { Priority } from "../../runtime/contract.ts";
+import { callsOf, ids, type Lab, queue, submission } from "./lab.ts";
+
+const served = [{ name: queue, tasks: ["q.task"] }];
+
+/** Leasing calls to workers. */
+export function claimRules(lab: () => Lab): void {
+  test("a claimed call runs, under a fence that is larger than any before", async () => {
+    await lab().submitAll([submission("a"), submission("b"), submission("c")]);
+    const [first] = await lab().batches({ limit: 2 });
+    const [second] = await lab().batches({ limit: 2 });
+    expect(ids(first!.calls)).toEqual(["a", "b"]);
+    expect(ids(second!.calls)).toEqual(["c"]);
+    expect(second!.fence).toBeGreaterThan(first!.fence);
+    expect(Number.isSafeInteger(first!.fence)).toBe(true);
+    expect(await lab().state("a")).toBe("running");
+  });
+
+  test("a fence is larger also when an id is used again", async () => {
+    await lab().submit("a");
+    const first = await lab().claimOne();
+    await lab().finish(first);
+    await lab().submitAll([submission("a")], ["a"]);
+    const second = await lab().claimOne();
+    expect(second.fence).toBeGreaterThan(first.fence);
+    expect(await lab().finish(first)).toBe("refused");
+    expect(await lab().finish(second)).toBe("accepted");
+  });
+
+  test("a call is leased to one of many claims", async () => {
+    await lab().submitAll(Array.from({ length: 100 }, (_, index) => submission(`c${index}`)));
+    const others = await Promise.all([lab().connect(), lab().connect()]);
+    const claims = await Promise.all(
+      Array.from({ length: 30 }, (_, index) => lab().claim({ worker: `w${index}`, limit: 5 }, others[index % 2])),
+    );
+    const all = claims.flat();
+    expect(new Set(ids(all)).size).toBe(all.length);
+    expect(all.length).toBe(100);
+  });
+
+  test("nothing to claim is an empty answer, at once or after the wait", async () => {
+    expect(await lab().batches()).toEqual([]);
+    const claim = lab().batches({ waitMs: 30 });
+    await lab().settled();
+    await lab().advance(30);
+    expect(await claim).toEqual([]);
+  });
+
+  test("the limit holds over all queues, which are tried in their order", async () => {
+    for (const name of ["q1", "q2", "q3"]) {
+      await lab().broker.submit(name, { calls: [submission(`${name} a`), submission(`${name} b`)], acknowledged: [] });
+    }
+    const queues = ["q2", "q1", "q3"].map((name) => ({ name, tasks: ["q.task"] }));
+    const batches = await lab().batches({ queues, limit: 3 });
+    // How they share the limit is the broker's affair.
+    expect(batches[0]?.queue).toBe("q2");
+    expect(callsOf(batches).length).toBe(3);
+    for (const { queue, calls } of batches)
+      expect(ids(calls)).toEqual([`${queue} a`, `${queue} b`].slice(0, calls.length));
+    expect(callsOf(await lab().batches({ queues })).length).toBe(3);
+  });
+
+  describe("waiting", () => {
+    test("a waiting claim is woken by a submit, also of another connection", async () => {
+      const claim = lab().claim({ waitMs: 60_000 });
+      await lab().settled();
+      const other = await lab().connect();
+      await other.submit(queue, { calls: [submission("a")], acknowledged: [] });
+      expect(ids(await claim)).toEqual(["a"]);
+    });
+
+    test("a waiting claim of many queues is woken by each", async () => {
+      for (const name of ["q1", "q2"]) {
+        const claim = lab().claim({ waitMs: 60_000, queues: ["q1", "q2"].map((name) => ({ name, tasks: [] })) });
+        await lab().settled();
+        await lab().broker.submit(name, { calls: [submission("a")], acknowledged: [] });
+        expect((await claim).map(({ queue }) => queue)).toEqual([name]);
+      }
+    });
+
+    test("every waiting claim is woken if there is work for all", async () => {
+      const claims = Array.from({ length: 5 }, (_, index) =>
+        lab().claim({ worker: `w${index}`, limit: 1, waitMs: 60_000 }),
+      );
+      await lab().settled();
+      await lab().submitAll(Array.from({ length: 5 }, (_, index) => submission(`c${index}`)));
+      const claimed = (await Promise.all(claims)).flat();
+      expect([...ids(claimed)].sort()).toEqual(["c0", "c1", "c2", "c3", "c4"]);
+    });
+
+    test("a waiting claim is woken when a delayed call is due, and not before", async () => {
+      await lab().submit("late", { delayMs: 9_000 });
+      await lab().submit("a", { delayMs: 5_000 });
+      let done = false;
+      const claim = lab()
+        .claim({ waitMs: 60_000 })
+        .finally(() => (done = true));
+      await lab().settled();
+      await lab().advance(3_000);
+      await lab().settled();
+      expect(done).toBe(false);
+      await lab().advance(2_001);
+      expect(ids(await claim)).toEqual(["a"]);
+    });
+
+    test("a waiting claim learns of a delayed call that is due before the one it waits for", async () => {
+      await lab().submit("late", { delayMs: 30_000 });
+      const claim = lab().claim({ waitMs: 60_000 });
+      await lab().settled();
+      await lab().submit("soon", { delayMs: 2_000 });
+      await lab().settled();
+      await lab().advance(2_001);
+      expect(ids(await claim)).toEqual(["soon"]);
+    });
+
+    test("a waiting claim is woken by a call that is given back, retried or taken back", async () => {
+      await lab().submit("a");
+      let claimed = await lab().claimOne();
+      const steps = [
+        () => lab().report(claimed, { kind: "release" }),
+        () => lab().retry(claimed),
+        async () => {
+          await lab().advance(10_001);
+          return lab().reap();
+        },
+      ];
+      for (const step of steps) {
+        const claim = lab().claim({ waitMs: 60_000, suspect: true });
+        await lab().settled();
+        await step();
+        const [again] = await claim;
+        expect(again?.id).toBe("a");
+        claimed = again!;
+      }
+    });
+
+    test("a signal ends the wait, and what comes later is for others", async () => {
+      const giveUp = new AbortController();
+      const claim = lab().claim({ waitMs: 60_000, signal: giveUp.signal });
+      await lab().settled();
+      giveUp.abort();
+      expect(await claim).toEqual([]);
+      await lab().submit("a");
+      expect(await lab().claim({ waitMs: 1_000, signal: giveUp.signal })).toEqual([]);
+      expect(ids(await lab().claim())).toEqual(["a"]);
+    });
+
+    test("only the calls that end a wait are leased: none is lost between claims", async () => {
+      const got: string[] = [];
+      for (let round = 0; round < 20; round++) {
+        const giveUp = new AbortController();
+        const claim = lab().claim({ waitMs: 60_000, limit: 1, signal: giveUp.signal });
+        if (round % 2 === 0) await lab().settled();
+        const submitted = lab().submit(`c${round}`);
+        giveUp.abort();
+        const claimed = await claim;
+        await submitted;
+        got.push(...ids(claimed));
+      }
+      got.push(...ids(await lab().claim()));
+      expect(got.sort()).toEqual(Array.from({ length: 20 }, (_, round) => `c${round}`).sort());
+    });
+  });
+
+  describe("delays", () => {
+    test("a delayed call is not claimed before its time", async () => {
+      await lab().submit("a", { delayMs: 5_000 });
+      expect(await lab().state("a")).toBe("delayed");
+      expect(await lab().claim()).toEqual([]);
+      await lab().advance(3_000);
+      expect(await lab().claim()).toEqual([]);
+      await lab().advance(2_001);
+      expect(ids(await lab().claim())).toEqual(["a"]);
+      expect(await lab().state("a")).toBe("running");
+    });
+
+    test("delayed calls come in the order of their times", async () => {
+      await lab().submitAll([3, 1, 2].map((seconds) => submission(`${seconds}`, { delayMs: seconds * 1_000 })));
+      await lab().advance(3_001);
+      expect(ids(await lab().claim())).toEqual(["1", "2", "3"]);
+    });
+
+    test("many that are due at once all come", async () => {
+      const names = Array.from({ length: 2_500 }, (_, index) => `d${index}`);
+      for (let at = 0; at < names.length; at += 500) {
+        await lab().submitAll(names.slice(at, at + 500).map((id) => submission(id, { delayMs: 1_000 })));
+      }
+      await lab().advance(1_001);
+      const got: string[] = [];
+      for (
+        let claimed = await lab().claim({ limit: 1_000 });
+        claimed.length > 0;
+        claimed = await lab().claim({ limit: 1_000 })
+      ) {
+        got.push(...ids(claimed));
+      }
+      expect(got.sort()).toEqual(names.sort());
+    });
+
+    test("a delayed call keeps its priority", async () => {
+      await lab().submitAll(Array.from({ length: 40 }, (_, index) => submission(`n${index}`)));
+      await lab().submit("h", { delayMs: 1_000, header: { priority: "high" } });
+      await lab().advance(1_001);
+      // The normal ones begin at most 4 of 16 claims.
+      const first = await Promise.all(Array.from({ length: 8 }, () => lab().claimOne()));
+      expect(ids(first)).toContain("h");
+    });
+  });
+
+  describe("priorities", () => {
+    const kinds: readonly Priority[] = ["low", "normal", "high"];
+
+    test("of 16 claims about 12 begin with high, 3 with normal and 1 with low calls", async () => {
+      for (const priority of kinds) {
+        await lab().submitAll(
+          Array.from({ length: 800 }, (_, index) => submission(`${priority} ${index}`, { header: { priority } })),
+        );
+      }
+      const counts: Record<string, number> = { high: 0, normal: 0, low: 0 };
+      for (let count = 0; count < 800; count++) counts[(await lab().claimOne()).id.split(" ")[0]!]! += 1;
+      // Also a broker that draws lots is within these, but for one run of millions.
+      expect(counts["high"]).toBeGreaterThan(530);
+      expect(counts["high"]).toBeLessThan(670);
+      expect(counts["normal"]).toBeGreaterThan(90);
+      expect(counts["low"]).toBeGreaterThan(15);
+    });
+
+    test("where one priority has nothing, the others fill the claim, in their order and in one batch", async () => {
+      await lab().submit("low", { header: { priority: "low" } });
+      expect(ids(await lab().claim())).toEqual(["low"]);
+      await lab().submitAll(
+        ["l", "n", "h"].map((id, index) => submission(id, { header: { priority: kinds[index]! } })),
+      );
+      const [batch, ...more] = await lab().batches();
+      expect(more).toEqual([]);
+      expect([...ids(batch!.calls)].sort()).toEqual(["h", "l", "n"]);
+    });
+
+    test("calls of one priority come in the order in which they were submitted", async () => {
+      await lab().submitAll(
+        Array.from({ length: 30 }, (_, index) => submission(`${index}`, { header: { priority: kinds[index % 3]! } })),
+      );
+      const order = callsOf(await lab().batches()).map(({ id }) => Number(id));
+      for (const rest of [0, 1, 2]) {
+        const one = order.filter((id) => id % 3 === rest);
+        expect(one).toEqual([...one].sort((a, b) => a - b));
+      }
+      expect(order.length).toBe(30);
+    });
+  });
+
+  test("a claim of nobody's tasks is still served, as the worker tells what it lacks by putting it aside", async () => {
+    await lab().submit("a", { task: "q.other" });
+    expect(ids(await lab().claim({ queues: served }))).toEqual(["a"]);
+  });
+}

@@ -1,0 +1,241 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { vi } from "vitest";
+import type {
+  Broker,
+  ClaimedBatch,
+  ClaimRequest,
+  Notice,
+  Report,
+  StoredCall,
+  Submission,
+  Submitted,
+  Verdict,
+} from "../../runtime/broker.ts";
+import { encode } from "../../runtime/codec.ts";
+import { type Header, newHeader, writeReply, writeRequest } from "../../runtime/envelope.ts";
+import { clientChannel, workerChannel } from "../../runtime/keys.ts";
+
+/** What a broker's test brings along. */
+export interface Harness {
+  /** Another connection to the same store, which is empty at first. */
+  connect(): Promise<Broker>;
+  /** Moves the broker's time forward; claims that wait must notice. */
+  advance(ms: number): Promise<void>;
+  /** Ends what is left. */
+  dispose(): Promise<void>;
+}
+
+/** The queue of most tests. */
+export const queue = "q";
+
+/** How a test's call differs from the plainest one. */
+export interface CallShape {
+  readonly header?: Partial<Header>;
+  readonly to?: string;
+  readonly task?: string;
+  readonly params?: unknown;
+  readonly delayMs?: number;
+}
+
+/** A call to be submitted. */
+export function submission(
+  id: string,
+  { header = {}, to, task = "q.task", params = { id }, delayMs = 0 }: CallShape = {},
+): Submission {
+  const record = writeRequest(newHeader(header), { to, task, params });
+  return { id, record, priority: header.priority ?? "normal", delayMs };
+}
+
+/** A reply's record. */
+export function reply(value: unknown, header: Partial<Header> = {}): Buffer {
+  return writeReply(newHeader({ state: "succeeded", attempt: 1, ...header }), { value });
+}
+
+/** A leased call with its batch's fence. */
+export interface Claimed {
+  readonly queue: string;
+  readonly fence: number;
+  readonly now: number;
+  readonly id: string;
+  readonly record: Uint8Array;
+  readonly suspect: boolean;
+}
+
+/** The calls of all batches. */
+export function callsOf(batches: readonly ClaimedBatch[]): readonly Claimed[] {
+  return batches.flatMap(({ queue, fence, now, calls }) => calls.map((call) => ({ queue, fence, now, ...call })));
+}
+
+/** The ids of what was claimed. */
+export function ids(claimed: readonly { readonly id: string }[]): readonly string[] {
+  return claimed.map(({ id }) => id);
+}
+
+type Kind<R = Report> = R extends Report ? Omit<R, "id" | "fence" | "to"> : never;
+
+/** A broker under test, and short words for what tests do with it. */
+export class Lab {
+  readonly broker: Broker;
+  readonly #harness: Harness;
+
+  constructor(broker: Broker, harness: Harness) {
+    this.broker = broker;
+    this.#harness = harness;
+  }
+
+  connect(): Promise<Broker> {
+    return this.#harness.connect();
+  }
+
+  advance(ms: number): Promise<void> {
+    return this.#harness.advance(ms);
+  }
+
+  /** Lets what is under way arrive: a few turns here, and round trips to the broker. */
+  async settled(): Promise<void> {
+    for (let count = 0; count < 3; count++) {
+      await turn();
+      await this.broker.read(queue, ["nobody's"]);
+    }
+    await turn();
+  }
+
+  /** Waits until something holds. */
+  eventually(check: () => unknown): Promise<unknown> {
+    return vi.waitFor(check, { timeout: 5_000, interval: 5 });
+  }
+
+  async submit(id: string, shape?: CallShape): Promise<Submitted> {
+    const [submitted] = await this.submitAll([submission(id, shape)]);
+    return submitted!;
+  }
+
+  submitAll(calls: readonly Submission[], acknowledged: readonly string[] = []): Promise<readonly Submitted[]> {
+    return this.broker.submit(queue, { calls, acknowledged });
+  }
+
+  batches(request: Partial<ClaimRequest> = {}, broker: Broker = this.broker): Promise<readonly ClaimedBatch[]> {
+    return broker.claim({
+      worker: "w",
+      queues: [{ name: queue, tasks: ["q.task"] }],
+      limit: 100,
+      waitMs: 0,
+      leaseMs: 10_000,
+      suspect: false,
+      signal: new AbortController().signal,
+      ...request,
+    });
+  }
+
+  async claim(request?: Partial<ClaimRequest>, broker?: Broker): Promise<readonly Claimed[]> {
+    return callsOf(await this.batches(request, broker));
+  }
+
+  /** Claims the one call that is there. */
+  async claimOne(request?: Partial<ClaimRequest>): Promise<Claimed> {
+    const calls = await this.claim({ limit: 1, ...request });
+    if (calls.length !== 1) throw new Error(`${calls.length} calls in place of one`);
+    return calls[0]!;
+  }
+
+  async report(claimed: Pick<Claimed, "id" | "fence">, what: Kind, to?: string): Promise<Verdict> {
+    const [verdict] = await this.broker.finish(queue, [{ id: claimed.id, fence: claimed.fence, to, ...what }]);
+    return verdict!;
+  }
+
+  finish(claimed: Pick<Claimed, "id" | "fence">, value: unknown = "done", ttlMs = 3_600_000): Promise<Verdict> {
+    return this.report(claimed, { kind: "finish", record: reply(value, { fence: claimed.fence }), ttlMs });
+  }
+
+  retry(claimed: Pick<Claimed, "id" | "fence">, delayMs = 0): Promise<Verdict> {
+    return this.report(claimed, { kind: "retry", delayMs, failure: encode({ message: "no" }) });
+  }
+
+  async read(id: string, waiter?: string): Promise<StoredCall | undefined> {
+    const [call] = await this.broker.read(queue, [id], { waiter });
+    return call;
+  }
+
+  async state(id: string): Promise<string> {
+    return (await this.read(id))?.state ?? "gone";
+  }
+
+  /** A beat of a worker that takes lapsed leases back. */
+  reap(worker = "reaper", maxDeliveries = 3): Promise<number> {
+    return this.beat({ worker, maxDeliveries, reap: true }).then(({ reaped }) => reaped);
+  }
+
+  async beat(
+    beat: {
+      worker?: string;
+      fences?: readonly number[];
+      tasks?: readonly string[];
+      leaseMs?: number;
+      presenceMs?: number;
+      maxDeliveries?: number;
+      reap?: boolean;
+    } = {},
+  ) {
+    const {
+      worker = "w",
+      fences = [],
+      tasks = ["q.task"],
+      leaseMs = 10_000,
+      presenceMs = 60_000,
+      maxDeliveries = 3,
+      reap = false,
+    } = beat;
+    const { lost, reaped } = await this.broker.renew({
+      worker,
+      queues: [{ name: queue, tasks, fences }],
+      leaseMs,
+      presenceMs,
+      maxDeliveries,
+      reap,
+    });
+    return { lost: lost.map(({ fence }) => fence), reaped };
+  }
+
+  /** Claims everything as a worker that dies at once, and lets its leases lapse and be taken back. */
+  async dieWith(request: Partial<ClaimRequest> = {}, maxDeliveries = 3): Promise<readonly Claimed[]> {
+    const claimed = await this.claim({ worker: "dying", leaseMs: 1_000, ...request });
+    await this.advance(1_001);
+    await this.reap("reaper", maxDeliveries);
+    return claimed;
+  }
+
+  /** Hears a client's channel. */
+  client(name: string, broker: Broker = this.broker): Promise<Inbox> {
+    return Inbox.open(this, broker, clientChannel(name));
+  }
+
+  /** Hears the channel of a queue's workers. */
+  workers(broker: Broker = this.broker): Promise<Inbox> {
+    return Inbox.open(this, broker, workerChannel(queue));
+  }
+}
+
+/** What was heard on a channel. */
+export class Inbox {
+  readonly notices: Notice[] = [];
+  readonly #lab: Lab;
+  stop: () => Promise<void> = () => Promise.resolve();
+
+  static async open(lab: Lab, broker: Broker, channel: string): Promise<Inbox> {
+    const inbox = new Inbox(lab);
+    inbox.stop = await broker.subscribe(channel, (notice) => inbox.notices.push(notice));
+    return inbox;
+  }
+
+  constructor(lab: Lab) {
+    this.#lab = lab;
+  }
+
+  /** The notices, once there are so many. */
+  async heard(count: number): Promise<readonly Notice[]> {
+    await this.#lab.eventually(() => {
+      if (this.notices.length < count) throw new Error(`heard ${this.notices.length} notices of ${count}`);
+    });
+    return this.notices;
+  }
+}

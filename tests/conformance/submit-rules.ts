@@ -1,0 +1,147 @@
+import { expect, test } from "vitest";
+import { readHeader, readReply, readRequest } from "../../runtime/envelope.ts";
+import { ids, type Lab, queue, reply, submission } from "./lab.ts";
+
+/** Storing calls. */
+export function submitRules(lab: () => Lab): void {
+  test("a call is accepted, waits as queued, and keeps what it asks", async () => {
+    expect(await lab().submit("a", { params: { x: 1 } })).toEqual({ outcome: "accepted" });
+    const call = (await lab().read("a"))!;
+    expect(call.state).toBe("queued");
+    expect(call.progress).toBeUndefined();
+    expect(readRequest(call.record)).toMatchObject({ task: "q.task", params: { x: 1 } });
+  });
+
+  test("a batch is claimed in the order in which it was given", async () => {
+    const names = Array.from({ length: 50 }, (_, index) => `call ${index}`);
+    await lab().submitAll(names.map((id) => submission(id)));
+    expect(ids(await lab().claim())).toEqual(names);
+  });
+
+  test("the same call sent again is accepted and stays one", async () => {
+    await lab().submit("a");
+    expect(await lab().submit("a")).toEqual({ outcome: "accepted" });
+    expect(ids(await lab().claim())).toEqual(["a"]);
+    expect(await lab().submit("a")).toEqual({ outcome: "accepted" });
+    expect(await lab().claim()).toEqual([]);
+  });
+
+  test("the same call twice in one batch is one", async () => {
+    expect(await lab().submitAll([submission("a"), submission("a")])).toEqual([
+      { outcome: "accepted" },
+      { outcome: "accepted" },
+    ]);
+    expect(ids(await lab().claim())).toEqual(["a"]);
+  });
+
+  test("an id that belongs to another call is a conflict, and leaves that one alone", async () => {
+    const mine = { header: { fingerprint: "00000000000000aa" }, params: "mine" };
+    const other = { header: { fingerprint: "00000000000000bb" }, params: "other" };
+    await lab().submit("a", mine);
+    const answers = await lab().submitAll([submission("b"), submission("a", other), submission("c")]);
+    expect(answers.map(({ outcome }) => outcome)).toEqual(["accepted", "conflict", "accepted"]);
+    const claimed = await lab().claim();
+    expect(ids(claimed)).toEqual(["a", "b", "c"]);
+    expect(readRequest(claimed[0]!.record).params).toBe("mine");
+    expect((await lab().submit("a", mine)).outcome).toBe("accepted");
+  });
+
+  test("a call that has ended answers its submit with its record, and does not run again", async () => {
+    const shape = { header: { fingerprint: "00000000000000aa" } };
+    await lab().submit("a", shape);
+    const claimed = await lab().claimOne();
+    await lab().report(claimed, {
+      kind: "finish",
+      record: reply(42, { fence: claimed.fence, fingerprint: "00000000000000aa" }),
+      ttlMs: 60_000,
+    });
+    const again = await lab().submit("a", shape);
+    expect(again.outcome).toBe("accepted");
+    expect(readReply(again.ended!)).toEqual({ value: 42 });
+    expect(await lab().claim()).toEqual([]);
+    expect((await lab().submit("a", { header: { fingerprint: "00000000000000bb" } })).outcome).toBe("conflict");
+  });
+
+  test("a deadline given as a duration becomes a time by the broker's clock", async () => {
+    await lab().submit("a", { header: { deadline: 5_000 } });
+    await lab().submit("b");
+    const [a, b] = await lab().claim();
+    const left = readHeader(a!.record)!.deadline - a!.now;
+    // The broker's time may go on between the two steps.
+    expect(left).toBeLessThanOrEqual(5_000);
+    expect(left).toBeGreaterThan(0);
+    expect(readHeader(b!.record)!.deadline).toBe(0);
+  });
+
+  test("what was asked with the call stays in its header", async () => {
+    const header = {
+      awaited: true,
+      keepRequest: true,
+      priority: "low",
+      deadline: 60_000,
+      generation: 7,
+      fingerprint: "0123456789abcdef",
+    } as const;
+    await lab().submit("a", { header });
+    const claimed = await lab().claimOne();
+    expect(readHeader(claimed.record)).toMatchObject({
+      ...header,
+      deadline: expect.any(Number),
+      attempt: 0,
+      deaths: 0,
+    });
+  });
+
+  test("an acknowledged id is forgotten if it has ended, and else is left alone", async () => {
+    await lab().submitAll([submission("ended"), submission("queued"), submission("later", { delayMs: 1_000 })]);
+    await lab().finish(await lab().claimOne());
+    await lab().submitAll([], ["ended", "queued", "later", "unknown"]);
+    expect(await lab().state("ended")).toBe("gone");
+    expect(await lab().state("queued")).toBe("queued");
+    expect(await lab().state("later")).toBe("delayed");
+    const running = await lab().claimOne();
+    await lab().submitAll([], ["queued"]);
+    expect(await lab().finish(running)).toBe("accepted");
+  });
+
+  test("an acknowledged id can be used again in the same batch, for another call", async () => {
+    await lab().submit("a");
+    await lab().finish(await lab().claimOne());
+    expect(await lab().submitAll([submission("a")], ["a"])).toEqual([{ outcome: "accepted" }]);
+    expect(ids(await lab().claim())).toEqual(["a"]);
+  });
+
+  test("an id used again is one call, also where its canceled forerunner still stood in the list", async () => {
+    await lab().submit("a");
+    await lab().broker.cancel(queue, "a");
+    await lab().submitAll([submission("b"), submission("a")], ["a"]);
+    expect([...ids(await lab().claim())].sort()).toEqual(["a", "b"]);
+    expect(await lab().claim()).toEqual([]);
+  });
+
+  test("queues do not know each other's ids", async () => {
+    await lab().submit("a", { params: "first" });
+    await lab().broker.submit("other", { calls: [submission("a", { params: "second" })], acknowledged: [] });
+    const [batch] = await lab().batches({ queues: [{ name: "other", tasks: ["q.task"] }] });
+    expect(batch?.queue).toBe("other");
+    expect(readRequest(batch!.calls[0]!.record).params).toBe("second");
+    expect(await lab().state("a")).toBe("queued");
+    expect((await lab().broker.read("nowhere", ["a"]))[0]).toBeUndefined();
+  });
+
+  test("a thousand calls in a batch, and ids of many kinds, are stored", async () => {
+    const odd = ["with blanks", "Ünïcödé", "a:b{c}d", "x".repeat(200), "__proto__", "constructor"];
+    const names = [...odd, ...Array.from({ length: 994 }, (_, index) => `n${index}`)];
+    await lab().submitAll(names.map((id) => submission(id)));
+    expect(ids(await lab().claim({ limit: 1_000 }))).toEqual(names);
+    const found = await lab().broker.read(queue, names);
+    expect(found.every((call) => call?.state === "running")).toBe(true);
+  });
+
+  test("a large record arrives as it was sent", async () => {
+    const bytes = Buffer.alloc(1_000_000, "seven");
+    await lab().submit("a", { params: { bytes } });
+    const params = readRequest((await lab().claimOne()).record).params as { bytes: Uint8Array };
+    expect(bytes.equals(params.bytes)).toBe(true);
+  });
+}

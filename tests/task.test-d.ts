@@ -1,0 +1,32 @@
+/* What `task` tells those who misuse it, at the type level. Checked by tsc. */
+import { task } from "taskpact";
+import * as mini from "zod/mini";
+import * as z from "zod";
+
+const good = { params: { a: z.number() }, result: z.string() };
+
+task(good);
+task({ params: { a: mini.number() }, result: mini.string() });
+task({ ...good, errors: { full: z.object({ left: z.number() }) }, progress: z.number(), keepRequest: true });
+
+// The parts keep their types.
+const declared = task({ params: { a: z.number().default(0) }, result: z.void(), errors: { full: z.null() } });
+declared.params.a satisfies z.ZodDefault<z.ZodNumber>;
+declared.errors.full satisfies z.ZodNull;
+// @ts-expect-error there is no such error
+void declared.errors.empty;
+
+// @ts-expect-error "params takes the bare shape: write { a: z.number() }, not z.object({ a: z.number() })"
+task({ params: z.object({ a: z.number() }), result: z.string() });
+// @ts-expect-error a parameter must be a schema
+task({ params: { a: 3 }, result: z.string() });
+// @ts-expect-error the call is missing
+task({ params: {}, result: z.string });
+// @ts-expect-error result is needed
+task({ params: {} });
+// @ts-expect-error no such option: timeoutMs
+task({ params: {}, result: z.string(), timeoutMS: 5 });
+// @ts-expect-error no such policy
+task({ params: {}, result: z.string(), policy: "local" });
+// @ts-expect-error no such code
+task({ params: {}, result: z.string(), retry: { attempts: 3, retryOn: ["oops"] } });
