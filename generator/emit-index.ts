@@ -1,0 +1,89 @@
+import type { ContractModel, Model } from "./model.ts";
+import { fileText, headerOf, importCodegen, importLines } from "./page.ts";
+import { propertyName } from "./type.ts";
+
+/** The generated door: `createTasks`, `isDeclared`, and `implement…` of each contract. */
+export function emitIndex(model: Model): string {
+  const { contracts, client } = model;
+  const isFlat = client === "flat";
+  return fileText([
+    [
+      headerOf("the contracts", "a contract", model),
+      importCodegen([
+        ...(["Client", "ClientOptions", "IsDeclared", "Registry", "With", "createClient", "declaredBy"] as const),
+        ...(isFlat ? [] : (["Named"] as const)),
+      ]),
+      ...contracts.map((contract) => importOf(contract, model)),
+    ],
+    ["/** What goes into and comes out of every task. */", ...tableLines(model)],
+    ["/** Every task, answering with a value or an error. */", ...faceLines("SafeTasks", "SafeCalls", model)],
+    [
+      "/** Every task that can be submitted, answering with a handle. */",
+      ...faceLines("SubmitTasks", "SubmitCalls", model),
+    ],
+    [
+      "/** Every task as a function that runs here or not at all. */",
+      ...faceLines("LocalTasks", "Calls", model),
+      "export interface LocalTasks extends With<LocalTasks, LocalTasks, never> {",
+      "  readonly safe: SafeTasks;",
+      "  readonly client: Client<Signatures>;",
+      "}",
+    ],
+    [
+      "/** Every task as a function. */",
+      ...faceLines("Tasks", "Calls", model),
+      "export interface Tasks extends With<Tasks, LocalTasks, SubmitTasks> {",
+      "  readonly safe: SafeTasks;",
+      "  readonly submit: SubmitTasks;",
+      "  readonly client: Client<Signatures>;",
+      "}",
+    ],
+    [
+      "const registry: Registry = {",
+      `  shape: ${JSON.stringify(client)},`,
+      "  contracts: [",
+      ...contracts.map(({ stem }) => `    ${stem}Contract,`),
+      "  ],",
+      "};",
+    ],
+    [
+      "/** Makes a client: an object on which every task is a function. */",
+      "export function createTasks(options: ClientOptions): Tasks {",
+      "  return createClient<Tasks>(registry, options);",
+      "}",
+    ],
+    [
+      "/** Whether an error is a declared one of a task, and types its data. */",
+      "export const isDeclared: IsDeclared<Signatures> = declaredBy<Signatures>(registry);",
+    ],
+    contracts.map(
+      ({ name, prefix }) => `export { type ${prefix}Handlers, implement${prefix} } from ${fileOf(name, model)};`,
+    ),
+  ]);
+}
+
+function importOf({ name, prefix, stem }: ContractModel, model: Model): string {
+  const types = ["Calls", "SafeCalls", "Signatures", "SubmitCalls"].map((part) => `type ${prefix}${part}`);
+  return importLines("import", [...types, `${stem}Contract`], `./${name}${model.importExtension}`);
+}
+
+function tableLines({ contracts, client }: Model): readonly string[] {
+  return contracts.map(({ name, prefix }) => {
+    const table = `${prefix}Signatures`;
+    return `export interface Signatures extends ${client === "flat" ? table : `Named<${JSON.stringify(name)}, ${table}>`} {}`;
+  });
+}
+
+/** A face, declared once a contract: TypeScript merges them, and adding a contract changes no line. */
+function faceLines(face: string, part: string, { contracts, client }: Model): readonly string[] {
+  if (client === "flat") return contracts.map(({ prefix }) => `export interface ${face} extends ${prefix}${part} {}`);
+  return [
+    `export interface ${face} {`,
+    ...contracts.map(({ name, prefix }) => `  readonly ${propertyName(name)}: ${prefix}${part};`),
+    "}",
+  ];
+}
+
+function fileOf(contract: string, model: Model): string {
+  return JSON.stringify(`./${contract}${model.importExtension}`);
+}

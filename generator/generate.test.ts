@@ -1,0 +1,453 @@
+import { describe, expect, it, vi } from "vitest";
+import { contractHead, temporaryProject, type TemporaryProject } from "../tests/temporary-project.ts";
+import { placeText } from "./diagnostic.ts";
+import { generate, type GenerateOptions, type Generation } from "./generate.ts";
+import { openProject } from "./project.ts";
+import { writeChanges } from "./write.ts";
+
+// Some of it runs TypeScript.
+vi.setConfig({ testTimeout: 30_000 });
+
+async function generation(project: TemporaryProject, options: GenerateOptions = {}): Promise<Generation> {
+  const { settings } = await openProject(project.root);
+  return generate(settings, options);
+}
+
+async function write(project: TemporaryProject, options: GenerateOptions = {}): Promise<Generation> {
+  const result = await generation(project, options);
+  await writeChanges(project.root, result.changes);
+  return result;
+}
+
+/** `contracts/a.ts:3:14 reason` of all that is wrong with some contracts. */
+async function faults(files: Readonly<Record<string, string>>): Promise<readonly string[]> {
+  const { diagnostics } = await generation(temporaryProject(files));
+  return diagnostics.map(({ at, reason }) => (at === undefined ? reason : `${placeText(at)} ${reason}`));
+}
+
+/** The line of a task's signature. */
+async function signature(declaration: string, before = ""): Promise<string> {
+  const project = temporaryProject({ "contracts/a.ts": `${contractHead}${before}export const x = ${declaration};\n` });
+  const { diagnostics } = await write(project);
+  expect(diagnostics).toEqual([]);
+  return /^ {2}x: (.*);$/m.exec(project.read("generated/a.ts"))?.[1] ?? "";
+}
+
+const ping = (name: string): string => `export const ${name} = task({ params: {}, result: z.string() });\n`;
+
+describe("a signature", () => {
+  it("has positional, ordered arguments and a handler's object", async () => {
+    expect(await signature("task({ params: { b: z.string(), a: z.number() }, result: z.void() })")).toBe(
+      "Signature<(b: string, a: number) => Promise<void>, { b: string; a: number }>",
+    );
+  });
+
+  it("marks just those arguments optional behind which none is required", async () => {
+    const params = "{ a: z.number().default(0), b: z.number(), c: z.string().optional(), d: z.int().default(1) }";
+    expect(await signature(`task({ params: ${params}, result: z.null() })`)).toBe(
+      "Signature<(a: number | undefined, b: number, c?: string, d?: number) => Promise<null>, " +
+        "{ a: number; b: number; c?: string | undefined; d: number }>",
+    );
+  });
+
+  it("tells what a handler gives where that is other than what a caller gets", async () => {
+    const codec = "z.codec(z.string(), z.date(), { decode: (s) => new Date(s), encode: (d) => d.toISOString() })";
+    expect(
+      await signature(`task({ params: {}, result: ${codec}, errors: { late: z.int() }, progress: ${codec} })`),
+    ).toBe("Signature<() => Promise<Date>, {}, { late: number }, Date, { result: string; progress: string }>");
+  });
+
+  it("points at the contract for just the part that can't be printed", async () => {
+    expect(
+      await signature("task({ params: { a: z.string(), b: z.string().transform(Number) }, result: z.custom<Date>() })"),
+    ).toBe(
+      `Signature<(a: string, b: string) => Promise<ResultOutput<typeof contract.x>>, { a: string; b: ParamOutput<typeof contract.x, "b"> }, ` +
+        "{}, DefaultProgress, { result: ResultInput<typeof contract.x> }>",
+    );
+  });
+});
+
+describe("generated files", () => {
+  const files = {
+    "contracts/math.ts": `${contractHead}
+/**
+ * Adds.
+ *
+ *     addition(1, 2)
+ */
+export const addition = task({ params: { a: z.number() }, result: z.number() });
+export const limit = 10;
+export const here = task({ params: {}, result: z.void(), policy: "local-only" });
+`,
+    "contracts/user-orders.ts": `${contractHead}${ping("place")}`,
+  };
+
+  it("are one a contract, an index and a proof, and stay as they are when nothing changes", async () => {
+    const project = temporaryProject(files);
+    const first = await write(project);
+    expect(first.changes.map(({ path }) => path)).toEqual([
+      "generated/math.ts",
+      "generated/user-orders.ts",
+      "generated/conformance.ts",
+      "generated/index.ts",
+    ]);
+    expect((await write(project)).changes).toEqual([]);
+    expect(project.typeCheck().stdout).toBe("");
+  });
+
+  it("have this text", async () => {
+    const project = temporaryProject(files);
+    await write(project);
+    expect(project.read("generated/math.ts")).toBe(`\
+// Generated from contracts/math.ts. Do not edit: change the contract and run \`npm run gen\`.
+import {
+  type Calls,
+  type Contract,
+  type Handlers,
+  type Implementation,
+  type SafeCalls,
+  type Signature,
+  type SubmitCalls,
+  contractOf,
+  implement,
+} from "taskpact/codegen";
+import type * as contract from "../contracts/math.ts";
+import * as declared from "../contracts/math.ts";
+
+// Lets a rename of a task in its contract reach its callers and its handler.
+export type { contract };
+
+/** What goes into and comes out of the tasks of contracts/math.ts. */
+export interface MathSignatures {
+  /**
+   * Adds.
+   *
+   *     addition(1, 2)
+   */
+  addition: Signature<(a: number) => Promise<number>, { a: number }>;
+  here: Signature<() => Promise<void>, {}>;
+}
+
+export interface MathCalls extends Calls<typeof contract, MathSignatures> {}
+export interface MathSafeCalls extends SafeCalls<typeof contract, MathSignatures> {}
+export interface MathSubmitCalls extends SubmitCalls<typeof contract, Omit<MathSignatures, "here">> {}
+export interface MathHandlers extends Handlers<typeof contract, MathSignatures> {}
+
+export const mathContract: Contract = contractOf("math", declared, [
+  "addition",
+  "here",
+]);
+
+/** Binds handlers to the tasks of contracts/math.ts, for a worker and for local policies. */
+export function implementMath(handlers: MathHandlers): Implementation {
+  return implement(mathContract, handlers);
+}
+`);
+    expect(project.read("generated/user-orders.ts")).toContain(`contractOf("user-orders", declared, [`);
+    expect(project.read("generated/index.ts")).toContain("export interface Tasks extends UserOrdersCalls {}");
+  });
+
+  it("lay a client out by contract if told to, where names may come twice", async () => {
+    const project = temporaryProject({
+      "contracts/a.ts": `${contractHead}${ping("same")}`,
+      "contracts/b.ts": `${contractHead}${ping("same")}`,
+      "taskpact.config.ts": `import { defineConfig } from "taskpact/config";\nexport default defineConfig({ client: "byContract" });\n`,
+      "use.ts": `import { createTasks, isDeclared } from "./generated/index.ts";
+const tasks = createTasks({ broker: "memory:" });
+export const texts: readonly string[] = [await tasks.a.same(), await tasks.with({ timeoutMs: 5 }).b.same()];
+export const answers = [await tasks.safe.a.same(), await tasks.submit.b.same(), isDeclared];
+export const again: Promise<string> = tasks.client.handle("b.same", "id").result();
+`,
+    });
+    await write(project);
+    expect(project.typeCheck().stdout).toBe("");
+  });
+
+  it.each([
+    ["{}", ".js"],
+    [`{ "compilerOptions": { "allowImportingTsExtensions": true } }`, ".ts"],
+    [`{ "extends": "./base.json", /* a comment */ }`, ".ts"],
+  ])("import as tsconfig.json wants it: %s", async (tsconfig, extension) => {
+    const project = temporaryProject({ ...files, "tsconfig.json": tsconfig });
+    project.write("base.json", `{ "compilerOptions": { "rewriteRelativeImportExtensions": true } }`);
+    await write(project);
+    expect(project.read("generated/math.ts")).toContain(`"../contracts/math${extension}"`);
+    expect(project.read("generated/index.ts")).toContain(`"./math${extension}"`);
+  });
+
+  it("follow the configuration's folders and extension", async () => {
+    const config = `export default { contracts: "./src/tasks/", generated: "src/gen", importExtension: "" };\n`;
+    const project = temporaryProject({ "taskpact.config.ts": config, "src/tasks/a.ts": `${contractHead}${ping("x")}` });
+    await write(project);
+    expect(project.read("src/gen/a.ts")).toContain(`from "../tasks/a";`);
+  });
+
+  it("are made in a project of CommonJS modules, too", async () => {
+    const project = temporaryProject({
+      "package.json": "{}",
+      "contracts/_money.ts": `import * as z from "zod";\nexport const Money = z.object({ amount: z.int() });\n`,
+      "contracts/a.ts": `${contractHead}import { Money } from "./_money";\nexport const x = task({ params: {}, result: Money });\n`,
+    });
+    await write(project);
+    expect(project.read("generated/a.ts")).toContain("x: Signature<() => Promise<{ amount: number }>, {}>;");
+  });
+});
+
+describe("a contract whose schemas hide their types", () => {
+  it("is pointed at, so that the proof holds all the same", async () => {
+    const project = temporaryProject({
+      "contracts/a.ts": `${contractHead}
+const Id = z.string().brand<"Id">();
+const Tree = z.object({ id: Id, get kids() { return z.array(Tree); } });
+const names: string[] = ["a", "b"];
+export const x = task({
+  params: { id: Id, tree: Tree.optional(), name: z.enum(names), word: z.string().refine((s) => s === "x") },
+  result: z.json(),
+  errors: { e: z.object({ by: Id }) },
+  progress: z.coerce.number<string>(),
+});
+const shared = { a: z.custom<Date>() };
+export const y = task({ params: shared, result: z.string() });
+const crud = <T extends z.ZodType>(item: T) => task({ params: { item }, result: z.array(item) });
+export const z1 = crud(z.int());
+export const z2: typeof z1 = z1;
+`,
+    });
+    await write(project);
+    expect(project.typeCheck().stdout).toBe("");
+    expect(project.read("generated/a.ts")).toContain(`id: ParamInput<typeof contract.x, "id">, tree: `);
+    expect(project.read("generated/a.ts")).toContain(
+      "z1: Signature<(item: number) => Promise<number[]>, { item: number }>;",
+    );
+  });
+});
+
+describe("a task that was removed", () => {
+  const both = `${contractHead}${ping("kept")}${ping("gone")}`;
+  const one = `${contractHead}${ping("kept")}`;
+  const tombstone = `gone?: "✗ task gone was removed from contracts/a.ts - delete this handler";`;
+
+  it("leaves a tombstone, until it comes back or all are pruned", async () => {
+    const project = temporaryProject({ "contracts/a.ts": both });
+    await write(project);
+    project.write("contracts/a.ts", one);
+    await write(project);
+    expect(project.read("generated/a.ts")).toContain(tombstone);
+    expect((await write(project)).changes).toEqual([]);
+    project.write("contracts/a.ts", both);
+    await write(project);
+    expect(project.read("generated/a.ts")).not.toContain("✗");
+    project.write("contracts/a.ts", one);
+    await write(project);
+    await write(project, { prune: true });
+    expect(project.read("generated/a.ts")).not.toContain("✗");
+  });
+
+  it("says in the type error of its handler that it is gone", async () => {
+    const project = temporaryProject({ "contracts/a.ts": both });
+    await write(project);
+    project.write("contracts/a.ts", one);
+    await write(project);
+    project.write(
+      "handlers.ts",
+      `import { implementA } from "./generated/index.ts";\nexport const a = implementA({ kept: () => "", gone: () => "" });\n`,
+    );
+    expect(project.typeCheck().stdout).toContain("✗ task gone was removed from contracts/a.ts - delete this handler");
+  });
+
+  it("goes with its contract's file, and no file of the user's goes with it", async () => {
+    const project = temporaryProject({ "contracts/a.ts": both, "contracts/b.ts": `${contractHead}${ping("b")}` });
+    await write(project);
+    project.remove("contracts/b.ts");
+    project.write("generated/notes.ts", "export {};\n");
+    const { changes, strangers } = await write(project);
+    expect(changes).toContainEqual({ path: "generated/b.ts", text: undefined });
+    expect(strangers).toEqual(["generated/notes.ts"]);
+    expect(project.has("generated/notes.ts")).toBe(true);
+  });
+});
+
+describe("conformance.ts", () => {
+  it("fails a type check at the task whose contract has changed, and says in what", async () => {
+    const contract = `${contractHead}${ping("other")}export const x = task({ params: { a: z.number() }, result: z.number() });\n`;
+    const project = temporaryProject({ "contracts/a.ts": contract });
+    await write(project);
+    expect(project.typeCheck().stdout).toBe("");
+    project.write("contracts/a.ts", contract.replace("{ a: z.number() }", "{ a: z.string() }"));
+    const { stdout } = project.typeCheck();
+    const line = Number(/conformance\.ts\((\d+)/.exec(stdout)?.[1]);
+    expect(project.read("generated/conformance.ts").split("\n")[line - 1]).toContain("typeof aContract.x");
+    expect(stdout).toContain("what a caller gives and gets");
+  });
+
+  it.each([
+    ["a result", "result: z.number()", "result: z.coerce.number()", "what a handler returns"],
+    ["an optional parameter", "a: z.number()", "a: z.number().optional()", "what a caller may leave out"],
+    [
+      "an error",
+      "result: z.number()",
+      "result: z.number(), errors: { e: z.string() }",
+      "errors, as a caller reads them",
+    ],
+    ["progress", "result: z.number()", "result: z.number(), progress: z.string()", "progress, as a caller reads it"],
+  ])("sees a change of %s", async (_what, before, after, part) => {
+    const contract = `${contractHead}export const x = task({ params: { a: z.number() }, result: z.number() });\n`;
+    const project = temporaryProject({ "contracts/a.ts": contract });
+    await write(project);
+    project.write("contracts/a.ts", contract.replace(before, after));
+    expect(project.typeCheck().stdout).toContain(part);
+  });
+});
+
+describe("what a contract exports", () => {
+  it("is left alone unless it is a task, and handed-on tasks stay their contract's", async () => {
+    const project = temporaryProject({
+      "contracts/a.ts": `${contractHead}${ping("x")}export const shared = z.string();\nexport type T = string;\nexport function f() {}\n`,
+      "contracts/b.ts": `${contractHead}export * from "./a.ts";\nexport { x as y } from "./a.ts";\n${ping("own")}`,
+      "contracts/c.ts": `${contractHead}export { outer } from "./lib/outer.ts";\n`,
+      "contracts/lib/outer.ts": `${contractHead}${ping("outer")}`,
+      "contracts/_d.ts": `${contractHead}${ping("notMine")}`,
+      "contracts/e.test.ts": "throw new Error();",
+      "contracts/f.d.ts": "export {};",
+    });
+    const { assembly, diagnostics } = await generation(project);
+    expect(diagnostics).toEqual([]);
+    expect(assembly.model.contracts.map(({ name, tasks }) => [name, tasks.map((task) => task.name)])).toEqual([
+      ["a", ["x"]],
+      ["b", ["own"]],
+      ["c", ["outer"]],
+    ]);
+  });
+
+  it("under two names is two tasks", async () => {
+    const project = temporaryProject({ "contracts/a.ts": `${contractHead}${ping("x")}export { x as y };\n` });
+    const { assembly } = await generation(project);
+    expect(assembly.model.contracts[0]?.tasks.map((task) => task.name)).toEqual(["x", "y"]);
+  });
+});
+
+describe("a mistake", () => {
+  it("in names is found at each place, all in one run", async () => {
+    const files = {
+      "contracts/a.ts": `${contractHead}${ping("same")}${ping("submit")}${ping("toString")}`,
+      "contracts/b.ts": `${contractHead}${ping("same")}export { same as "not-so" };\nexport default task({ params: {}, result: z.string() });\n`,
+      "contracts/index.ts": `${contractHead}${ping("fine")}`,
+      "contracts/safe.ts": `${contractHead}${ping("alsoFine")}`,
+    };
+    expect(await faults(files)).toEqual([
+      `contracts/a.ts:4:14 a task can't be called "submit"`,
+      `contracts/a.ts:5:14 a task can't be called "toString"`,
+      `contracts/b.ts:3:14 a second task is called "same"; the first stands at contracts/a.ts:3:14`,
+      `contracts/b.ts:4:18 "not-so" is no identifier`,
+      "contracts/b.ts:5:1 a default export gives its task no name",
+      `contracts/index.ts:1:1 a contract can't be called "index"`,
+      `contracts/safe.ts:1:1 a contract can't be called "safe"`,
+    ]);
+  });
+
+  it("in names of parameters and errors is found where they stand", async () => {
+    const declaration = `export const x = task({
+  params: { "a-b": z.string(), 7: z.string(), class: z.string(), ["__proto__"]: z.string() },
+  result: z.string(),
+  errors: { "no-no": z.string(), valueOf: z.string() },
+});
+`;
+    expect(await faults({ "contracts/a.ts": contractHead + declaration })).toEqual([
+      `contracts/a.ts:4:11 a parameter can't be called "__proto__"`,
+      `contracts/a.ts:4:20 a parameter can't be called "a-b"`,
+      `contracts/a.ts:4:35 the parameter "7" would not stay in its place: JavaScript puts such keys first`,
+      `contracts/a.ts:4:54 a parameter can't be called "class"`,
+      `contracts/a.ts:6:22 the error "no-no" is no identifier`,
+      `contracts/a.ts:6:43 a declared error can't be called "valueOf"`,
+    ]);
+  });
+
+  it("that can't be carried is found at any depth, with its path", async () => {
+    const declaration = `export const x = task({
+  params: {
+    job: z.object({ run: z.array(z.map(z.string(), z.function())), when: z.union([z.date(), z.promise(z.date())]) }),
+    upload: z.file().optional(),
+    where: z.instanceof(URL),
+  },
+  result: z.record(z.string(), z.tuple([z.symbol()])),
+  errors: { e: z.lazy(() => z.object({ ["__proto__"]: z.string() })) },
+  progress: z.instanceof(Buffer),
+});
+`;
+    expect(await faults({ "contracts/a.ts": contractHead + declaration })).toEqual([
+      "contracts/a.ts:5:10 params.job.run[].values(): a function can't be carried",
+      "contracts/a.ts:5:10 params.job.when: a promise can't be carried",
+      "contracts/a.ts:6:13 params.upload: a File can't be carried",
+      "contracts/a.ts:7:12 params.where: an instance of URL can't be carried",
+      "contracts/a.ts:9:11 result[key][0]: a symbol can't be carried",
+      `contracts/a.ts:10:16 errors.e.__proto__: a key "__proto__" can't be carried`,
+      "contracts/a.ts:11:13 progress: a Buffer can't be carried",
+    ]);
+  });
+
+  it("is none where just the input side is carried: a class may be on the other", async () => {
+    expect(
+      await signature(
+        "task({ params: { at: z.codec(z.string(), z.instanceof(URL), { decode: (s) => new URL(s), encode: String }) }, result: z.void() })",
+      ),
+    ).toBe("Signature<(at: string) => Promise<void>, { at: InstanceType<typeof URL> }>");
+  });
+
+  it("in syntax is found in every contract, and stops those that import it from complaining", async () => {
+    const files = {
+      "contracts/a.ts": "export const = 3;\n",
+      "contracts/b.ts": `export const x = "`,
+      "contracts/c.ts": `${contractHead}import "./a.ts";\n${ping("fine")}`,
+    };
+    expect(await faults(files)).toEqual([
+      "contracts/a.ts:1:14 a syntax error: variable declaration expected",
+      "contracts/a.ts:1:16 a syntax error: variable declaration expected",
+      "contracts/b.ts:1:19 a syntax error: unterminated string literal",
+    ]);
+  });
+
+  it("that keeps a contract from being imported is found where it stands", async () => {
+    const files = {
+      "contracts/b.ts": `${contractHead}import "./missing.ts";\n`,
+      "contracts/c.ts": `${contractHead}export const x = await Promise.resolve(1);\n`,
+      "contracts/d.ts": `import { broken } from "./_d.ts";\nexport const x = broken;\n`,
+      "contracts/_d.ts": "export const broken = ;\n",
+    };
+    expect(await faults(files)).toEqual([
+      'contracts/_d.ts:1:23 contracts/d.ts can\'t be imported: a syntax error: Unexpected ";"',
+      "contracts/b.ts:3:8 contracts/b.ts can't be imported: Cannot find module './missing.ts'",
+      "contracts/c.ts:3:18 contracts/c.ts can't be imported: it awaits something at its top level",
+    ]);
+  });
+
+  it("of the whole project is said without a place", async () => {
+    const [missing] = await faults({});
+    expect(missing).toMatch(/^there is no folder contracts\/ in /);
+    expect(await faults({ "contracts/readme.md": "" })).toEqual(["there are no contracts in contracts/"]);
+  });
+
+  it("that may be one is a warning: foreign imports, and contracts without tasks", async () => {
+    const files = {
+      "contracts/a.ts": `${contractHead}import type { Stats } from "node:fs";\nimport { sep } from "node:path";\n${ping("x")}export const y: Stats | string = sep;\n`,
+      "contracts/b.ts": "export const nothing = 1;\n",
+    };
+    const { diagnostics, changes } = await generation(temporaryProject(files));
+    expect(diagnostics.map(({ severity, at, reason }) => [severity, at && placeText(at), reason])).toEqual([
+      ["warning", "contracts/a.ts:4:1", `a contract imports "node:path", and with it does every client`],
+      ["warning", "contracts/b.ts:1:1", "this contract declares no task"],
+    ]);
+    expect(changes.map(({ path }) => path)).toContain("generated/a.ts");
+  });
+
+  it("in the configuration is told with what is right", async () => {
+    const project = temporaryProject({
+      "taskpact.config.ts": `export default { folder: "x", client: "deep", generated: "../up" };\n`,
+    });
+    const { diagnostics } = await openProject(project.root);
+    expect(diagnostics.map(({ reason }) => reason)).toEqual([
+      `taskpact.config.ts: there is no option "folder"; there are contracts, generated, importExtension, client`,
+      `taskpact.config.ts: generated must be a folder's path inside the project, like "generated"`,
+      `taskpact.config.ts: client must be "flat" or "byContract"`,
+    ]);
+  });
+});

@@ -1,0 +1,94 @@
+import { existsSync, readFileSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Config, configFaults, type ImportExtension, type Settings, settingsOf } from "./config.ts";
+import { type Diagnostic, errorAt, type Place, startOf } from "./diagnostic.ts";
+import { type ContractFile, createModuleLoader, failureOf } from "./load.ts";
+import { allowsTsExtensions } from "./read.ts";
+import { packageName } from "./symbols.ts";
+
+/** The file that says how a project is laid out. */
+export const configName = `${packageName}.config.ts`;
+
+/** Reads how a project is laid out; without `taskpact.config.ts`, as one usually is. */
+export async function openProject(
+  root: string,
+): Promise<{ readonly settings: Settings; readonly diagnostics: readonly Diagnostic[] }> {
+  const project = { root, importExtension: importExtensionOf(root), command: commandOf(root) };
+  const failed = (at: Place, reasons: readonly string[]) => ({
+    settings: settingsOf({}, project),
+    diagnostics: reasons.map((reason) => errorAt(at, `${configName}: ${reason}`, "mend the configuration")),
+  });
+  const file = join(root, configName);
+  if (!existsSync(file)) return { settings: settingsOf({}, project), diagnostics: [] };
+  try {
+    const { default: config } = (await createModuleLoader(root)).load(file);
+    const faults = configFaults(config);
+    if (faults.length > 0) return failed(startOf(configName), faults);
+    return { settings: settingsOf(config as Config, project), diagnostics: [] };
+  } catch (thrown) {
+    const { at, message } = failureOf(thrown, root, file);
+    return failed(at, [`it can't be imported: ${message}`]);
+  }
+}
+
+/**
+ * The contracts of a project, by name: the TypeScript files in the contracts folder itself.
+ *
+ * Not: declarations (`*.d.ts`), tests (`*.test.ts`, `*.spec.ts`, `*.test-d.ts`), and files whose names start with "_"
+ * or "."; what stands in folders below is for contracts to import.
+ */
+export async function contractFiles(
+  settings: Settings,
+): Promise<{ readonly files: readonly ContractFile[]; readonly diagnostics: readonly Diagnostic[] }> {
+  const folder = join(settings.root, settings.contracts);
+  const remedy = `write one, such as ${settings.contracts}/math.ts: export const addition = task({ params, result })`;
+  let entries: readonly string[];
+  try {
+    const all = await readdir(folder, { withFileTypes: true });
+    entries = all.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
+  } catch {
+    const reason = `there is no folder ${settings.contracts}/ in ${settings.root}`;
+    return { files: [], diagnostics: [errorAt(undefined, reason, `${remedy}; ${configName} can name another folder`)] };
+  }
+  const files = entries
+    .filter(isContractFile)
+    .map((entry) => ({ name: entry.slice(0, -".ts".length), file: join(folder, entry) }))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const diagnostics =
+    files.length > 0 ? [] : [errorAt(undefined, `there are no contracts in ${settings.contracts}/`, remedy)];
+  return { files, diagnostics };
+}
+
+/** Whether a file of that name, in the contracts folder, is a contract. */
+export function isContractFile(name: string): boolean {
+  return /^[^_.].*\.ts$/.test(name) && !/\.(d|test|spec|test-d)\.ts$/.test(name);
+}
+
+/** The texts in the generated folder by their names; a folder in it is a name without a text. */
+export async function generatedTexts(settings: Settings): Promise<ReadonlyMap<string, string | undefined>> {
+  const folder = join(settings.root, settings.generated);
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const texts = entries
+    .filter((entry) => !entry.name.startsWith("."))
+    .map(
+      async (entry) =>
+        [entry.name, entry.isDirectory() ? undefined : await readFile(join(folder, entry.name), "utf8")] as const,
+    );
+  return new Map((await Promise.all(texts)).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function importExtensionOf(root: string): ImportExtension {
+  const tsconfig = join(root, "tsconfig.json");
+  return existsSync(tsconfig) && allowsTsExtensions(tsconfig) === true ? ".ts" : ".js";
+}
+
+/** The script that people have for it, or the command itself. */
+function commandOf(root: string): string {
+  try {
+    const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts?: { gen?: unknown } };
+    return scripts?.gen === undefined ? `npx ${packageName}-gen` : "npm run gen";
+  } catch {
+    return `npx ${packageName}-gen`;
+  }
+}
