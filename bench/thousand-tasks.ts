@@ -7,14 +7,18 @@
  * Makes a project in a temporary folder, and measures whole processes from their start to their end. The peak memory of
  * `gen` is that of its process, read from inside at its end.
  */
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { on, once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
 
 const repository = resolve(import.meta.dirname, "..");
 const [taskCount = 1_000, contractCount = 20] = process.argv.slice(2).map(Number);
 const runs = 5;
+const cli = join(repository, "generator/cli.ts");
+const tsx = ["--import", "tsx", "-C", "taskpact-source"];
 
 /** Five tasks of everyday shape, over and over: five schemas each, in the middle. */
 const templates = [
@@ -82,11 +86,13 @@ try {
     const conformance = typeCheck("tsconfig.json");
     return { gen, warm, contracts, client, conformance };
   });
+  const save = median(await measureSaves());
   const figure = (of: (round: (typeof rounds)[number]) => number): string => `${median(rounds.map(of)).toFixed(2)} s`;
   const peak = median(rounds.map(({ gen }) => gen.megabytes)).toFixed(0);
   print([
     ["gen, nothing generated yet", `${figure(({ gen }) => gen.seconds)}, peak ${peak} MB`],
     ["gen, all in step", figure(({ warm }) => warm)],
+    ["gen --watch, from a save of one contract to its files", `${(save * 1_000).toFixed(0)} ms`],
     ["tsc, the contracts alone", figure(({ contracts }) => contracts)],
     ["  with the client and a file that uses every task", `+ ${figure(({ client, contracts }) => client - contracts)}`],
     ["  with conformance.ts as well", `+ ${figure(({ conformance, contracts }) => conformance - contracts)}`],
@@ -134,15 +140,36 @@ interface Run {
 /** Runs the generator as `npm run gen` does, without npm. */
 function generate(): Run {
   const report = `data:text/javascript,process.on("exit",()=>process.stderr.write("peak "+process.resourceUsage().maxRSS))`;
-  const cli = join(repository, "generator/cli.ts");
-  const options = ["--import", "tsx", "--import", report, "-C", "taskpact-source"];
-  return run(process.execPath, [...options, cli, "--project", project]);
+  return run(process.execPath, [...tsx, "--import", report, cli, "--project", project]);
 }
 
 function measureGeneration(): { readonly seconds: number; readonly megabytes: number } {
   rmSync(join(project, "generated"), { recursive: true, force: true });
   const { seconds, stderr } = generate();
   return { seconds, megabytes: Number(/peak (\d+)/.exec(stderr)?.[1]) / 1024 };
+}
+
+/** Saves one contract again and again, and waits each time until it is generated. */
+async function measureSaves(): Promise<readonly number[]> {
+  const child = spawn(process.execPath, [...tsx, cli, "--watch", "--project", project], { cwd: repository });
+  const lines = createInterface({ input: child.stdout });
+  const isDone = async (): Promise<void> => {
+    for await (const [line] of on(lines, "line")) if (String(line).startsWith("watching")) return;
+  };
+  await isDone();
+  const path = join(project, "contracts/contract0.ts");
+  const text = readFileSync(path, "utf8");
+  const times: number[] = [];
+  for (let count = 0; count < 2 * runs; count++) {
+    const done = isDone();
+    const start = performance.now();
+    writeFileSync(path, count % 2 === 0 ? text.replace("z.number()", "z.string()") : text);
+    await done;
+    times.push((performance.now() - start) / 1_000);
+  }
+  child.kill("SIGINT");
+  await once(child, "exit");
+  return times;
 }
 
 function typeCheck(tsconfig: string): number {

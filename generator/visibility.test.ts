@@ -32,7 +32,7 @@ describe("a schema shows its type", () => {
     ["z.object({ get a() { return z.string(); } })"],
     ["z.number().refine((n) => n > 0 && n < limit)"],
     ["z.object({ a: z.int() }).refine((o) => o.a * 2 >= o.a)"],
-    ["z.string().refine((s) => { const t = s.trim(); return t === s; })"],
+    ["z.string().refine((s) => { if (s === '') return false; return s === s.trim(); })"],
     ["z.string().superRefine((s, context) => { if (s === '') context.addIssue('empty'); })"],
     ["z.string().apply((schema) => z.array(z.string()))"],
   ])("in %s", (schema) => {
@@ -71,6 +71,7 @@ describe("a schema may hide its type", () => {
     ["by a cast", "z.string() as z.ZodType<'a'>", ""],
     ["by type arguments", "z.coerce.number<string>()", ""],
     ["by a check that narrows", `z.string().refine((s) => s === "x")`, ""],
+    ["by a check that narrows at its end", `z.string().refine((s) => { const t = "x"; return s === t; })`, ""],
     ["by a check that narrows by a property", "z.object({ ok: z.boolean() }).refine((o) => o.ok)", ""],
     ["by a check that is a predicate", "z.unknown().refine((v): v is string => true)", ""],
     ["by a check that may be a predicate", "z.unknown().refine(isName)", ""],

@@ -1,4 +1,5 @@
 import type { Binding, Module, Modules } from "./module.ts";
+import { narrowsNothing } from "./narrowing.ts";
 import { ts } from "./read.ts";
 import { packageName } from "./symbols.ts";
 
@@ -41,7 +42,7 @@ export function createVisibility(modules: Modules): Visibility {
     names.set(module, known);
     const before = known.get(name);
     if (before !== undefined) return before;
-    // True while it is being looked at: a schema that leads back to itself hides no more than its other parts.
+    // True while it is being looked at. A schema that leads back to itself is never printed, whatever this says.
     known.set(name, true);
     const result = bindingShows(module, name, module.bindings.get(name));
     known.set(name, result);
@@ -221,49 +222,4 @@ function returned(body: ts.ConciseBody): readonly ts.Node[] {
     only.expression !== undefined
     ? [only.expression]
     : [body];
-}
-
-const narrowing = new Set([
-  ts.SyntaxKind.EqualsEqualsToken,
-  ts.SyntaxKind.EqualsEqualsEqualsToken,
-  ts.SyntaxKind.ExclamationEqualsToken,
-  ts.SyntaxKind.ExclamationEqualsEqualsToken,
-  ts.SyntaxKind.InstanceOfKeyword,
-  ts.SyntaxKind.InKeyword,
-]);
-
-/**
- * Whether a check leaves the type as it is. TypeScript makes a type predicate of a function that returns one
- * expression, where that narrows its parameter: by equality, `typeof`, `instanceof`, `in`, by being true, or by a call
- * of another predicate.
- */
-function narrowsNothing(check: ts.Expression): boolean {
-  if (!isFunction(check) || check.type !== undefined) return false;
-  if (ts.isBlock(check.body) && check.body.statements.length !== 1) return true;
-  const parameter = check.parameters[0]?.name.getText();
-  const isSuspect = (node: ts.Node): boolean => {
-    if (ts.isBinaryExpression(node)) {
-      if (narrowing.has(node.operatorToken.kind)) return true;
-      if (isLogical(node.operatorToken.kind) && (isReference(node.left) || isReference(node.right))) return true;
-    }
-    if (ts.isPrefixUnaryExpression(node) && node.operator === ts.SyntaxKind.ExclamationToken) return true;
-    if (ts.isTypeOfExpression(node) || ts.isConditionalExpression(node)) return true;
-    if (
-      ts.isCallExpression(node) &&
-      node.arguments.some((argument) => argument.getText() === parameter || isFunction(argument))
-    ) {
-      return true;
-    }
-    return ts.forEachChild(node, (child) => isSuspect(child) || undefined) ?? false;
-  };
-  return !isReference(check.body) && !isSuspect(check.body);
-}
-
-function isLogical(operator: ts.SyntaxKind): boolean {
-  return operator === ts.SyntaxKind.AmpersandAmpersandToken || operator === ts.SyntaxKind.BarBarToken;
-}
-
-/** `v` or `v.ok`, asked whether it is true. */
-function isReference(node: ts.Node): boolean {
-  return ts.isIdentifier(node) || ts.isPropertyAccessExpression(node);
 }

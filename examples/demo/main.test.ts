@@ -66,6 +66,11 @@ describeRedis("over Redis", () => {
   });
 });
 
+it("a Redis that is not there is told, and ends it", { timeout: 30_000 }, async () => {
+  const refused = { code: 1, stderr: expect.stringContaining("can't reach Redis at 127.0.0.1:1") as string };
+  await expect(demo("--redis", "redis://127.0.0.1:1")).rejects.toMatchObject(refused);
+});
+
 it("what it does not know is refused with its usage", async () => {
   await expect(demo("--broker", "x")).rejects.toMatchObject({
     code: 2,

@@ -8,7 +8,10 @@ import { hasRunHere, localMath } from "./handlers.ts";
 import { readOptions } from "./options.ts";
 import { openStage } from "./stage.ts";
 
-const stage = await openStage(readOptions(process.argv.slice(2)));
+const stage = await openStage(readOptions(process.argv.slice(2))).catch((error: Error) => {
+  console.error(error.message);
+  process.exit(1);
+});
 const tasks = createTasks({ broker: stage.broker, namespace: stage.namespace, implementations: [localMath] });
 
 /** Prints a line of code, what it gave, and what that shows. */

@@ -48,13 +48,16 @@ function memoryStage(namespace: string): Stage {
 async function redisStage(broker: string, namespace: string, description: string): Promise<Stage> {
   const path = fileURLToPath(new URL("worker.ts", import.meta.url));
   const worker = fork(path, [broker, namespace], { execArgv: process.execArgv });
+  const exited = once(worker, "exit");
+  const began = await Promise.race([once(worker, "message").then(() => true), exited.then(() => false)]);
+  if (!began) throw new Error("the demo's worker could not start");
   return {
     broker,
     namespace,
     description,
     close: async () => {
       worker.kill("SIGTERM");
-      if (worker.exitCode === null) await once(worker, "exit");
+      await exited;
     },
   };
 }
