@@ -1,5 +1,6 @@
 import type { Broker, StoredCall, SubmissionCaller, Submitted } from "./broker.ts";
 import { about, type Call, conflict, notTaken, type Settled } from "./call.ts";
+import { after } from "./clock.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import { newId } from "./id.ts";
 import type { PresenceView } from "./presence.ts";
@@ -9,24 +10,31 @@ import type { Wait } from "./replies.ts";
 /** What is needed to run the call here if no worker has picked it up. */
 export interface Fallback {
   readonly afterMs: number;
-  /** Whether it could run here now. */
-  ready(): boolean;
+  /** Keeps a slot here for it; returns what gives it up, or undefined if none is free. */
+  reserve(): (() => void) | undefined;
 }
+
+const firstRecheckMs = 20;
+/** From then on, the looks for its reply are frequent enough. */
+const longestRecheckMs = 1_000;
 
 /** A call that this client awaits. */
 export class AwaitedCall implements Wait, SubmissionCaller {
   readonly queue: string;
   readonly id: string;
+  readonly unique: boolean;
   stored = false;
   readonly #call: Call;
   readonly #broker: Broker;
   readonly #presence: PresenceView;
   readonly #fallback: Fallback | undefined;
   readonly #settle: (settled: Settled, ended: boolean) => void;
-  #deadline: NodeJS.Timeout | undefined;
-  #fallbackTimer: NodeJS.Timeout | undefined;
+  /** Undo its timers. */
+  #endDeadline: (() => void) | undefined;
+  #endFallback: (() => void) | undefined;
+  #endRecheck: (() => void) | undefined;
   #sent = false;
-  #revoking = 0;
+  #revocation: Promise<boolean> | undefined;
   /** What was heard while it was being revoked: the end by that, or, if it came first, an answer. */
   #endedMeanwhile: Uint8Array | undefined;
   #over = false;
@@ -40,6 +48,7 @@ export class AwaitedCall implements Wait, SubmissionCaller {
   ) {
     this.queue = call.declaration.queue;
     this.id = call.id;
+    this.unique = call.options.id === undefined;
     this.#call = call;
     this.#broker = broker;
     this.#presence = presence;
@@ -48,9 +57,13 @@ export class AwaitedCall implements Wait, SubmissionCaller {
   }
 
   start(timeoutMs: number): void {
-    this.#deadline = setTimeout(() => this.#late(timeoutMs), timeoutMs);
-    this.#call.options.signal?.addEventListener("abort", this.#cancel, { once: true });
-    if (!this.#presence.proven(this.#call.declaration.name)) void this.#checkServed();
+    const { declaration, options } = this.#call;
+    this.#endDeadline = after(timeoutMs, () => this.#late(timeoutMs));
+    if (this.#fallback !== undefined) this.#armFallback(this.#fallback);
+    // Asked while the call is on its way, so that the answer is there when it has arrived.
+    if (!this.#presence.proven(declaration.name)) this.#presence.prefetch(this.queue, declaration.name);
+    options.signal?.addEventListener("abort", this.#cancel, { once: true });
+    if (options.signal?.aborted === true) this.#cancel();
   }
 
   wanted(): boolean {
@@ -66,7 +79,7 @@ export class AwaitedCall implements Wait, SubmissionCaller {
     if (outcome === "conflict") return this.#fail(conflict(this.#call), false);
     this.stored = true;
     if (ended !== undefined) return this.ended(ended);
-    if (this.#fallback !== undefined) this.#armFallback(this.#fallback);
+    if (!this.#presence.proven(this.#call.declaration.name)) void this.#checkServed();
   }
 
   failed(error: AnyTaskError): void {
@@ -77,12 +90,14 @@ export class AwaitedCall implements Wait, SubmissionCaller {
 
   ended(record: Uint8Array): void {
     if (this.#over) return;
-    if (this.#revoking > 0) {
+    if (this.#revocation !== undefined) {
       this.#endedMeanwhile = record;
       return;
     }
-    this.#presence.prove(this.#call.declaration.name);
-    this.#finish(receive(this.#call.declaration, this.id, record), true);
+    const settled = receive(this.#call.declaration, this.id, record);
+    // Only a worker succeeds with it or fails.
+    if (settled.ok || settled.error.attempt !== undefined) this.#presence.prove(this.#call.declaration.name);
+    this.#finish(settled, true);
   }
 
   gone(): void {
@@ -98,45 +113,68 @@ export class AwaitedCall implements Wait, SubmissionCaller {
     this.#fail(this.#error("canceled", "the client was closed before the answer came"), true);
   }
 
-  /** Ends the call as `unimplemented` if workers listen to its queue, but none for its task. */
-  async #checkServed(): Promise<void> {
+  /**
+   * Ends the call as `unimplemented` if workers listen to its queue, but none for its task. One of them may just have it
+   * in its hands, to put it aside: then it is tried again a little later.
+   */
+  async #checkServed(againMs = firstRecheckMs): Promise<void> {
     const { name, queue } = this.#call.declaration;
     try {
-      if ((await this.#presence.look(queue, name)) !== "others") return;
-      if (this.#over || !(await this.#revoke())) return;
+      if ((await this.#presence.look(queue, name)) !== "others" || this.#over) return;
+      if (await this.#revoke()) {
+        this.#fail(this.#error("unimplemented", `no worker that listens to queue "${queue}" implements it`), false);
+        return;
+      }
     } catch {
       return; // It is asked again with the next look for its reply.
     }
-    this.#fail(this.#error("unimplemented", `no worker that listens to queue "${queue}" implements it`), false);
+    if (!this.#over && againMs < longestRecheckMs) {
+      this.#endRecheck = after(againMs, () => void this.#checkServed(againMs * 2));
+    }
   }
 
   #armFallback(fallback: Fallback): void {
-    this.#fallbackTimer = setTimeout(() => void this.#fallBack(fallback), fallback.afterMs);
+    this.#endFallback = after(fallback.afterMs, () => void this.#fallBack(fallback));
   }
 
   /** Takes the call back from its queue to run it here, if no worker has it by now. */
   async #fallBack(fallback: Fallback): Promise<void> {
     if (this.#over) return;
-    if (!fallback.ready()) return this.#armFallback(fallback);
+    const giveUp = fallback.reserve();
+    if (giveUp === undefined) return this.#armFallback(fallback);
+    const notPickedUp = this.#error("unavailable", `no worker picked it up within ${fallback.afterMs} ms`);
     try {
-      if (!(await this.#revoke())) return;
+      // What was not sent yet never will be.
+      if (!this.#sent || (await this.#revoke())) this.#fail(notPickedUp, false);
     } catch (cause) {
       this.#fail(this.#error("outcome_unknown", "whether it was taken back from its queue is unknown", cause), true);
-      return;
+    } finally {
+      // By then it runs here, and holds the slot itself.
+      setImmediate(giveUp);
     }
-    this.#fail(this.#error("unavailable", `no worker picked it up within ${fallback.afterMs} ms`), false);
   }
 
-  /** Takes the call back from its queue; false if a worker has it, or had. */
-  async #revoke(): Promise<boolean> {
-    this.#revoking += 1;
-    let revoked: boolean | undefined;
+  /** Takes the call back from its queue; false if a worker has it, or had. Asked for twice, it is one revoke. */
+  #revoke(): Promise<boolean> {
+    this.#revocation ??= this.#revokeOnce().finally(() => {
+      this.#revocation = undefined;
+    });
+    return this.#revocation;
+  }
+
+  async #revokeOnce(): Promise<boolean> {
+    let revoked = false;
     try {
       revoked = await this.#broker.revoke(this.queue, this.id, newId());
       return revoked;
     } finally {
-      this.#revoking -= 1;
-      if (revoked !== true && this.#endedMeanwhile !== undefined) this.ended(this.#endedMeanwhile);
+      const record = this.#endedMeanwhile;
+      this.#endedMeanwhile = undefined;
+      // Whoever asked settles the call in this turn if it was revoked; else what was heard counts.
+      if (!revoked && record !== undefined) {
+        this.#revocation = undefined;
+        this.ended(record);
+      }
     }
   }
 
@@ -159,8 +197,9 @@ export class AwaitedCall implements Wait, SubmissionCaller {
   #finish(settled: Settled, ended: boolean): void {
     if (this.#over) return;
     this.#over = true;
-    clearTimeout(this.#deadline);
-    clearTimeout(this.#fallbackTimer);
+    this.#endDeadline?.();
+    this.#endFallback?.();
+    this.#endRecheck?.();
     this.#call.options.signal?.removeEventListener("abort", this.#cancel);
     this.#settle(settled, ended);
   }

@@ -70,11 +70,11 @@ export interface Submission {
   readonly caller?: SubmissionCaller | undefined;
 }
 
-/** Who waits for a submission to be taken. */
+/** Who waits for a submission to be taken. A broker must call both: what was not sent may be run elsewhere. */
 export interface SubmissionCaller {
-  /** Asked right before each sending: once it is no longer wanted, it is not sent. */
+  /** Asked right before each sending: once it is no longer wanted, it is not sent, and what is said of it is not heard. */
   wanted(): boolean;
-  /** It is being sent: from now on it may be known to the broker. */
+  /** Called before each sending: from now on it may be known to the broker. */
   sent(): void;
 }
 

@@ -79,9 +79,21 @@ export function refuseSubmitOptions(options: AllOptions): void {
 
 const maxIdLength = 128;
 
+const durations = ["timeoutMs", "attemptTimeoutMs", "fallbackAfterMs", "resultTtlMs", "expiresInMs"] as const;
+const knownOptions: ReadonlySet<string> = new Set([
+  ...durations,
+  ...submitOnly,
+  "policy",
+  "priority",
+  "retry",
+  "id",
+  "signal",
+  "keepRequest",
+]);
+
 /** @throws TaskError `invalid_argument` for an option that can't be followed. */
 export function checkOptions(options: AllOptions): void {
-  for (const name of ["timeoutMs", "attemptTimeoutMs", "fallbackAfterMs", "resultTtlMs", "expiresInMs"] as const) {
+  for (const name of durations) {
     checkDuration(name, options[name], refuse);
   }
   if (options.delayMs !== undefined && !(Number.isFinite(options.delayMs) && options.delayMs >= 0)) {
@@ -94,6 +106,12 @@ export function checkOptions(options: AllOptions): void {
   checkOneOf("policy", options.policy, policies, refuse);
   checkOneOf("priority", options.priority, priorities, refuse);
   checkRetry(options.retry, refuse);
+  for (const name of Object.keys(options)) {
+    if (!knownOptions.has(name)) refuse(`there is no option "${name}"; there are ${[...knownOptions].join(", ")}`);
+  }
+  const { signal, keepRequest } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) refuse("signal must be an AbortSignal");
+  if (keepRequest !== undefined && typeof keepRequest !== "boolean") refuse("keepRequest must be true or false");
   if (options.id !== undefined) checkId(options.id);
 }
 

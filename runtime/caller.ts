@@ -19,7 +19,7 @@ export interface Caller {
 /** Makes calls in the places of a client. `open` makes a handle; `closed` says whether calls are refused by now. */
 export function callerOf(
   places: Places,
-  open: (declaration: Declaration, id: string) => Handle,
+  open: (declaration: Declaration, id: string, unique: boolean) => Handle,
   closed: () => boolean,
 ): Caller {
   /** Names, checks and counts a call; everything that is wrong with it is told here, before it goes anywhere. */
@@ -55,7 +55,7 @@ export function callerOf(
           throw new TaskError("invalid_argument", "a local-only call can't be submitted: it has no queue");
         }
         await places.remote.submit(call, options.timeoutMs ?? declaration.timeoutMs);
-        return open(declaration, call.id);
+        return open(declaration, call.id, options.id === undefined);
       } catch (refused) {
         throw TaskError.from(refused, "internal", { task: declaration.name });
       }

@@ -27,12 +27,15 @@ export function checkOneOf(
 /** Refuses a retry rule that can't be followed. Absent is fine. */
 export function checkRetry(retry: Retry | undefined, fail: (reason: string) => never): void {
   if (retry === undefined) return;
+  if (typeof retry !== "object" || retry === null) fail(`retry must be an object; got ${shown(retry)}`);
   if (!Number.isInteger(retry.attempts) || retry.attempts < 1 || retry.attempts > 65_535) {
     fail(`retry.attempts must be a whole number from 1 to 65535; got ${shown(retry.attempts)}`);
   }
+  if (retry.retryOn !== undefined && !Array.isArray(retry.retryOn)) fail("retry.retryOn must be a list of codes");
   for (const code of retry.retryOn ?? []) checkOneOf("retry.retryOn", code, taskErrorCodes, fail);
   const backoff = retry.backoff;
   if (backoff === undefined) return;
+  if (typeof backoff !== "object" || backoff === null) fail(`retry.backoff must be an object; got ${shown(backoff)}`);
   checkOneOf("retry.backoff.type", backoff.type ?? null, ["fixed", "exponential"], fail);
   if (typeof backoff.delayMs !== "number" || !Number.isFinite(backoff.delayMs) || backoff.delayMs < 0) {
     fail(`retry.backoff.delayMs must be a number of milliseconds, 0 or more; got ${shown(backoff.delayMs)}`);

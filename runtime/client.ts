@@ -66,9 +66,12 @@ export function createClient<Face>(registry: Registry, options: ClientOptions): 
   const close = async (): Promise<void> => {
     places.local.close(new TaskError<string, unknown>("canceled", "the client was closed"));
     handles.close();
-    await places.remote.close();
-    await replies.close();
-    if (own) await broker.close();
+    try {
+      await places.remote.close();
+      await replies.close();
+    } finally {
+      if (own) await broker.close();
+    }
   };
   const declarations = declarationsByKey(registry);
   const client: Client<Record<string, unknown>> = {
@@ -76,13 +79,13 @@ export function createClient<Face>(registry: Registry, options: ClientOptions): 
       const declaration = declarations.get(task);
       if (declaration === undefined) throw new TaskError("invalid_argument", `there is no task "${task}"`);
       checkId(id);
-      return handles.open(declaration, id) as never;
+      return handles.open(declaration, id, false) as never;
     },
     close: () => (closing ??= close()),
   };
   const caller = callerOf(
     places,
-    (declaration, id) => handles.open(declaration, id),
+    (declaration, id, unique) => handles.open(declaration, id, unique),
     () => closing !== undefined,
   );
   return createFace(registry, caller, client) as Face;

@@ -25,3 +25,43 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** `setTimeout` runs at once for more than this. */
+const longestTimerMs = 2 ** 31 - 1;
+
+/**
+ * Calls back after a duration of any length, Infinity included: that is never.
+ *
+ * @returns what undoes it.
+ */
+export function after(ms: number, callback: () => void): () => void {
+  if (ms === Number.POSITIVE_INFINITY) return () => undefined;
+  const until = performance.now() + ms;
+  let timer: NodeJS.Timeout;
+  const arm = (leftMs: number): void => {
+    timer = setTimeout(
+      () => {
+        const left = until - performance.now();
+        if (leftMs > longestTimerMs && left > 0) arm(left);
+        else callback();
+      },
+      Math.min(leftMs, longestTimerMs),
+    );
+  };
+  arm(ms);
+  return () => clearTimeout(timer);
+}
+
+/** Resolves after a duration of any length, or as soon as the signal is aborted. */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true) return resolve();
+    const done = (): void => {
+      undo();
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const undo = after(ms, done);
+    signal?.addEventListener("abort", done, { once: true });
+  });
+}

@@ -1,4 +1,5 @@
 import type { Retry } from "./backoff.ts";
+import { checkDuration, checkRetry } from "./checks.ts";
 import type { Priority } from "./contract.ts";
 import { decode, encode } from "./codec.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode, type TaskIssue, taskErrorCodes } from "./errors.ts";
@@ -225,7 +226,21 @@ export function writeRequest(header: Header, request: Request): Buffer {
 export function readRequest(record: Uint8Array): Request {
   const body = readMap(record);
   if (typeof body["task"] !== "string") throw new TaskError("invalid_argument", "a record names no task");
+  checkRequestOptions(body["options"]);
   return body as unknown as Request;
+}
+
+/** Whoever wrote it may have written anything. */
+function checkRequestOptions(options: unknown): void {
+  if (options === undefined) return;
+  const refuse = (reason: string): never => {
+    throw new TaskError("invalid_argument", `a record's options: ${reason}`);
+  };
+  if (typeof options !== "object" || options === null || Array.isArray(options)) refuse("they are no map");
+  const { attemptTimeoutMs, resultTtlMs, retry } = options as RequestOptions;
+  checkDuration("attemptTimeoutMs", attemptTimeoutMs, refuse);
+  checkDuration("resultTtlMs", resultTtlMs, refuse);
+  checkRetry(retry, refuse);
 }
 
 /** A call's record after it has ended; with its request if that is to be kept. */

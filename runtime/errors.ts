@@ -111,6 +111,8 @@ export class TaskError<Name extends string = "TaskError", Data = undefined> exte
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
+    // A class that someone derives from this one has instances of its own.
+    if (this !== TaskError) return Function.prototype[Symbol.hasInstance].call(this, value);
     return typeof value === "object" && value !== null && brand in value;
   }
 

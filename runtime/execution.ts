@@ -28,6 +28,8 @@ export interface ExecutionSettings {
 
 /** How long the reply to an awaited call stays at the least, for a caller that has lost its connection, ms. */
 const awaitedTtlMs = 60_000;
+/** The longest that a reply can be kept, ms: a year. */
+const longestTtlMs = 365 * 86_400_000;
 /** How long a call that nobody can run is kept, ms. */
 const parkedTtlMs = 7 * 86_400_000;
 
@@ -97,8 +99,8 @@ export class Execution {
       this.#report({ kind: "aside", task: this.#request.task });
       return undefined;
     }
-    const { deadline, awaited, attempt } = this.#header;
-    const left = awaited && deadline > 0 ? deadline - this.#now : Number.POSITIVE_INFINITY;
+    const left = this.#leftMs();
+    const { attempt } = this.#header;
     const attemptMs = this.#request.options?.attemptTimeoutMs ?? this.#bound.declaration.attemptTimeoutMs;
     this.#attempt = new Attempt(this.#bound, this.#request.params, {
       callId: this.id,
@@ -114,7 +116,9 @@ export class Execution {
       this.#conclude(outcome as Outcome);
       return undefined;
     }
-    void Promise.resolve(outcome).then((concluded) => this.#conclude(concluded));
+    Promise.resolve(outcome)
+      .then((concluded) => this.#conclude(concluded))
+      .catch((thrown: unknown) => this.#park(TaskError.from(thrown, "internal")));
     return settled;
   }
 
@@ -124,7 +128,8 @@ export class Execution {
     const { error } = outcome;
     const retry = this.#request?.options?.retry ?? this.#bound?.declaration.retry;
     const delayMs = retryDelay(retry, this.#header.attempt + 1, error.code);
-    if (delayMs === undefined) this.#answer(outcome);
+    // Without time for another attempt, this one's error is the answer.
+    if (delayMs === undefined || delayMs >= this.#leftMs()) this.#answer(outcome);
     else this.#report({ kind: "retry", delayMs, failure: encode(toWire(error)) });
   }
 
@@ -138,11 +143,12 @@ export class Execution {
     try {
       const record = this.#record(outcome.ok ? { value: outcome.sent } : { error: toWire(outcome.error) });
       const { maxResultBytes } = this.#settings;
-      if (record.length <= maxResultBytes) return record;
+      const kept = this.#header.keepRequest ? this.#call.record.length : 0;
+      if (record.length - kept <= maxResultBytes) return record;
       const what = outcome.ok ? "its result" : "its error";
       return this.#failure(
         "resource_exhausted",
-        `${what} takes ${record.length} bytes, more than the ${maxResultBytes} allowed`,
+        `${what} takes ${record.length - kept} bytes, more than the ${maxResultBytes} allowed`,
       );
     } catch (thrown) {
       return this.#failure("invalid_result", `result: ${TaskError.from(thrown).reason}`);
@@ -174,15 +180,21 @@ export class Execution {
     this.#report({ kind: "park", record, ttlMs: parkedTtlMs });
   }
 
+  /** How long the call may still take, ms. */
+  #leftMs(): number {
+    const { awaited, deadline } = this.#header;
+    if (!awaited || deadline === 0) return Number.POSITIVE_INFINITY;
+    return deadline - this.#now - (performance.now() - this.#claimedAt);
+  }
+
   /** How long its reply stays: an awaited call's at least until its caller has given up, for it may send again. */
   #ttlMs(): number {
-    const { awaited, deadline, fingerprint } = this.#header;
+    const { awaited, fingerprint } = this.#header;
     const byUser = this.#request?.options?.resultTtlMs;
     if (!awaited || !/^0*$/.test(fingerprint) || byUser !== undefined) {
       return byUser ?? this.#bound?.declaration.resultTtlMs ?? awaitedTtlMs;
     }
-    const elapsed = performance.now() - this.#claimedAt;
-    return Math.max(awaitedTtlMs, deadline === 0 ? 0 : deadline - this.#now - elapsed);
+    return Math.max(awaitedTtlMs, Math.min(this.#leftMs(), longestTtlMs));
   }
 
   #report(what: Kind): void {

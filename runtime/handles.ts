@@ -1,6 +1,7 @@
 import type { Broker, StoredCall } from "./broker.ts";
 import { about, type Settled } from "./call.ts";
 import { answerOf, valueOf } from "./caller.ts";
+import { after } from "./clock.ts";
 import { decode } from "./codec.ts";
 import type { Declaration } from "./declaration.ts";
 import { readHeader } from "./envelope.ts";
@@ -23,7 +24,8 @@ export class Handles {
     this.#replies = replies;
   }
 
-  open(declaration: Declaration, id: string): Handle {
+  /** @param unique - whether this client made the id: one that a user gave may be known in two queues. */
+  open(declaration: Declaration, id: string, unique: boolean): Handle {
     const { queue, name } = declaration;
     const read = async (waiter?: string): Promise<StoredCall> => {
       const [call] = await this.#broker.read(queue, [id], { waiter });
@@ -31,20 +33,27 @@ export class Handles {
         throw this.#error(declaration, id, "not_found", "its id is unknown, or its record is gone");
       return call;
     };
+    const told = async <T>(ask: () => Promise<T>): Promise<T> => {
+      try {
+        return await ask();
+      } catch (thrown) {
+        throw TaskError.from(thrown, "internal", about({ declaration, id }));
+      }
+    };
     return {
       id,
       task: name,
-      status: async () => statusOf(declaration, await read()),
-      cancel: async () => (await this.#cancel(declaration, id)).state,
-      result: async (options) => valueOf(await this.#wait(declaration, id, options)),
+      status: () => told(async () => statusOf(declaration, await read())),
+      cancel: () => told(async () => (await this.#cancel(declaration, id)).state),
+      result: (options) => told(async () => valueOf(await this.#wait(declaration, id, unique, options))),
       safeResult: async (options) => {
         try {
-          return answerOf(await this.#wait(declaration, id, options));
+          return answerOf(await this.#wait(declaration, id, unique, options));
         } catch (thrown) {
           return { ok: false, error: TaskError.from(thrown, "internal", { task: name, callId: id }) as TaskError };
         }
       },
-      progress: () => this.#progress(declaration, id),
+      progress: () => this.#progress(declaration, id, unique),
     };
   }
 
@@ -61,21 +70,21 @@ export class Handles {
   }
 
   /** Waits for the end of a call. Rejects with what kept it from waiting; what the call ended with is in the value. */
-  async #wait(declaration: Declaration, id: string, options: WaitOptions = {}): Promise<Settled> {
+  async #wait(declaration: Declaration, id: string, unique: boolean, options: WaitOptions = {}): Promise<Settled> {
     const { timeoutMs, signal } = options;
     if (signal?.aborted === true) throw this.#error(declaration, id, "canceled", "waiting for it was given up");
     return new Promise((resolve, reject) => {
-      const stop = this.#follow(declaration, id, {
+      const stop = this.#follow(declaration, id, unique, {
         ended: (record) => end(() => resolve(receive(declaration, id, record))),
         failed: (error) => end(() => reject(error)),
       });
       const giveUp = () => end(() => reject(this.#error(declaration, id, "canceled", "waiting for it was given up")));
       const late = () =>
         end(() => reject(this.#error(declaration, id, "deadline_exceeded", `it has not ended within ${timeoutMs} ms`)));
-      const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);
+      const undo = after(timeoutMs ?? Number.POSITIVE_INFINITY, late);
       signal?.addEventListener("abort", giveUp, { once: true });
       const end = (settle: () => void) => {
-        clearTimeout(timer);
+        undo();
         signal?.removeEventListener("abort", giveUp);
         stop();
         settle();
@@ -83,11 +92,11 @@ export class Handles {
     });
   }
 
-  async *#progress(declaration: Declaration, id: string): AsyncGenerator<never, void> {
+  async *#progress(declaration: Declaration, id: string, unique: boolean): AsyncGenerator<never, void> {
     let heard: Uint8Array[] = [];
     let wake = (): void => {};
     let over: { readonly error?: AnyTaskError } | undefined;
-    const stop = this.#follow(declaration, id, {
+    const stop = this.#follow(declaration, id, unique, {
       progress: (value) => {
         // Whoever reads slowly gets the newest: progress is a state, not a log.
         if (heard.push(value) > maxHeard) heard.shift();
@@ -123,6 +132,7 @@ export class Handles {
   #follow(
     declaration: Declaration,
     id: string,
+    unique: boolean,
     listener: {
       readonly ended: (record: Uint8Array) => void;
       readonly failed: (error: AnyTaskError) => void;
@@ -139,6 +149,7 @@ export class Handles {
     const wait: Wait = {
       queue: declaration.queue,
       id,
+      unique,
       stored: false,
       ended: once(listener.ended),
       gone: () => failed(this.#error(declaration, id, "not_found", "its record is gone")),

@@ -1,3 +1,4 @@
+import { after } from "./clock.ts";
 import type { Context, ErrorMakers } from "./context.ts";
 import type { Declaration } from "./declaration.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
@@ -39,20 +40,22 @@ export class Attempt {
     const { declaration } = bound;
     this.#context = new AttemptContext(declaration, settings);
     let returned: unknown;
+    let later: boolean;
     try {
       returned = bound.handler(declaration.params.pass(params), this.#context);
+      later = isPromiseLike(returned);
     } catch (thrown) {
       this.outcome = failure(declaration, thrown, settings);
       return;
     }
-    if (!isPromiseLike(returned)) {
+    if (!later) {
       this.outcome = success(declaration, returned, settings);
       return;
     }
     this.outcome = new Promise((resolve) => {
-      const timer = setTimeout(() => this.abort(timedOut(settings)), Math.min(settings.limitMs, longestTimerMs));
+      const undo = after(settings.limitMs, () => this.abort(timedOut(declaration, settings)));
       this.#end = (outcome) => {
-        clearTimeout(timer);
+        undo();
         this.#end = undefined;
         resolve(outcome);
       };
@@ -71,12 +74,11 @@ export class Attempt {
   }
 }
 
-/** `setTimeout` runs at once for more than this. */
-const longestTimerMs = 2 ** 31 - 1;
-
-function timedOut({ limitMs, limitedByCall }: AttemptSettings): AnyTaskError {
+function timedOut(declaration: Declaration, settings: AttemptSettings): AnyTaskError {
+  const { limitMs, limitedByCall, callId, attempt } = settings;
   const which = limitedByCall ? "the call's time was up" : "the attempt's time was up";
-  return new TaskError<string, unknown>("deadline_exceeded", `${which} after ${Math.round(limitMs)} ms`);
+  const details = { task: declaration.name, callId, attempt };
+  return new TaskError<string, unknown>("deadline_exceeded", `${which} after ${Math.round(limitMs)} ms`, details);
 }
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
@@ -95,17 +97,20 @@ function failure(declaration: Declaration, thrown: unknown, settings: AttemptSet
   const { callId, attempt } = settings;
   const about = { task: declaration.name, callId, attempt };
   try {
-    return { ok: false, error: ownError(declaration, thrown).with(about) };
+    return { ok: false, error: ownError(declaration, thrown, callId).with(about) };
   } catch (refused) {
     return { ok: false, error: TaskError.from(refused, "internal", about) };
   }
 }
 
 /** What a thrown value says of this call. An error of another call, that the handler let through, is a failure. */
-function ownError(declaration: Declaration, thrown: unknown): AnyTaskError {
+function ownError(declaration: Declaration, thrown: unknown, callId: string): AnyTaskError {
   if (!(thrown instanceof TaskError)) return TaskError.from(thrown, "failed");
   const error: AnyTaskError = thrown;
-  if (error.task !== undefined && error.task !== declaration.name) {
+  const foreign =
+    (error.task !== undefined && error.task !== declaration.name) ||
+    (error.callId !== undefined && error.callId !== callId);
+  if (foreign) {
     return new TaskError<string, unknown>("failed", `a call that it made failed: ${error.message}`, { cause: error });
   }
   if (error.code === "declared") declaredGate(declaration, error.name).pass(error.data);

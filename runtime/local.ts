@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { retryDelay } from "./backoff.ts";
 import type { Call, Settled } from "./call.ts";
+import { pause } from "./clock.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import type { BoundTask } from "./implementation.ts";
 import { Attempt, type Outcome } from "./invoke.ts";
@@ -13,6 +13,7 @@ export class LocalRuns {
   readonly #concurrency: number;
   readonly #log: Logger;
   readonly #running = new Set<LocalRun>();
+  #reserved = 0;
 
   constructor(tasks: ReadonlyMap<string, BoundTask>, concurrency: number, log: Logger) {
     this.#tasks = tasks;
@@ -25,7 +26,16 @@ export class LocalRuns {
   }
 
   get slotFree(): boolean {
-    return this.#running.size < this.#concurrency;
+    return this.#running.size + this.#reserved < this.#concurrency;
+  }
+
+  /** Keeps a slot for a call that may come; returns what gives it up, or undefined if none is free. */
+  reserve(): (() => void) | undefined {
+    if (!this.slotFree) return undefined;
+    this.#reserved += 1;
+    return () => {
+      this.#reserved -= 1;
+    };
   }
 
   /**
@@ -53,6 +63,7 @@ class LocalRun {
   readonly #log: Logger;
   readonly #deadline: number;
   readonly #backoff = new AbortController();
+  readonly #handlers: Promise<void>[] = [];
   #number = 1;
   #attempt: Attempt | undefined;
   #aborted: AnyTaskError | undefined;
@@ -77,22 +88,21 @@ class LocalRun {
     const { signal } = this.#call.options;
     const cancel = () => this.abort(new TaskError<string, unknown>("canceled", "its caller canceled it"));
     signal?.addEventListener("abort", cancel, { once: true });
+    if (signal?.aborted === true) cancel();
     try {
       for (;;) {
         const outcome = await this.#attempt!.outcome;
         const delay = outcome.ok ? undefined : this.#delay(outcome.error);
         if (delay === undefined) return this.#settled(outcome);
-        await sleep(delay, undefined, { signal: this.#backoff.signal });
+        await pause(delay, this.#backoff.signal);
+        if (this.#aborted !== undefined) return this.#settled({ ok: false, error: this.#aborted });
         this.#number += 1;
         this.#attempt = this.#start();
       }
-    } catch {
-      // Only an abort ends the sleep so.
-      return this.#settled({ ok: false, error: this.#aborted! });
     } finally {
       signal?.removeEventListener("abort", cancel);
-      // A handler that ignores its limit keeps its slot until it is done.
-      void (this.#attempt?.settled ?? Promise.resolve()).then(release);
+      // A handler that ignores its limit keeps its slot until it is done, also one of an earlier attempt.
+      void Promise.all(this.#handlers).then(release);
     }
   }
 
@@ -106,7 +116,7 @@ class LocalRun {
     const { declaration, options, params, id } = this.#call;
     const left = this.#deadline - performance.now();
     const attemptMs = options.attemptTimeoutMs ?? declaration.attemptTimeoutMs;
-    return new Attempt(this.#bound, params, {
+    const attempt = new Attempt(this.#bound, params, {
       callId: id,
       attempt: this.#number,
       fence: 0,
@@ -115,6 +125,8 @@ class LocalRun {
       log: this.#log,
       onProgress: ignore,
     });
+    if (attempt.settled !== undefined) this.#handlers.push(attempt.settled);
+    return attempt;
   }
 
   /** The wait before the next attempt; undefined if there is none, or no time for it. */

@@ -1,7 +1,8 @@
 import { about, type Call, type Settled } from "./call.ts";
+import { pause } from "./clock.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { LocalRuns } from "./local.ts";
-import type { PresenceView } from "./presence.ts";
+import type { PresenceView, Served } from "./presence.ts";
 import type { RemoteCalls } from "./remote.ts";
 
 /** The places in which a call can run. */
@@ -43,32 +44,66 @@ export function run(places: Places, call: Call): Settled | Promise<Settled> {
 }
 
 function localFirst(places: Places, call: Call, timeoutMs: number): Settled | Promise<Settled> {
+  const began = performance.now();
   const first = places.local.run(call, timeoutMs);
   if (call.declaration.task.idempotent !== true) return first;
-  const began = performance.now();
-  return Promise.resolve(first).then((settled) =>
-    mayMove(call, settled) ? places.remote.call(call, left(timeoutMs, began)) : settled,
-  );
+  return secondOnWorker(places, call, timeoutMs, began, first);
 }
 
-async function remoteFirst(places: Places, call: Call, timeoutMs: number, revoke: boolean): Promise<Settled> {
+/** A worker is another place only if one is there; without its answer, the first place's stands. */
+async function secondOnWorker(
+  places: Places,
+  call: Call,
+  timeoutMs: number,
+  began: number,
+  run: Settled | Promise<Settled>,
+): Promise<Settled> {
+  const first = await run;
+  const { name, queue } = call.declaration;
+  if (!mayMove(call, first)) return first;
+  if ((await lookInTime(places, queue, name, left(timeoutMs, began))) !== "served") return first;
+  const leftMs = left(timeoutMs, began);
+  if (leftMs <= 0) return first;
+  const second = await places.remote.call(call, leftMs);
+  const answered = second.ok || (second.started && second.error.code !== "deadline_exceeded");
+  return answered ? second : first;
+}
+
+async function remoteFirst(places: Places, call: Call, timeoutMs: number, fallsBack: boolean): Promise<Settled> {
   const began = performance.now();
-  const fallback = {
-    afterMs: call.options.fallbackAfterMs ?? defaultFallbackAfterMs,
-    ready: () => places.local.slotFree,
-  };
-  const settled = await places.remote.call(call, timeoutMs, revoke ? fallback : undefined);
-  return mayMove(call, settled) ? places.local.run(call, left(timeoutMs, began)) : settled;
+  const { local } = places;
+  const afterMs = call.options.fallbackAfterMs ?? defaultFallbackAfterMs;
+  const fallback = fallsBack ? { afterMs, reserve: () => local.reserve() } : undefined;
+  const settled = await places.remote.call(call, timeoutMs, fallback);
+  const leftMs = left(timeoutMs, began);
+  // The slot of a call that was taken back is kept for it until it runs.
+  return mayMove(call, settled) && leftMs > 0 ? local.run(call, leftMs) : settled;
 }
 
 /** `auto`: on a worker if one is present; else here. */
 async function whereSomeoneIs(places: Places, call: Call, timeoutMs: number): Promise<Settled> {
   const began = performance.now();
   const { name, queue } = call.declaration;
-  const served = await places.presence.look(queue, name).catch(() => "nobody" as const);
-  if (served === "served") return remoteFirst(places, call, left(timeoutMs, began), false);
-  return places.local.run(call, left(timeoutMs, began));
+  const served = await lookInTime(places, queue, name, timeoutMs);
+  const leftMs = left(timeoutMs, began);
+  if (call.options.signal?.aborted === true) return notStarted(call, "canceled", "its signal was aborted");
+  if (leftMs <= 0) return notStarted(call, "deadline_exceeded", `no broker said within ${timeoutMs} ms who listens`);
+  if (served === "served" || !places.local.slotFree) return remoteFirst(places, call, leftMs, false);
+  return places.local.run(call, leftMs);
 }
+
+/** Who serves a task, as far as can be told in time: a broker that is away is nobody. */
+async function lookInTime(places: Places, queue: string, task: string, timeoutMs: number): Promise<Served> {
+  const over = new AbortController();
+  const late = pause(Math.min(timeoutMs, longestLookMs), over.signal).then((): Served => "nobody");
+  const look = places.presence.look(queue, task).catch((): Served => "nobody");
+  const served = await Promise.race([look, late]);
+  over.abort();
+  return served;
+}
+
+/** How long `auto` waits for a broker to say who listens, ms: then it is taken for away. */
+const longestLookMs = 1_000;
 
 /** Codes that leave open whether another place would have an answer, if a repetition does no harm. */
 const unanswered: ReadonlySet<TaskErrorCode> = new Set(["failed", "worker_lost", "outcome_unknown", "internal"]);
@@ -81,8 +116,9 @@ function mayMove(call: Call, settled: Settled): boolean {
   return call.declaration.task.idempotent === true && unanswered.has(settled.error.code);
 }
 
+/** What is left of a call's time, ms; 0 or less when it is up. */
 function left(timeoutMs: number, began: number): number {
-  return Math.max(1, timeoutMs - (performance.now() - began));
+  return Math.round(timeoutMs - (performance.now() - began));
 }
 
 function notStarted(call: Call, code: TaskErrorCode, reason: string): Settled {

@@ -29,6 +29,11 @@ export class PresenceView {
     return at !== undefined && performance.now() - at < provenMs;
   }
 
+  /** Asks ahead of a {@link look}. */
+  prefetch(queue: string, task: string): void {
+    this.look(queue, task).catch(() => undefined);
+  }
+
   /** What a reply has proven lately, or else the broker says, which is asked at most once a second and queue. */
   async look(queue: string, task: string): Promise<Served> {
     if (this.proven(task)) return "served";

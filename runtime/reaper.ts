@@ -21,7 +21,9 @@ export class Reaper {
   readonly #beat: Omit<Beat, "queues" | "reap">;
   readonly #settings: ReaperSettings;
   #timer: NodeJS.Timeout | undefined;
-  #beating: Promise<void> = Promise.resolve();
+  /** The beat that is on its way: another one is made only after it. */
+  #beating: Promise<void> | undefined;
+  #stopped = false;
   #last = performance.now();
 
   constructor(broker: Broker, log: Logger, beat: Omit<Beat, "queues" | "reap">, settings: ReaperSettings) {
@@ -34,28 +36,33 @@ export class Reaper {
   /** Makes the first beat, and then one at each interval. @throws TaskError as the broker does. */
   async start(): Promise<void> {
     await this.#once({ ...this.#beat, queues: this.#settings.queues(), reap: true });
-    this.#timer = setInterval(() => this.#next(), this.#settings.intervalMs);
+    if (this.#stopped) return;
+    this.#timer = setInterval(() => {
+      this.#beating ??= this.#next().finally(() => {
+        this.#beating = undefined;
+      });
+    }, this.#settings.intervalMs);
   }
 
   /** Makes the last beat, which takes the presence away. */
   async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
     clearInterval(this.#timer);
     await this.#beating;
-    await this.#once({ ...this.#beat, queues: this.#settings.queues(), presenceMs: 0, reap: false }).catch(
-      () => undefined,
-    );
+    const beat = { ...this.#beat, queues: this.#settings.queues(), presenceMs: 0, reap: false };
+    // A presence that can't be taken away lapses by itself.
+    await this.#once(beat).catch(() => undefined);
   }
 
-  #next(): void {
-    this.#beating = this.#beating.then(async () => {
-      // After a late beat, whoever shares this event loop was as late: its leases are not to be judged yet.
-      const late = performance.now() - this.#last > 2 * this.#settings.intervalMs;
-      try {
-        await this.#once({ ...this.#beat, queues: this.#settings.queues(), reap: !late });
-      } catch (thrown) {
-        this.#log.warn({ error: TaskError.from(thrown, "internal").message }, "a beat failed; trying again");
-      }
-    });
+  async #next(): Promise<void> {
+    // After a late beat, whoever shares this event loop was as late: its leases are not to be judged yet.
+    const late = performance.now() - this.#last > 2 * this.#settings.intervalMs;
+    try {
+      await this.#once({ ...this.#beat, queues: this.#settings.queues(), reap: !late });
+    } catch (thrown) {
+      this.#log.warn({ error: TaskError.from(thrown, "internal").message }, "a beat failed; trying again");
+    }
   }
 
   async #once(beat: Beat): Promise<void> {

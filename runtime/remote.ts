@@ -1,5 +1,6 @@
 import { batchLimit, TurnBatch } from "./batch.ts";
 import { AwaitedCall, type Fallback } from "./awaited.ts";
+import { after } from "./clock.ts";
 import type { Broker, Submission, SubmissionCaller, Submitted } from "./broker.ts";
 import { about, type AllOptions, type Call, conflict, notTaken, type Settled } from "./call.ts";
 import { fingerprintOf } from "./fingerprint.ts";
@@ -101,21 +102,24 @@ export class RemoteCalls {
         },
       };
       const submission = this.#compose(call, { awaited: false, deadlineMs, delayMs, caller });
-      const timer = setTimeout(() => {
+      const settle = (act: () => void): void => {
         over = true;
-        reject(notTaken(call, sent, timeoutMs));
-      }, timeoutMs);
+        undo();
+        options.signal?.removeEventListener("abort", cancel);
+        act();
+      };
+      const cancel = (): void => {
+        settle(() => reject(new TaskError("canceled", "its caller canceled it", about(call))));
+        // It may have been stored already.
+        if (sent) this.#broker.cancel(declaration.queue, call.id).catch(() => undefined);
+      };
+      const undo = after(timeoutMs, () => settle(() => reject(notTaken(call, sent, timeoutMs))));
+      options.signal?.addEventListener("abort", cancel, { once: true });
+      if (options.signal?.aborted === true) return cancel();
       this.#send(declaration.queue, {
         submission,
-        submitted: ({ outcome }) => {
-          clearTimeout(timer);
-          if (outcome === "accepted") resolve();
-          else reject(conflict(call));
-        },
-        failed: (error) => {
-          clearTimeout(timer);
-          reject(error.with(about(call)));
-        },
+        submitted: ({ outcome }) => settle(() => (outcome === "accepted" ? resolve() : reject(conflict(call)))),
+        failed: (error) => settle(() => reject(error.with(about(call)))),
       });
     });
   }
@@ -132,6 +136,12 @@ export class RemoteCalls {
     // The caller's gate. What was given is sent, not what it parses to: the receiver's parse is the one that counts.
     declaration.params.pass(params);
     const priority = options.priority ?? declaration.task.priority ?? "normal";
+    const body = {
+      to: send.awaited ? this.#replies.address : undefined,
+      task: declaration.name,
+      params,
+      options: requestOptions(options),
+    };
     const header = newHeader({
       awaited: send.awaited,
       deadline: send.deadlineMs,
@@ -139,12 +149,7 @@ export class RemoteCalls {
       keepRequest: options.keepRequest ?? declaration.task.keepRequest ?? false,
       ...(options.id !== undefined && { fingerprint: fingerprintOf(declaration.name, params) }),
     });
-    const record = writeRequest(header, {
-      to: send.awaited ? this.#replies.address : undefined,
-      task: declaration.name,
-      params,
-      options: requestOptions(options),
-    });
+    const record = writeRequest(header, body);
     if (record.length > this.#limits.maxParamsBytes) {
       throw new TaskError(
         "resource_exhausted",

@@ -1,4 +1,5 @@
 import type { Broker, Notice, StoredCall } from "./broker.ts";
+import { TaskError } from "./errors.ts";
 import { newAddress } from "./id.ts";
 import { clientChannel } from "./keys.ts";
 import { isTerminal } from "./state.ts";
@@ -7,6 +8,8 @@ import { isTerminal } from "./state.ts";
 export interface Wait {
   readonly queue: string;
   readonly id: string;
+  /** Whether the id was made by this client: one that a user gave may be known in two queues. */
+  readonly unique: boolean;
   /** Whether the broker is known to have the call: until then a missing record means nothing. */
   stored: boolean;
   /** The call has ended, with this record. */
@@ -55,11 +58,13 @@ export class Replies {
 
   /** Resolves when the channel is heard: a call is submitted only then, lest its reply be missed. */
   async ready(): Promise<void> {
+    if (this.#closed) throw new TaskError("unavailable", "the client is closed");
     this.#subscription ??= this.#broker.subscribe(clientChannel(this.address), (notice) => this.#hear(notice));
+    const subscription = this.#subscription;
     try {
-      await this.#subscription;
+      await subscription;
     } catch (error) {
-      this.#subscription = undefined;
+      if (this.#subscription === subscription) this.#subscription = undefined;
       throw error;
     }
   }
@@ -100,13 +105,14 @@ export class Replies {
     }
     const waiting = this.#waiting.get(notice.id);
     if (waiting === undefined) return;
-    if (notice.kind === "progress") {
+    // A message doesn't tell the queue: what may be known in two is looked up in its own.
+    const told = waiting.every(({ wait }) => wait.unique);
+    if (notice.kind === "progress" && told) {
       for (const { wait } of waiting) wait.progress?.(notice.value);
-    } else if (notice.kind === "ended") {
-      // An id given by a user may be known in two queues, and a message doesn't tell which.
-      const told = notice.record !== undefined && waiting.every(({ wait }) => wait.queue === waiting[0]?.wait.queue);
-      if (told) for (const { wait } of waiting) wait.ended(notice.record);
-      else this.#lookUp(waiting);
+    } else if (notice.kind === "ended" && told && notice.record !== undefined) {
+      for (const { wait } of waiting) wait.ended(notice.record);
+    } else {
+      this.#lookUp(waiting);
     }
   }
 
@@ -154,8 +160,12 @@ export class Replies {
       const call = calls[index];
       if (call === undefined) {
         if (stored[index] === true) wait.gone();
-      } else if (isTerminal(call.state)) wait.ended(call.record);
-      else wait.open?.(call);
+      } else if (isTerminal(call.state)) {
+        wait.ended(call.record);
+      } else {
+        if (call.progress !== undefined) wait.progress?.(call.progress);
+        wait.open?.(call);
+      }
     }
   }
 }

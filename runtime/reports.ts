@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { batchLimit, TurnBatch } from "./batch.ts";
 import type { Broker, Report } from "./broker.ts";
-import { TaskError } from "./errors.ts";
+import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { Logger } from "./log.ts";
 
 const firstPauseMs = 100;
 const longestPauseMs = 2_000;
+/** Faults of a broker that is away or full. */
+const passing: ReadonlySet<TaskErrorCode> = new Set(["unavailable", "outcome_unknown", "resource_exhausted"]);
 
 /** Sends a worker's reports, those of one turn of the event loop together, and again until the broker takes them. */
 export class Reports {
@@ -75,6 +77,7 @@ export class Reports {
         return;
       } catch (thrown) {
         const error = TaskError.from(thrown, "internal");
+        if (!passing.has(error.code)) return this.#sendApart(queue, reports, error);
         this.#log.warn(
           { queue, reports: reports.length, error: error.message },
           "reports were not taken; sending again",
@@ -86,6 +89,16 @@ export class Reports {
         return; // The leases lapse, and others run the calls again.
       }
     }
+  }
+
+  /** After a fault that sending again does not mend: finds whose it is, so that its neighbours are heard. */
+  async #sendApart(queue: string, reports: readonly Report[], error: AnyTaskError): Promise<void> {
+    if (reports.length > 1) {
+      await Promise.all(reports.map((report) => this.#send(queue, [report])));
+      return;
+    }
+    const { id, kind } = reports[0]!;
+    this.#log.error({ queue, callId: id, kind, error: error.message }, "a report can't be taken; given up");
   }
 
   #logRefused(queue: string, { kind, id, fence }: Report): void {

@@ -23,6 +23,10 @@ type SentOr<Sends extends Sent, Part extends keyof Sent, Received> = Sends exten
   ? S
   : Received;
 
+type SentErrors<Sends extends Sent, Received extends object> = Sends extends { readonly errors: infer S extends object }
+  ? S
+  : Received;
+
 /**
  * The printed types of one task, all of which follow from its call.
  *
@@ -46,7 +50,7 @@ export interface Signature<
   readonly errors: Errors;
   readonly handler: (
     params: Params,
-    context: Context<SentOr<Sends, "errors", Errors>, SentOr<Sends, "progress", Progress>>,
+    context: Context<SentErrors<Sends, Errors>, SentOr<Sends, "progress", Progress>>,
   ) =>
     | SentOr<Sends, "result", Awaited<ReturnType<Call>>>
     | PromiseLike<SentOr<Sends, "result", Awaited<ReturnType<Call>>>>;
@@ -76,11 +80,18 @@ export type Named<Contract extends string, S> = { readonly [K in keyof S & strin
 /** `tasks.with(…)`: the same face with options, or, with options that only `submit` knows, `submit` alone. */
 export interface With<Face, LocalFace, Submit> {
   /** For calls that run in this process or not at all; they can't be submitted. */
-  with(options: CallOptions & { readonly policy: "local-only" }): LocalFace;
+  with(options: CallOptions & NoSubmitOptions & { readonly policy: "local-only" }): LocalFace;
   /** The same face with these options for each of its calls. */
-  with(options: CallOptions): Face;
+  with(options: CallOptions & NoSubmitOptions): Face;
   /** `submit` with these options. */
   with(options: SubmitOptions): SubmitOnly<Submit>;
+}
+
+/** Also options that were put together elsewhere are seen to be for `submit` alone. */
+interface NoSubmitOptions {
+  readonly delayMs?: undefined;
+  readonly runAt?: undefined;
+  readonly expiresInMs?: undefined;
 }
 
 /** What is left of a face with options that only `submit` knows. */

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { batchLimit } from "./batch.ts";
-import type { Beat, Broker, ClaimedBatch, ServedQueue, Unsubscribe } from "./broker.ts";
+import type { Beat, Broker, ClaimedBatch, ClaimedCall, ServedQueue, Unsubscribe } from "./broker.ts";
 import { openBroker } from "./brokers/open.ts";
 import { checkDuration } from "./checks.ts";
+import { pause } from "./clock.ts";
 import { defaultMaxBytes, defaultNamespace } from "./defaults.ts";
 import { protocolVersion } from "./envelope.ts";
 import { TaskError } from "./errors.ts";
@@ -71,6 +71,7 @@ export function createWorker(options: WorkerOptions): Worker {
       refuse(`${name} must be a whole number, at least 1; got ${String(value)}`);
   }
   checkDuration("leaseMs", options.leaseMs, refuse);
+  checkDuration("maxResultBytes", options.maxResultBytes, refuse);
   const tasks = boundTasks(options.implementations);
   if (tasks.size === 0) refuse("implementations must hold at least one task");
   return new RunningWorker(options, tasks);
@@ -146,9 +147,17 @@ class RunningWorker implements Worker {
 
   stop({ graceMs = this.#graceMs }: { readonly graceMs?: number | undefined } = {}): Promise<void> {
     if (graceMs === 0) this.#hurry.abort();
+    this.#claiming.abort();
+    if (this.#run === undefined) {
+      // It never ran: there is nothing to give back, and no connection was made.
+      const stopped = new TaskError("unavailable", "this worker was stopped before it ran");
+      this.#run = Promise.reject(stopped);
+      this.#run.catch(() => undefined);
+      this.#stop = this.#own ? this.#broker.close() : Promise.resolve();
+    }
     this.#stop ??= this.#end(graceMs);
     // What kept it from running is run()'s to tell.
-    return this.#run === undefined ? this.#stop : this.#run.catch(() => undefined);
+    return Promise.all([this.#stop, this.#run.catch(() => undefined)]).then(() => undefined);
   }
 
   async #work(): Promise<void> {
@@ -157,12 +166,14 @@ class RunningWorker implements Worker {
       ? onStopSignals((again) => void this.stop(again ? { graceMs: 0 } : {}))
       : undefined;
     try {
-      for (const { name } of this.#queues) {
+      for (const { name } of [...this.#queues]) {
+        if (this.#claiming.signal.aborted) return;
         const unsubscribe = await this.#broker.subscribe(workerChannel(name), (notice) => {
           if (notice.kind === "canceled") this.#canceled(name, notice.id, notice.fence);
         });
         unsubscribes.push(unsubscribe);
       }
+      if (this.#claiming.signal.aborted) return;
       await this.#reaper.start();
       this.#log.info({ queues: this.#queues.map(({ name }) => name), concurrency: this.#concurrency }, "listening");
       this.#claims = this.#claim();
@@ -170,6 +181,7 @@ class RunningWorker implements Worker {
       await (this.#stop ??= this.#end(this.#graceMs));
       this.#log.info({}, "stopped");
     } finally {
+      await this.#reaper.stop();
       unlisten?.();
       await Promise.allSettled(unsubscribes.map((unsubscribe) => unsubscribe()));
       if (this.#own) await this.#broker.close();
@@ -178,7 +190,7 @@ class RunningWorker implements Worker {
 
   async #claim(): Promise<void> {
     const { signal } = this.#claiming;
-    let pause = firstPauseMs;
+    let pauseMs = firstPauseMs;
     while (!signal.aborted) {
       const limit = Math.min(this.#free(), batchLimit);
       if (limit <= 0) {
@@ -199,11 +211,11 @@ class RunningWorker implements Worker {
           if (signal.aborted) this.#giveBack(batch);
           else this.#begin(batch);
         }
-        pause = firstPauseMs;
+        pauseMs = firstPauseMs;
       } catch (thrown) {
         this.#log.warn({ error: TaskError.from(thrown, "internal").message }, "a claim failed; trying again");
-        await sleep(pause, undefined, { signal }).catch(() => undefined);
-        pause = Math.min(pause * 2, longestPauseMs);
+        await pause(pauseMs, signal);
+        pauseMs = Math.min(pauseMs * 2, longestPauseMs);
       }
     }
   }
@@ -226,13 +238,26 @@ class RunningWorker implements Worker {
 
   #begin(batch: ClaimedBatch): void {
     for (const call of batch.calls) {
-      const execution = new Execution(batch, call, this.#settings);
+      const execution = this.#execute(batch, call);
+      if (execution === undefined) continue;
       if (execution.busy === undefined) continue;
       this.#running.add(execution);
       void execution.busy.then(() => {
         this.#running.delete(execution);
         this.#slotFreed?.();
       });
+    }
+  }
+
+  /** Begins one call; a fault of ours in it must not cost its neighbours theirs. */
+  #execute(batch: ClaimedBatch, call: ClaimedCall): Execution | undefined {
+    try {
+      return new Execution(batch, call, this.#settings);
+    } catch (thrown) {
+      const { message } = TaskError.from(thrown, "internal");
+      this.#log.error({ queue: batch.queue, callId: call.id, error: message }, "a call could not be begun; given back");
+      this.#reports.add(batch.queue, { kind: "release", id: call.id, fence: batch.fence });
+      return undefined;
     }
   }
 
@@ -269,10 +294,7 @@ class RunningWorker implements Worker {
     this.#slotFreed?.();
     await this.#claims;
     const { signal } = this.#hurry;
-    await Promise.race([
-      Promise.allSettled([...this.#running].map(async ({ busy }) => busy)),
-      sleep(graceMs, undefined, { signal }).catch(() => undefined),
-    ]);
+    await Promise.race([Promise.allSettled([...this.#running].map(async ({ busy }) => busy)), pause(graceMs, signal)]);
     this.#hurry.abort();
     for (const execution of this.#running) execution.release();
     await this.#reports.drained(AbortSignal.timeout(this.#leaseMs));

@@ -114,6 +114,16 @@ export function gateRules(lab: () => CallLab): void {
     if (!answer.ok) expect(answer.error.remoteStack).toContain("lab.ts");
   });
 
+  it("the error of a nested call is not the caller's own, also of the same task", async () => {
+    const it = lab();
+    await it.worker();
+    await expect(it.client().nested(0)).rejects.toMatchObject({ code: "declared", data: { marked: "x!" } });
+    await expect(it.client().with({ id: "parent" }).nested(1)).rejects.toMatchObject({
+      code: "failed",
+      callId: "parent",
+    });
+  });
+
   it("invalid arguments fail before anything is sent", async () => {
     const it = lab();
     const tasks = it.client();

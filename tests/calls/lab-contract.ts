@@ -25,6 +25,16 @@ export const held = task({
 /** As `held`, and may run again in another place. */
 export const movable = task({ params: { fails: z.array(z.string()) }, result: z.string(), idempotent: true });
 
+/** Waits in another queue. */
+export const elsewhere = task({ params: { text: z.string() }, result: z.string(), queue: "lab-elsewhere" });
+
+/** Calls itself until it is at 0, and there fails as declared. */
+export const nested = task({
+  params: { depth: z.number() },
+  result: z.void(),
+  errors: { bottom: z.object({ marked: z.string().transform((text) => `${text}!`) }) },
+});
+
 /** Fails so often before it succeeds; answers with the attempt that did. */
 export const flaky = task({
   params: { name: z.string(), failures: z.number() },

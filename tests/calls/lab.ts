@@ -150,6 +150,11 @@ export class CallLab {
         if (fails.includes(place)) throw new Error(`not ${place}`);
         return place;
       },
+      elsewhere: ({ text }: { text: string }) => `${text} elsewhere`,
+      nested: async ({ depth }: { depth: number }, { errors }: HandlerContext) => {
+        if (depth === 0) throw errors["bottom"]!({ marked: "x" });
+        await this.client().nested(depth - 1);
+      },
       flaky: ({ name, failures }: { name: string; failures: number }, { attempt }: HandlerContext) => {
         this.ran.push(`flaky:${name}:${attempt}`);
         if (attempt <= failures) throw new Error(`attempt ${attempt}`);

@@ -51,6 +51,36 @@ export function optionRules(lab: () => CallLab): void {
     await expect(tasks.with({ signal: controller.signal }).addition(1, 2)).rejects.toMatchObject({ code: "canceled" });
   });
 
+  it("a signal cancels also what is being submitted", async () => {
+    const it = lab();
+    const tasks = it.client();
+    const aborted = tasks.with({ signal: AbortSignal.abort(), id: "never-sent" });
+    await expect(aborted.submit.addition(1, 2)).rejects.toMatchObject({ code: "canceled" });
+    await expect(tasks.client.handle("addition", "never-sent").status()).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  it("one id in two queues is two calls, and each hears its own answer", async () => {
+    const it = lab();
+    await it.worker();
+    const tasks = it.client().with({ id: "twice" });
+    const held = tasks.held("x");
+    await it.begun("x");
+    const other = tasks.elsewhere("x");
+    it.release("x");
+    await expect(held).resolves.toMatchObject({ latch: "x" });
+    await expect(other).resolves.toBe("x elsewhere");
+  });
+
+  it("a duration longer than a timer's longest is waited", async () => {
+    const it = lab();
+    const tasks = it.client().with({ timeoutMs: 2 ** 33 });
+    const answer = tasks.held("x");
+    await it.worker();
+    await it.begun("x");
+    it.release("x");
+    await expect(answer).resolves.toMatchObject({ latch: "x" });
+  });
+
   it("the same id is the same call; with other parameters it is refused", async () => {
     const it = lab();
     await it.worker();
@@ -99,6 +129,8 @@ export function optionRules(lab: () => CallLab): void {
     expect(() => tasks.with({ id: "a b" })).toThrow(/without blanks/);
     expect(() => tasks.with({ delayMs: 1, runAt: new Date() })).toThrow(/give delayMs or runAt, not both/);
     expect(() => tasks.with({ retry: { attempts: 0 } })).toThrow(/retry\.attempts/);
+    expect(() => tasks.with({ timeout: 5 } as never)).toThrow(/there is no option "timeout"/);
+    expect(() => tasks.with({ signal: {} as never })).toThrow(/signal must be an AbortSignal/);
   });
 
   it("options of submit are refused for awaited calls, and local-only for submit", async () => {

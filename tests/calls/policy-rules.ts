@@ -97,9 +97,34 @@ export function policyRules(lab: () => CallLab): void {
     const it = lab();
     await it.worker({ implementations: [it.implementation("worker", ["addition"])] });
     const tasks = it.client();
+    const began = performance.now();
     await expect(tasks.movable([])).rejects.toMatchObject({ code: "unimplemented", task: "lab.movable" });
+    // Not only when its reply is looked for, a second later.
+    expect(performance.now() - began).toBeLessThan(800);
     const here = it.client({ implementations: [it.implementation("here")] });
     await expect(here.with({ policy: "remote-first" }).movable([])).resolves.toBe("here");
+  });
+
+  it("local slots are kept also by auto and remote-first", async () => {
+    const it = lab();
+    const tasks = it.client({ implementations: [it.implementation("here")], localConcurrency: 1 });
+    const first = tasks.with({ policy: "auto" }).held("first");
+    await it.begun("first");
+    const others = [
+      tasks.with({ policy: "auto", timeoutMs: 150 }).held("second"),
+      tasks.with({ policy: "remote-first", fallbackAfterMs: 5, timeoutMs: 150 }).held("third"),
+    ];
+    const settled = await Promise.allSettled(others);
+    expect(settled.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    expect(it.ran).toEqual(["held:first:here"]);
+    it.release("first");
+    await first;
+  });
+
+  it("an idempotent task that fails here, with nobody elsewhere, tells its own error at once", async () => {
+    const it = lab();
+    const tasks = it.client({ implementations: [it.implementation("here")] });
+    await expect(tasks.movable(["here"])).rejects.toMatchObject({ code: "failed", reason: "not here" });
   });
 
   it("with no worker at all a call waits for one to come", async () => {

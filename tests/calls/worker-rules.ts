@@ -72,6 +72,17 @@ export function workerRules(lab: () => CallLab): void {
     await idle.stop();
   });
 
+  it("stopped while it starts, it ends and leaves nothing behind", async () => {
+    const it = lab();
+    const worker = createWorker({ broker: "memory:early", implementations: [it.implementation("early")] });
+    const running = worker.run();
+    await worker.stop();
+    await running;
+    const again = createWorker({ broker: "memory:early", implementations: [it.implementation("early")] });
+    await again.stop();
+    await expect(again.run()).rejects.toMatchObject({ code: "unavailable" });
+  });
+
   it("options that can't be followed are refused", () => {
     const it = lab();
     const implementations = [it.implementation("here")];

@@ -138,6 +138,22 @@ export function submitRules(lab: () => Lab): void {
     expect(found.every((call) => call?.state === "running")).toBe(true);
   });
 
+  test("a caller is asked and told before its call is sent, and what it no longer wants is not", async () => {
+    const said: string[] = [];
+    const caller = (id: string, wanted: boolean) => ({
+      wanted: () => wanted,
+      sent: () => said.push(id),
+    });
+    await lab().submitAll([
+      { ...submission("a"), caller: caller("a", true) },
+      { ...submission("b"), caller: caller("b", false) },
+      { ...submission("c"), caller: caller("c", true) },
+    ]);
+    expect(said).toEqual(["a", "c"]);
+    expect(ids(await lab().claim())).toEqual(["a", "c"]);
+    expect(await lab().state("b")).toBe("gone");
+  });
+
   test("a large record arrives as it was sent", async () => {
     const bytes = Buffer.alloc(1_000_000, "seven");
     await lab().submit("a", { params: { bytes } });

@@ -15,6 +15,8 @@ export function submit(queue: Queue, batch: SubmitBatch, now: number): readonly 
 }
 
 function submitOne(queue: Queue, submission: Submission, now: number): Submitted {
+  if (submission.caller?.wanted() === false) return { outcome: "accepted" };
+  submission.caller?.sent();
   const existing = queue.find(submission.id, now);
   if (existing !== undefined) return again(existing, submission);
   const given = headerOf(submission.record);
