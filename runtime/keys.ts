@@ -15,7 +15,7 @@ export interface QueueKeys {
   readonly result: string;
   /** ZSET: id → fence of the batch that claimed it. */
   readonly leases: string;
-  /** ZSET: `<fence>:<worker>` → when that lease ends, ms. */
+  /** ZSET: fence → when the leases of its batch end, ms. */
   readonly expiry: string;
   /** The counter of fences. */
   readonly fence: string;

@@ -25,6 +25,8 @@ export class Reaper {
   #beating: Promise<void> | undefined;
   #stopped = false;
   #last = performance.now();
+  /** What is wrong with beats at present: told once. */
+  #trouble: string | undefined;
 
   constructor(broker: Broker, log: Logger, beat: Omit<Beat, "queues" | "reap">, settings: ReaperSettings) {
     this.#broker = broker;
@@ -60,8 +62,12 @@ export class Reaper {
     const late = performance.now() - this.#last > 2 * this.#settings.intervalMs;
     try {
       await this.#once({ ...this.#beat, queues: this.#settings.queues(), reap: !late });
+      this.#trouble = undefined;
     } catch (thrown) {
-      this.#log.warn({ error: TaskError.from(thrown, "internal").message }, "a beat failed; trying again");
+      const { message } = TaskError.from(thrown, "internal");
+      if (message !== this.#trouble)
+        this.#log.warn({ error: message }, "a beat failed; trying again until it succeeds");
+      this.#trouble = message;
     }
   }
 

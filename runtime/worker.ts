@@ -166,7 +166,7 @@ class RunningWorker implements Worker {
       ? onStopSignals((again) => void this.stop(again ? { graceMs: 0 } : {}))
       : undefined;
     try {
-      for (const { name } of [...this.#queues]) {
+      for (const { name } of this.#queues) {
         if (this.#claiming.signal.aborted) return;
         const unsubscribe = await this.#broker.subscribe(workerChannel(name), (notice) => {
           if (notice.kind === "canceled") this.#canceled(name, notice.id, notice.fence);
@@ -191,6 +191,7 @@ class RunningWorker implements Worker {
   async #claim(): Promise<void> {
     const { signal } = this.#claiming;
     let pauseMs = firstPauseMs;
+    let trouble: string | undefined;
     while (!signal.aborted) {
       const limit = Math.min(this.#free(), batchLimit);
       if (limit <= 0) {
@@ -212,8 +213,13 @@ class RunningWorker implements Worker {
           else this.#begin(batch);
         }
         pauseMs = firstPauseMs;
+        if (trouble !== undefined) this.#log.info({}, "claims succeed again");
+        trouble = undefined;
       } catch (thrown) {
-        this.#log.warn({ error: TaskError.from(thrown, "internal").message }, "a claim failed; trying again");
+        const { message } = TaskError.from(thrown, "internal");
+        // An outage is told once, and not every two seconds.
+        if (message !== trouble) this.#log.warn({ error: message }, "a claim failed; trying again until it succeeds");
+        trouble = message;
         await pause(pauseMs, signal);
         pauseMs = Math.min(pauseMs * 2, longestPauseMs);
       }

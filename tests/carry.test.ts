@@ -107,7 +107,10 @@ const carried: Readonly<Record<Kind, readonly (readonly [$ZodType, fc.Arbitrary<
     ],
   ],
   intersection: [
-    [z.intersection(point, z.object({ z: z.date() })), fc.tuple(points, date).map(([p, at]) => Object.assign({ z: at }, p))],
+    [
+      z.intersection(point, z.object({ z: z.date() })),
+      fc.tuple(points, date).map(([p, at]) => Object.assign({ z: at }, p)),
+    ],
   ],
   optional: [[z.object({ a: z.date().optional() }), fc.constantFrom({}, { a: undefined }, { a: new Date(5) })]],
   nullable: [[z.date().nullable(), fc.oneof(date, fc.constant(null))]],

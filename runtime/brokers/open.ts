@@ -1,6 +1,7 @@
 import type { Broker } from "../broker.ts";
 import { TaskError } from "../errors.ts";
 import { openMemory } from "./memory.ts";
+import { openRedis } from "./redis/broker.ts";
 
 /** What every kind of broker is opened with. */
 export interface BrokerOptions {
@@ -11,10 +12,14 @@ export interface BrokerOptions {
 /** The kinds of brokers, by the scheme of their URLs. */
 const kinds: Readonly<Record<string, (url: string, options: BrokerOptions) => Broker>> = {
   memory: openMemory,
+  redis: openRedis,
+  rediss: openRedis,
+  "redis+unix": openRedis,
 };
 
 /**
- * Opens the broker of a URL: `memory:`, `memory:name`.
+ * Opens the broker of a URL: `memory:`, `memory:name`; `redis://user:password@host:6379/0`, `rediss://` for TLS,
+ * `redis+unix:///run/redis.sock?db=0`. Connections are made when they are first needed, and ioredis loaded then.
  *
  * @throws TaskError `invalid_argument` for a URL of no kind that is known. It never shows the URL, which may hold a password.
  */

@@ -1,0 +1,62 @@
+import { randomBytes } from "node:crypto";
+import type { ClaimRequest, ServedQueue } from "../../broker.ts";
+import { queueKeys } from "../../keys.ts";
+import type { Argument } from "./connection.ts";
+
+/** One claim of one queue, on its way. */
+export interface Asking {
+  readonly key: string;
+  /** @param again - whether it was sent before. */
+  readonly args: (again?: boolean) => readonly Argument[];
+  /** It has no reply: the next claim asks for what it was given, if it was sent. */
+  unanswered(sent: boolean): void;
+}
+
+/** The list that a claim begins with: of 16, 12 with the high, 3 with the normal and 1 with the low one. */
+const beginnings = Array.from({ length: 16 }, (_, turn) => {
+  const place = (turn * 5) % 16;
+  return place < 12 ? "queue:high" : place < 15 ? "queue" : "queue:low";
+});
+
+/**
+ * What claims ask. Each has a token: where its reply was lost, the next claim of that queue tells the token, and is given
+ * the calls. They are not to wait until their lease lapses.
+ */
+export class Askings {
+  readonly #namespace: string;
+  /** Where tokens differ from those of other processes. */
+  readonly #mark = randomBytes(4).toString("hex");
+  /** Tokens of claims whose replies were lost, by worker and queue. */
+  readonly #unanswered = new Map<string, string[]>();
+  #count = 0;
+
+  constructor(namespace: string) {
+    this.#namespace = namespace;
+  }
+
+  begin(queue: ServedQueue, request: ClaimRequest): Asking {
+    const token = `${this.#mark}${this.#count.toString(36)}`;
+    const list = beginnings[this.#count++ % beginnings.length]!;
+    const { worker, limit, leaseMs, suspect } = request;
+    const owner = JSON.stringify([worker, queue.name]);
+    let before = this.#unanswered.get(owner)?.shift();
+    const keep = (lost: string | undefined) => {
+      if (lost !== undefined) this.#unanswered.set(owner, [...(this.#unanswered.get(owner) ?? []), lost]);
+    };
+    return {
+      key: queueKeys(this.#namespace, queue.name).queue,
+      args: (again = false) => {
+        if (again && before !== token) {
+          keep(before);
+          before = token;
+        }
+        const tasks = ` ${queue.tasks.join(" ")} `;
+        return [worker, limit, leaseMs, suspect ? "1" : "", list, tasks, token, before ?? ""];
+      },
+      unanswered: (sent) => {
+        if (before !== token) keep(before);
+        if (sent) keep(token);
+      },
+    };
+  }
+}

@@ -1,0 +1,40 @@
+import type { Beat, BeatReply } from "../../broker.ts";
+import { encode } from "../../codec.ts";
+import { reapScript } from "./scripts/reap.ts";
+import { renewScript } from "./scripts/renew.ts";
+import { bufferOf } from "./stored.ts";
+import type { RunScript } from "./submissions.ts";
+
+/** What one script call renews: Lua can't unpack many more. */
+const fencesAtOnce = 1_000;
+
+/** A worker's beat, on all its queues. */
+export async function renewAll(run: RunScript, beat: Beat): Promise<BeatReply> {
+  const replies = await Promise.all(beat.queues.map((queue) => renewOne(run, queue, beat)));
+  return {
+    lost: replies.flatMap(({ lost }) => lost),
+    reaped: replies.reduce((sum, { reaped }) => sum + reaped, 0),
+  };
+}
+
+/** First the worker's own leases: a late beat is not to take them back. */
+async function renewOne(run: RunScript, queue: Beat["queues"][number], beat: Beat): Promise<BeatReply> {
+  const { name, tasks, fences } = queue;
+  const head = [beat.worker, beat.leaseMs, beat.presenceMs, bufferOf(encode({ tasks }))];
+  const lost: BeatReply["lost"][number][] = [];
+  let at = 0;
+  do {
+    const some = fences.slice(at, at + fencesAtOnce);
+    const reply = (await run(renewScript, name, () => [...head, ...some])) as readonly Buffer[];
+    for (const fence of reply) lost.push({ queue: name, fence: Number(fence) });
+    at += fencesAtOnce;
+  } while (at < fences.length);
+  let reaped = 0;
+  let more = beat.reap;
+  while (more) {
+    const reply = (await run(reapScript, name, () => [beat.maxDeliveries, beat.leaseMs])) as readonly number[];
+    reaped += reply[0] ?? 0;
+    more = reply[1] === 1;
+  }
+  return { lost, reaped };
+}

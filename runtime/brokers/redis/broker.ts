@@ -1,0 +1,187 @@
+import { randomBytes } from "node:crypto";
+import type { ConnectionOptions } from "node:tls";
+import type {
+  Beat,
+  BeatReply,
+  Broker,
+  ClaimedBatch,
+  ClaimRequest,
+  Notice,
+  Presence,
+  ReadOptions,
+  Report,
+  StoredCall,
+  SubmitBatch,
+  Submitted,
+  Unsubscribe,
+  Verdict,
+} from "../../broker.ts";
+import { checkDuration } from "../../checks.ts";
+import { decode } from "../../codec.ts";
+import { TaskError } from "../../errors.ts";
+import { queueKeys } from "../../keys.ts";
+import { renewAll } from "./beats.ts";
+import { Channels } from "./channels.ts";
+import { Claims } from "./claims.ts";
+import { type Argument, Connection } from "./connection.ts";
+import { unavailable } from "./failure.ts";
+import { reportChunks } from "./reports.ts";
+import { cancelScript } from "./scripts/cancel.ts";
+import { presenceScript } from "./scripts/presence.ts";
+import { readScript } from "./scripts/read.ts";
+import { revokeScript } from "./scripts/revoke.ts";
+import type { Script } from "./scripts/script.ts";
+import { optionsOf, type RedisSource } from "./source.ts";
+import { storedCall } from "./stored.ts";
+import { submitBatch } from "./submissions.ts";
+
+/** How a broker on Redis is set up. */
+export interface RedisSettings {
+  /** What sets this application's keys apart from others'. */
+  readonly namespace: string;
+  /** How long to wait for a connection, a first one or one that was lost, before a command fails, ms. @default 5_000 */
+  readonly connectTimeoutMs?: number | undefined;
+  /** TLS, with these options of Node's `tls.connect`. @default as the source says */
+  readonly tls?: ConnectionOptions | undefined;
+  /** For tests: how far scripts are to be ahead of Redis's time, ms. @default 0 */
+  readonly clockOffset?: (() => number) | undefined;
+}
+
+/** Opens the broker of a URL. @throws TaskError `invalid_argument` for a URL that can't be one of Redis. */
+export function openRedis(url: string, settings: RedisSettings): Broker {
+  return new RedisBroker(url, settings);
+}
+
+const defaultConnectTimeoutMs = 5_000;
+/** How long Redis may be silent while commands wait: blocking ends well before. */
+const silenceMs = 5_000;
+const readsAtOnce = 500;
+
+/**
+ * A broker on Redis: at most three connections, made when first needed. One runs scripts, one hears channels (a
+ * connection that subscribes has its output limited, replies included), and one blocks on bells (commands behind a
+ * blocking one have to wait).
+ */
+export class RedisBroker implements Broker {
+  readonly #namespace: string;
+  readonly #commands: Connection;
+  readonly #channels: Channels;
+  readonly #claims: Claims;
+  #closed: Promise<void> | undefined;
+
+  /** @throws TaskError `invalid_argument` for a source that can't be one. */
+  constructor(source: RedisSource, settings: RedisSettings) {
+    const { namespace, connectTimeoutMs = defaultConnectTimeoutMs, clockOffset = () => 0, tls } = settings;
+    // Of a key, Redis Cluster hashes what stands between the first pair of braces: that is the queue's name.
+    if (!/^[^{}\s]+$/.test(namespace)) refuse("namespace must not be empty, nor hold braces or blanks");
+    checkDuration("connectTimeoutMs", connectTimeoutMs, refuse);
+    const given = optionsOf(source);
+    const options = tls === undefined ? given : { ...given, tls: { ...given.tls, ...tls } };
+    const id = randomBytes(4).toString("hex");
+    const connection = (name: string) =>
+      new Connection(options, { name: `${name}:${id}`, patienceMs: connectTimeoutMs, silenceMs, clockOffset });
+    this.#namespace = namespace;
+    this.#commands = connection("commands");
+    this.#channels = new Channels(connection("channels"), namespace);
+    this.#claims = new Claims({ namespace, commands: this.#commands, blocking: connection("blocking") });
+  }
+
+  async submit(queue: string, batch: SubmitBatch): Promise<readonly Submitted[]> {
+    return submitBatch(this.#run, queue, batch);
+  }
+
+  async claim(request: ClaimRequest): Promise<readonly ClaimedBatch[]> {
+    return this.#claims.claim(request);
+  }
+
+  async finish(queue: string, reports: readonly Report[]): Promise<readonly Verdict[]> {
+    this.#checkOpen();
+    const verdicts: Verdict[] = reports.map(() => "accepted");
+    await Promise.all(
+      reportChunks(reports).map(async ({ script, args, indexes }) => {
+        const refused = (await this.#run(script, queue, () => args)) as readonly number[];
+        for (const at of refused) verdicts[indexes[at]!] = "refused";
+      }),
+    );
+    return verdicts;
+  }
+
+  async renew(beat: Beat): Promise<BeatReply> {
+    this.#checkOpen();
+    return renewAll(this.#run, beat);
+  }
+
+  async cancel(queue: string, id: string): Promise<StoredCall | undefined> {
+    const record = (await this.#run(cancelScript, queue, () => [id])) as Buffer | null;
+    return record === null ? undefined : storedCall(record, false, null);
+  }
+
+  async revoke(queue: string, id: string, nonce: string): Promise<boolean> {
+    return (await this.#run(revokeScript, queue, () => [id, nonce])) === 1;
+  }
+
+  async read(
+    queue: string,
+    ids: readonly string[],
+    options: ReadOptions = {},
+  ): Promise<readonly (StoredCall | undefined)[]> {
+    this.#checkOpen();
+    const calls: (StoredCall | undefined)[] = [];
+    while (calls.length < ids.length) {
+      const some = ids.slice(calls.length, calls.length + readsAtOnce);
+      const args = () => [options.waiter ?? "", ...some];
+      const reply = (await this.#run(readScript, queue, args)) as readonly (Buffer | number | null)[];
+      // A large reply ends early: the rest is asked for again.
+      for (let at = 0; at + 2 < reply.length; at += 3) {
+        const record = reply[at] as Buffer | null;
+        calls.push(
+          record === null ? undefined : storedCall(record, reply[at + 1] === 1, reply[at + 2] as Buffer | null),
+        );
+      }
+    }
+    return calls;
+  }
+
+  async subscribe(channel: string, listener: (notice: Notice) => void): Promise<Unsubscribe> {
+    this.#checkOpen();
+    return this.#channels.subscribe(channel, listener);
+  }
+
+  async presence(queue: string): Promise<readonly Presence[]> {
+    const reply = (await this.#run(presenceScript, queue, () => [])) as readonly Buffer[];
+    const workers: Presence[] = [];
+    for (let at = 0; at + 1 < reply.length; at += 2) {
+      const { tasks } = decode(reply[at + 1]!) as { tasks: readonly string[] };
+      workers.push({ worker: String(reply[at]), tasks });
+    }
+    return workers;
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#end());
+  }
+
+  async #end(): Promise<void> {
+    // Waiting claims need the commands' connection to come home.
+    await Promise.all([this.#claims.close(), this.#channels.close()]);
+    await this.#commands.close();
+  }
+
+  readonly #run = (
+    script: Script,
+    queue: string,
+    args: (again: boolean) => readonly Argument[],
+    patient?: () => boolean,
+  ): Promise<unknown> => {
+    this.#checkOpen();
+    return this.#commands.run(script, queueKeys(this.#namespace, queue).queue, args, patient);
+  };
+
+  #checkOpen(): void {
+    if (this.#closed !== undefined) throw unavailable("the connection to Redis was closed");
+  }
+}
+
+function refuse(reason: string): never {
+  throw new TaskError("invalid_argument", reason);
+}

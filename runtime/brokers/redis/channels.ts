@@ -1,0 +1,96 @@
+import type { Notice, Unsubscribe } from "../../broker.ts";
+import type { Connection } from "./connection.ts";
+import { readMessage } from "./message.ts";
+
+type Listener = (notice: Notice) => void;
+
+/** Hears channels, on a connection of their own, and again whenever that was lost. */
+export class Channels {
+  readonly #connection: Connection;
+  readonly #prefix: string;
+  readonly #listeners = new Map<string, Set<Listener>>();
+
+  constructor(connection: Connection, namespace: string) {
+    this.#connection = connection;
+    this.#prefix = `${namespace}:`;
+    connection.onUsable = (redis) => {
+      redis.on("messageBuffer", (channel: Buffer, message: Buffer) => this.#hear(channel.toString(), message));
+    };
+    connection.onLost = () => void this.#resume();
+  }
+
+  /** Resolves when Redis has confirmed it. */
+  async subscribe(channel: string, listener: Listener): Promise<Unsubscribe> {
+    const name = this.#prefix + channel;
+    const heard: Listener = (notice) => listener(notice); // One may listen twice.
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners.add(heard));
+    try {
+      await this.#confirm([name]);
+    } catch (error) {
+      this.#forget(name, heard);
+      throw error;
+    }
+    return async () => {
+      if (!this.#forget(name, heard)) return;
+      // What comes until it is confirmed, or should it fail, is heard by nobody.
+      await this.#connection.ifUsable((redis) => redis.unsubscribe(name));
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#listeners.clear();
+    await this.#connection.close();
+  }
+
+  /** Subscribes to channels, on another connection if one is lost before the answer. */
+  async #confirm(names: readonly string[], patient?: () => boolean): Promise<void> {
+    for (;;) {
+      const redis = await this.#connection.usable(patient);
+      try {
+        await redis.subscribe(...names);
+        return;
+      } catch (thrown) {
+        const error = this.#connection.errorOf(thrown);
+        if (error.code !== "outcome_unknown") throw error;
+      }
+    }
+  }
+
+  /** After a loss: what was said meanwhile went unheard. */
+  async #resume(): Promise<void> {
+    const names = [...this.#listeners.keys()];
+    if (names.length === 0) return;
+    try {
+      await this.#confirm(names, () => this.#listeners.size > 0);
+    } catch {
+      return; // It was closed, or may not listen any more: whoever waits looks at intervals.
+    }
+    for (const name of names) this.#tell(name, { kind: "resumed" });
+  }
+
+  #hear(name: string, message: Buffer): void {
+    if (!this.#listeners.has(name)) return;
+    for (const notice of readMessage(message)) this.#tell(name, notice);
+  }
+
+  #tell(name: string, notice: Notice): void {
+    for (const listener of this.#listeners.get(name) ?? []) {
+      try {
+        listener(notice);
+      } catch (error) {
+        // A listener's fault is not the others', nor the connection's, and must not pass unseen.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  /** @returns whether nobody listens any more. */
+  #forget(name: string, listener: Listener): boolean {
+    const listeners = this.#listeners.get(name);
+    if (listeners?.delete(listener) !== true || listeners.size > 0) return false;
+    return this.#listeners.delete(name);
+  }
+}

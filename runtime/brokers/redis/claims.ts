@@ -1,0 +1,208 @@
+import type { ClaimedBatch, ClaimedCall, ClaimRequest, ServedQueue } from "../../broker.ts";
+import { TaskError } from "../../errors.ts";
+import { queueKeys } from "../../keys.ts";
+import { Askings } from "./asking.ts";
+import { Bells, type Fused, type Woken } from "./bells.ts";
+import type { Connection } from "./connection.ts";
+import { unavailable } from "./failure.ts";
+import { claimScript } from "./scripts/claim.ts";
+import { reportScript } from "./scripts/report.ts";
+
+/** What a claim needs of its broker. */
+export interface ClaimSettings {
+  readonly namespace: string;
+  readonly commands: Connection;
+  readonly blocking: Connection;
+}
+
+/** What is known to be left in a queue after a claim: suspects are for those who may have one. */
+type Left = "nothing" | "calls" | "suspects";
+
+/** What is known of a queue since it was last asked. */
+interface QueueView {
+  readonly left: Left;
+  /** When its next delayed call is due, by {@link performance.now}; Infinity for none. */
+  readonly dueAt: number;
+}
+
+/** Replies by number: what is left. */
+const kindsLeft: readonly Left[] = ["nothing", "calls", "suspects"];
+
+const unknownView: QueueView = { left: "calls", dueAt: Number.POSITIVE_INFINITY };
+
+/**
+ * Claims calls. One that waits for one queue has the claim in the same write as the wait, for one call: if the
+ * connection is half open by then, no more than that is stranded. The rest is claimed at once after it.
+ */
+export class Claims {
+  readonly #settings: ClaimSettings;
+  readonly #bells: Bells;
+  readonly #views = new Map<string, QueueView>();
+  readonly #askings: Askings;
+  #closed = false;
+  readonly #open = new Set<Promise<readonly ClaimedBatch[]>>();
+
+  constructor(settings: ClaimSettings) {
+    this.#settings = settings;
+    this.#askings = new Askings(settings.namespace);
+    this.#bells = new Bells(settings.blocking, settings.commands);
+  }
+
+  async claim(request: ClaimRequest): Promise<readonly ClaimedBatch[]> {
+    if (this.#closed) throw unavailable("the connection to Redis was closed");
+    const claiming = this.#claim(request);
+    this.#open.add(claiming);
+    try {
+      const batches = await claiming;
+      return this.#closed ? [] : batches;
+    } catch (error) {
+      if (this.#closed) return [];
+      throw error;
+    } finally {
+      this.#open.delete(claiming);
+    }
+  }
+
+  /** Lets waiting claims end empty: what they have just been given goes back. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const open = Promise.allSettled(this.#open);
+    await this.#bells.close();
+    for (const claim of await open) if (claim.status === "fulfilled") await this.#giveBack(claim.value);
+  }
+
+  async #claim(request: ClaimRequest): Promise<readonly ClaimedBatch[]> {
+    const until = performance.now() + request.waitMs;
+    let waited = false;
+    let asked: readonly ServedQueue[] = request.waitMs > 0 ? this.#promising(request) : request.queues;
+    for (;;) {
+      if (request.signal.aborted) return [];
+      const batches = asked.length > 0 ? await this.#askAll(asked, request) : [];
+      if (batches.length > 0) return batches;
+      // Another claim may be allowed a suspect where this one is not.
+      if (waited && !request.suspect && this.#suspectsWait(request)) return [];
+      asked = this.#promising(request);
+      if (asked.length > 0) continue;
+      const leftMs = until - performance.now();
+      if (leftMs <= 0 || this.#closed) return [];
+      const woken = await this.#wait(request, leftMs);
+      if ("batch" in woken) return [woken.batch];
+      asked = woken.ask;
+      waited = true;
+    }
+  }
+
+  #suspectsWait({ queues }: ClaimRequest): boolean {
+    return queues.some(({ name }) => this.#views.get(name)?.left === "suspects");
+  }
+
+  /** The queues that hold more calls, or are not known to hold none. */
+  #promising({ queues }: ClaimRequest): readonly ServedQueue[] {
+    const now = performance.now();
+    return queues.filter(({ name }) => {
+      const { left, dueAt } = this.#views.get(name) ?? unknownView;
+      return left === "calls" || dueAt <= now;
+    });
+  }
+
+  /** Claims from some queues, one after the other, until the limit is reached. */
+  async #askAll(queues: readonly ServedQueue[], request: ClaimRequest): Promise<readonly ClaimedBatch[]> {
+    const batches: ClaimedBatch[] = [];
+    let { limit, suspect } = request;
+    for (const queue of queues) {
+      if (limit <= 0) break;
+      try {
+        const batch = await this.#ask(queue, { ...request, limit, suspect });
+        if (batch === undefined) continue;
+        batches.push(batch);
+        limit -= batch.calls.length;
+        suspect &&= !batch.calls.some((call) => call.suspect);
+      } catch (error) {
+        if (batches.length === 0) throw error;
+        break; // What has been claimed counts; the next claim meets what is wrong.
+      }
+    }
+    return batches;
+  }
+
+  async #ask(queue: ServedQueue, request: ClaimRequest): Promise<ClaimedBatch | undefined> {
+    const asking = this.#askings.begin(queue, request);
+    try {
+      return this.#learn(queue.name, await this.#settings.commands.run(claimScript, asking.key, asking.args));
+    } catch (error) {
+      asking.unanswered(true);
+      throw error;
+    }
+  }
+
+  /** Waits until there may be something, and says which queues to ask, or has the claim of one already. */
+  async #wait(
+    request: ClaimRequest,
+    leftMs: number,
+  ): Promise<{ readonly ask: readonly ServedQueue[] } | { readonly batch: ClaimedBatch }> {
+    const { queues, signal } = request;
+    const bells = new Map(queues.map((queue) => [this.#keys(queue).bell, queue]));
+    const due = Math.min(...queues.map(({ name }) => this.#views.get(name)?.dueAt ?? Number.POSITIVE_INFINITY));
+    const wait = { bells: [...bells.keys()], waitMs: Math.min(leftMs, due - performance.now()), signal };
+    if (queues.length === 1) return this.#waitFused(queues[0]!, request, wait);
+    const { bell } = await this.#bells.wait(wait);
+    const rang = bell === undefined ? undefined : bells.get(bell);
+    // After a wait without a bell all are asked: a bell is a hint, and may be lost.
+    return { ask: rang === undefined ? queues : [rang] };
+  }
+
+  async #waitFused(
+    queue: ServedQueue,
+    request: ClaimRequest,
+    wait: Parameters<Bells["wait"]>[0],
+  ): Promise<{ readonly ask: readonly ServedQueue[] } | { readonly batch: ClaimedBatch }> {
+    const asking = this.#askings.begin(queue, { ...request, limit: 1 });
+    let sent = false;
+    const fused: Fused = {
+      script: claimScript,
+      key: asking.key,
+      args: () => {
+        sent = true;
+        return asking.args();
+      },
+    };
+    let woken: Woken;
+    try {
+      woken = await this.#bells.wait({ ...wait, fused });
+    } catch (error) {
+      asking.unanswered(sent);
+      throw error;
+    }
+    if (woken.reply === undefined) {
+      asking.unanswered(sent);
+      return { ask: [queue] };
+    }
+    const batch = this.#learn(queue.name, woken.reply);
+    return batch === undefined ? { ask: [] } : { batch };
+  }
+
+  #learn(queue: string, reply: unknown): ClaimedBatch | undefined {
+    if (!Array.isArray(reply)) throw new TaskError("internal", "Redis answered a claim with what is no list");
+    const [fence, now, dueMs, left, suspect, ...rest] = reply as (Buffer | number)[];
+    const dueAt = Number(dueMs) < 0 ? Number.POSITIVE_INFINITY : performance.now() + Number(dueMs);
+    this.#views.set(queue, { left: kindsLeft[Number(left)] ?? "nothing", dueAt });
+    const calls: ClaimedCall[] = [];
+    for (let at = 0; at + 1 < rest.length; at += 2) {
+      calls.push({ id: String(rest[at]), record: rest[at + 1] as Buffer, suspect: at / 2 + 1 === suspect });
+    }
+    return calls.length === 0 ? undefined : { queue, fence: Number(fence), now: Number(now), calls };
+  }
+
+  async #giveBack(batches: readonly ClaimedBatch[]): Promise<void> {
+    for (const { queue, fence, calls } of batches) {
+      const args = calls.flatMap(({ id }) => ["release", id, fence, "", ""]);
+      const { commands, namespace } = this.#settings;
+      // If Redis can't be reached, their lease lapses.
+      await commands.run(reportScript, queueKeys(namespace, queue).queue, () => args).catch(() => undefined);
+    }
+  }
+
+  #keys(queue: ServedQueue): ReturnType<typeof queueKeys> {
+    return queueKeys(this.#settings.namespace, queue.name);
+  }
+}

@@ -1,0 +1,201 @@
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
+import type { Redis, RedisOptions } from "ioredis";
+import { type AnyTaskError, TaskError } from "../../errors.ts";
+import { connect, type ConnectionSettings, loadDriver, newInstance } from "./driver.ts";
+import { commandError, isFinal, isUnsent, unavailable, wordsOf } from "./failure.ts";
+import type { Script } from "./scripts/script.ts";
+import { placeOf } from "./source.ts";
+
+/** What a script is given, besides its key and the clock's offset. */
+export type Argument = string | Buffer | number;
+
+const firstPauseMs = 50;
+const longestPauseMs = 2_000;
+/** How often one who waits for as long as it takes is asked whether he still does, ms. */
+const askMs = 250;
+
+/** One connection to Redis, which is made when it is first needed and again when it was lost. */
+export class Connection {
+  /** Called each time that it is usable. */
+  onUsable: (redis: Redis) => void = () => {};
+  /** Called each time that it is lost. */
+  onLost: () => void = () => {};
+  readonly #options: RedisOptions;
+  readonly #settings: ConnectionSettings;
+  readonly #place: string;
+  readonly #closing = new AbortController();
+  #link: Redis | undefined;
+  #connecting: Redis | undefined;
+  #attempt: Promise<void> | undefined;
+  #failures = 0;
+  /** What the last attempt failed of, and whether the next one will, too. */
+  #failure: AnyTaskError | undefined;
+  #final = false;
+  #known = false;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: RedisOptions, settings: ConnectionSettings) {
+    this.#options = options;
+    this.#settings = settings;
+    this.#place = placeOf(options);
+  }
+
+  /**
+   * Runs a script. Where the connection is lost before the reply, it is sent again on the next one, for every script
+   * has the effect of one run.
+   *
+   * @param args - asked for right before each sending, and told whether it was sent before.
+   * @param patient - as in {@link usable}.
+   * @throws TaskError `unavailable`, `outcome_unknown`, `resource_exhausted` or `internal`.
+   */
+  async run(
+    script: Script,
+    key: string,
+    args: (again: boolean) => readonly Argument[],
+    patient?: () => boolean,
+  ): Promise<unknown> {
+    let unknown: AnyTaskError | undefined;
+    let until = Number.POSITIVE_INFINITY;
+    for (;;) {
+      let redis: Redis;
+      try {
+        redis = await this.usable(patient);
+      } catch (error) {
+        throw unknown ?? error;
+      }
+      const given = this.argumentsOf(script, key, args(unknown !== undefined));
+      try {
+        return await evaluate(redis, script, given);
+      } catch (thrown) {
+        const error = this.errorOf(thrown);
+        const lost = error.code === "outcome_unknown";
+        if (lost) unknown = error;
+        else if (!isUnsent(wordsOf(thrown))) throw error;
+        // A server that never answers it is not to be asked for ever.
+        until = Math.min(until, performance.now() + this.#settings.patienceMs);
+        const waits = performance.now() < until || patient?.() === true;
+        if (this.#closing.signal.aborted || !waits) throw unknown ?? error;
+        // ioredis says "ready" until it has heard of the loss, which takes a turn of the event loop.
+        await turn();
+      }
+    }
+  }
+
+  /**
+   * The connection, when it can be used.
+   *
+   * @param patient - asked now and then, after `patienceMs`, whether to go on waiting for one that was lost.
+   * @throws TaskError `unavailable` with what is wrong.
+   */
+  async usable(patient?: () => boolean): Promise<Redis> {
+    const until = performance.now() + this.#settings.patienceMs;
+    for (;;) {
+      if (this.#closing.signal.aborted) throw unavailable("the connection to Redis was closed");
+      if (isReady(this.#link)) return this.#link;
+      const leftMs = until - performance.now();
+      const settled = await settles((this.#attempt ??= this.#open()), leftMs > 0 ? leftMs : askMs);
+      if (isReady(this.#link) || this.#closing.signal.aborted) continue;
+      if (this.#known && patient?.() === true) continue;
+      if ((settled && this.#final) || performance.now() >= until) {
+        throw this.#failure ?? this.#unreachable(`no answer within ${this.#settings.patienceMs} ms`);
+      }
+    }
+  }
+
+  /** Does what is of no use on another connection, and need not succeed. */
+  async ifUsable(act: (redis: Redis) => Promise<unknown>): Promise<void> {
+    if (isReady(this.#link)) await act(this.#link).catch(() => undefined);
+  }
+
+  /** What `EVALSHA` is given for a script. */
+  argumentsOf(script: Script, key: string, args: readonly Argument[]): Argument[] {
+    return [script.sha, 1, key, this.#settings.clockOffset(), ...args];
+  }
+
+  /** What a command's failure means. */
+  errorOf(thrown: unknown): AnyTaskError {
+    return thrown instanceof TaskError ? thrown : commandError(thrown, this.#place);
+  }
+
+  /** Ends it; resolves when nothing of it is left. */
+  close(): Promise<void> {
+    return (this.#closed ??= this.#end());
+  }
+
+  async #end(): Promise<void> {
+    this.#closing.abort();
+    this.#connecting?.disconnect();
+    await this.#attempt;
+    const link = this.#link;
+    if (link === undefined) return;
+    const gone = new Promise<void>((resolve) => link.once("end", () => resolve()));
+    link.disconnect();
+    if (link.status !== "end") await gone;
+  }
+
+  /** Tries to connect, once. */
+  async #open(): Promise<void> {
+    try {
+      await this.#pause();
+      const redis = newInstance(await loadDriver(), this.#options, this.#settings);
+      this.#connecting = redis;
+      if (!this.#closing.signal.aborted) await connect(redis, this.#place, this.#settings);
+      redis.once("end", () => this.#lost(redis));
+      if (!isReady(redis)) throw new Error("it hung up at once");
+      this.#failures = 0;
+      this.#failure = undefined;
+      this.#final = false;
+      this.#known = true;
+      this.#link = redis;
+      this.onUsable(redis);
+    } catch (thrown) {
+      this.#connecting?.disconnect();
+      this.#failures++;
+      this.#failure = thrown instanceof TaskError ? thrown : this.#unreachable(wordsOf(thrown));
+      this.#final = thrown instanceof TaskError || isFinal(wordsOf(thrown));
+    } finally {
+      this.#connecting = undefined;
+      this.#attempt = undefined;
+    }
+  }
+
+  /** Before another attempt: the longer, the more have failed. */
+  async #pause(): Promise<void> {
+    if (this.#failures === 0) return;
+    const pauseMs = Math.min(firstPauseMs * 2 ** (this.#failures - 1), longestPauseMs) * (0.75 + 0.5 * Math.random());
+    await sleep(pauseMs, undefined, { signal: this.#closing.signal });
+  }
+
+  #lost(redis: Redis): void {
+    if (this.#link !== redis) return;
+    this.#link = undefined;
+    this.onLost();
+  }
+
+  #unreachable(words: string): AnyTaskError {
+    return unavailable(`can't reach Redis${this.#place}: ${words}`);
+  }
+}
+
+/** Whether a command would be sent: the loss of a connection shows here first. */
+function isReady(redis: Redis | undefined): redis is Redis {
+  return redis?.status === "ready";
+}
+
+/** Waits for a promise for a time. @returns whether it was kept in that. */
+async function settles(promise: Promise<void>, ms: number): Promise<boolean> {
+  const over = new AbortController();
+  const late = sleep(ms, false, { signal: over.signal }).catch(() => false);
+  const settled = await Promise.race([promise.then(() => true), late]);
+  over.abort();
+  return settled;
+}
+
+async function evaluate(redis: Redis, script: Script, args: Argument[]): Promise<unknown> {
+  try {
+    return await redis.callBuffer("EVALSHA", args);
+  } catch (thrown) {
+    if (!wordsOf(thrown).startsWith("NOSCRIPT")) throw thrown;
+    return redis.callBuffer("EVAL", [script.lua, ...args.slice(1)]);
+  }
+}

@@ -1,0 +1,123 @@
+import type { Redis, RedisOptions } from "ioredis";
+import { type AnyTaskError, TaskError } from "../../errors.ts";
+import { unavailable, wordsOf } from "./failure.ts";
+
+/** How a connection is made. */
+export interface ConnectionSettings {
+  /** What it is for, as Redis's `CLIENT LIST` shows it. */
+  readonly name: string;
+  /** How long to wait for a connection, a first one or one that was lost, before a command fails, ms. */
+  readonly patienceMs: number;
+  /** How long Redis may leave a command unanswered before the connection is taken for dead, ms. */
+  readonly silenceMs: number;
+  /** For tests: how far scripts are to be ahead of Redis's time, ms. */
+  readonly clockOffset: () => number;
+}
+
+type Module = { readonly Redis: typeof Redis };
+
+/** Scripts need the flags that came with 7.0. */
+const oldestMajor = 7;
+
+/**
+ * What is not ioredis's to decide. An instance serves for one connection: that it was lost, and what was on its way, is
+ * told at once, and what comes then is up to us, who know what may be sent again.
+ */
+const overrides = {
+  lazyConnect: true,
+  retryStrategy: () => null,
+  sentinelRetryStrategy: () => null,
+  reconnectOnError: null,
+  maxRetriesPerRequest: null,
+  enableOfflineQueue: false,
+  enableReadyCheck: false,
+  autoResubscribe: false,
+  autoResendUnfulfilledCommands: false,
+  enableAutoPipelining: false,
+  // Either one would lose what a server gives to the blocking command that was given up here.
+  commandTimeout: undefined,
+  blockingTimeout: undefined,
+  // How long the other side may take to hang up, too.
+  disconnectTimeout: 100,
+  disableClientInfo: true,
+  keyPrefix: "",
+  monitor: false,
+  readOnly: false,
+  stringNumbers: false,
+  // The same replies as with versions of ioredis that know no other.
+  protocol: 2,
+  replyMapping: "legacy",
+} satisfies RedisOptions;
+
+/**
+ * ioredis's class, loaded when a connection is first needed: who has no Redis need not install it.
+ *
+ * @throws TaskError `unavailable` where it is missing.
+ */
+export async function loadDriver(load: () => Promise<Module> = () => import("ioredis")): Promise<typeof Redis> {
+  try {
+    return (await load()).Redis;
+  } catch (thrown) {
+    const missing = thrown instanceof Error && "code" in thrown && thrown.code === "ERR_MODULE_NOT_FOUND";
+    throw unavailable(
+      missing
+        ? "a broker on Redis needs the package ioredis: npm install ioredis"
+        : `can't load ioredis: ${wordsOf(thrown)}`,
+    );
+  }
+}
+
+/** An instance for one connection, not yet connected. */
+export function newInstance(Driver: typeof Redis, options: RedisOptions, settings: ConnectionSettings): Redis {
+  return new Driver({
+    ...options,
+    // A server without a password takes any from this user, where ioredis would print a warning.
+    ...(options.password && !options.username && { username: "default" }),
+    ...overrides,
+    connectionName: `taskpact:${settings.name}`,
+    connectTimeout: settings.patienceMs,
+    socketTimeout: settings.silenceMs,
+  });
+}
+
+/**
+ * Connects an instance to a server that can be used.
+ *
+ * @throws TaskError for one that never can; else an Error whose words tell what is wrong.
+ */
+export async function connect(redis: Redis, place: string, { patienceMs }: ConnectionSettings): Promise<void> {
+  let trouble: string | undefined;
+  redis.on("error", (error: unknown) => {
+    trouble ??= wordsOf(error);
+  });
+  // ioredis bounds the connecting alone, and not the wait for one who accepts and then says nothing.
+  const timer = setTimeout(() => {
+    trouble ??= `no answer within ${patienceMs} ms`;
+    redis.disconnect();
+  }, patienceMs);
+  try {
+    await redis.connect();
+    // A database that does not exist, for one, is told so, and would go unnoticed.
+    if (trouble === undefined) await checkServer(redis, place);
+  } catch (thrown) {
+    if (thrown instanceof TaskError) throw thrown;
+    trouble ??= wordsOf(thrown);
+  } finally {
+    clearTimeout(timer);
+  }
+  if (trouble !== undefined) throw new Error(trouble);
+}
+
+async function checkServer(redis: Redis, place: string): Promise<void> {
+  const [info, pong] = await Promise.allSettled([redis.info("server"), redis.ping()]);
+  // A server that still loads its data answers the one and not the other. A user may lack the right to either.
+  for (const answer of [info, pong]) {
+    if (answer.status === "rejected" && !wordsOf(answer.reason).startsWith("NOPERM")) throw answer.reason;
+  }
+  const version = info.status === "fulfilled" ? /^redis_version:(\S+)/m.exec(info.value)?.[1] : undefined;
+  if (version !== undefined && Number.parseInt(version, 10) < oldestMajor) throw tooOld(place, version);
+}
+
+function tooOld(place: string, version: string): AnyTaskError {
+  return unavailable(`Redis${place} is version ${version}; Taskpact needs ${oldestMajor}.0 or later`);
+}

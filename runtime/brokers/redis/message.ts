@@ -1,0 +1,90 @@
+import type { Notice } from "../../broker.ts";
+
+/*
+ * What is published: one or more MessagePack arrays, one after the other.
+ *   [0, id, record]    a call has ended; nil for a record that is to be read
+ *   [1, id, progress]  MessagePack of it, as a binary
+ *   [2, id, fence]     a running call was canceled
+ */
+
+/** The notices in a published message; what is not of the form above ends it, as the calls are looked up anyway. */
+export function readMessage(message: Buffer): Notice[] {
+  const notices: Notice[] = [];
+  const reader = new Reader(message);
+  while (reader.more) {
+    const notice = readNotice(reader);
+    if (notice === undefined) break;
+    notices.push(notice);
+  }
+  return notices;
+}
+
+function readNotice(reader: Reader): Notice | undefined {
+  if (reader.byte() !== 0x93) return undefined;
+  const kind = reader.byte();
+  const id = reader.text();
+  if (id === undefined) return undefined;
+  switch (kind) {
+    case 0: {
+      const record = reader.binary();
+      return record === "malformed" ? undefined : { kind: "ended", id, record };
+    }
+    case 1: {
+      const value = reader.binary();
+      return value instanceof Buffer ? { kind: "progress", id, value } : undefined;
+    }
+    case 2: {
+      const fence = reader.double();
+      return fence === undefined ? undefined : { kind: "canceled", id, fence };
+    }
+    default:
+      return undefined;
+  }
+}
+
+class Reader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get more(): boolean {
+    return this.#at < this.#bytes.length;
+  }
+
+  byte(): number {
+    return this.#bytes[this.#at++] ?? -1;
+  }
+
+  text(): string | undefined {
+    const head = this.byte();
+    const length =
+      (head & 0xe0) === 0xa0 ? head & 0x1f : head === 0xd9 ? this.#size(1) : head === 0xda ? this.#size(2) : -1;
+    return this.#take(length)?.toString("utf8");
+  }
+
+  /** The bytes, undefined for nil. */
+  binary(): Buffer | undefined | "malformed" {
+    const head = this.byte();
+    if (head === 0xc0) return undefined;
+    const length = head === 0xc4 ? this.#size(1) : head === 0xc5 ? this.#size(2) : head === 0xc6 ? this.#size(4) : -1;
+    return this.#take(length) ?? "malformed";
+  }
+
+  double(): number | undefined {
+    return this.byte() === 0xcb ? this.#take(8)?.readDoubleBE() : undefined;
+  }
+
+  #size(bytes: number): number {
+    return this.#take(bytes)?.readUIntBE(0, bytes) ?? -1;
+  }
+
+  #take(length: number): Buffer | undefined {
+    if (length < 0 || this.#at + length > this.#bytes.length) return undefined;
+    const part = this.#bytes.subarray(this.#at, this.#at + length);
+    this.#at += length;
+    return part;
+  }
+}

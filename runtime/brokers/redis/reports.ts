@@ -1,0 +1,68 @@
+import type { Report } from "../../broker.ts";
+import { chunked } from "./chunks.ts";
+import { finishScript } from "./scripts/finish.ts";
+import { reportScript } from "./scripts/report.ts";
+import type { Script } from "./scripts/script.ts";
+import { bufferOf, checkReply } from "./stored.ts";
+
+type Argument = string | Buffer | number;
+
+/** Reports that go out together, and where each stood in what the worker said. */
+export interface ReportChunk {
+  readonly script: Script;
+  readonly args: readonly Argument[];
+  readonly indexes: readonly number[];
+}
+
+/** No record is kept for longer, ms: Redis would refuse a time that it can't count to. */
+const longestTtlMs = 1_000 * 365 * 86_400_000;
+
+/**
+ * The script calls for some reports, to be sent in this order: replies have a script of their own, and what is said
+ * of running calls goes before what ends them.
+ *
+ * @throws TaskError `invalid_argument`, before anything is sent, for a reply that has not ended.
+ */
+export function reportChunks(reports: readonly Report[]): readonly ReportChunk[] {
+  const indexed = reports.map((report, index) => ({ report, index }));
+  for (const { report } of indexed) if ("record" in report) checkReply(report.record);
+  const finishes = indexed.filter(({ report }) => report.kind === "finish");
+  const others = finishes.length === indexed.length ? [] : indexed.filter(({ report }) => report.kind !== "finish");
+  const inChunks = (script: Script, some: typeof indexed, argsOf: (report: Report) => readonly Argument[]) =>
+    chunked(some, ({ report }) => bytesOf(report)).map((chunk) => ({
+      script,
+      args: chunk.flatMap(({ report }) => argsOf(report)),
+      indexes: chunk.map(({ index }) => index),
+    }));
+  return [...inChunks(reportScript, others, reportArgs), ...inChunks(finishScript, finishes, finishArgs)];
+}
+
+function bytesOf(report: Report): number {
+  return "record" in report ? report.record.length : "value" in report ? report.value.length : 256;
+}
+
+function finishArgs(report: Report): readonly Argument[] {
+  return report.kind === "finish" ? [report.id, report.fence, bufferOf(report.record), ttlOf(report.ttlMs)] : [];
+}
+
+function reportArgs(report: Report): readonly Argument[] {
+  const { kind, id, fence } = report;
+  switch (kind) {
+    case "retry":
+      return [kind, id, fence, report.delayMs, bufferOf(report.failure)];
+    case "aside":
+      return [kind, id, fence, report.task, ""];
+    case "park":
+      return [kind, id, fence, bufferOf(report.record), ttlOf(report.ttlMs)];
+    case "progress":
+      return [kind, id, fence, bufferOf(report.value), ""];
+    case "release":
+      return [kind, id, fence, "", ""];
+    case "finish":
+      return [];
+  }
+}
+
+function ttlOf(ms: number): number {
+  return Math.min(Math.max(1, Math.ceil(ms)), longestTtlMs);
+}

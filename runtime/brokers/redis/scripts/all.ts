@@ -1,0 +1,25 @@
+import { cancelScript } from "./cancel.ts";
+import { claimScript } from "./claim.ts";
+import { finishScript } from "./finish.ts";
+import { presenceScript } from "./presence.ts";
+import { readScript } from "./read.ts";
+import { reapScript } from "./reap.ts";
+import { renewScript } from "./renew.ts";
+import { reportScript } from "./report.ts";
+import { revokeScript } from "./revoke.ts";
+import type { Script } from "./script.ts";
+import { submitScript } from "./submit.ts";
+
+/** All scripts, in the order in which the protocol's page tells of them. */
+export const scripts: readonly Script[] = [
+  submitScript,
+  claimScript,
+  finishScript,
+  reportScript,
+  renewScript,
+  reapScript,
+  cancelScript,
+  revokeScript,
+  readScript,
+  presenceScript,
+];

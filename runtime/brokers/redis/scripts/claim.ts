@@ -1,0 +1,231 @@
+import { script } from "./script.ts";
+
+/** Leases waiting calls to a worker. */
+export const claimScript = script(
+  "claim",
+  "allow-oom",
+  String.raw`
+-- claim
+-- KEYS[1] -> <namespace>:{<queue>}:queue
+-- ARGV[1] -> clock offset, ms
+-- ARGV[2] -> worker's id
+-- ARGV[3] -> how many calls at the most, 1 to 1,000
+-- ARGV[4] -> lease, ms
+-- ARGV[5] -> '1' if a call whose worker died before may be among them
+-- ARGV[6] -> the list to begin with: 'queue', 'queue:high' or 'queue:low'
+-- ARGV[7] -> the tasks that the worker implements, each between blanks: ' math.addition math.division '
+-- ARGV[8] -> a token of this claim, its worker's own, without blanks
+-- ARGV[9] -> '' or the token of an earlier claim whose reply was lost: if it leased calls, they are given again
+-- Returns fence, now (ms), ms until the next delayed call is due or -1, what is left (0: nothing, 1: calls,
+-- 2: suspects alone), index of a suspect (from 1) or 0, and then id, record, id, record, …
+local worker, limit = ARGV[2], tonumber(ARGV[3])
+local ids, records, count, bytes = {}, {}, 0, 0
+-- Ids that may still be dropped: those of calls that have ended stay in their lists as ghosts, and are not to make
+-- this step long, however many they are.
+local spare = 500
+local suspect, empty, due, left = nil, true, -1, 0
+
+@rarely given_before, prepare, waiting, without_ghosts, publish
+-- The calls of the claim whose reply was lost: they are not to wait until their lease lapses, nor to be blamed for it.
+-- Those that are too many by now go back to the head of their lists.
+local function given_before()
+  local fence = call('ZSCORE', LEASES, '\0' .. worker .. ' ' .. ARGV[9])
+  if not fence then return nil end
+  call('ZADD', P .. 'expiry', 'XX', number(now + ARGV[4]), fence)
+  local reply = { fence, number(now), 0, 1, 0 }
+  local members = call('ZRANGEBYSCORE', LEASES, fence, fence)
+  -- The first one is who made the claim.
+  for i = #members, 2, -1 do
+    local id = members[i]
+    local r = call('GET', RESULT .. id) or ''
+    local blamed = has_header(r) and flagged(r, SUSPECT)
+    if i > limit + 1 then
+      if blamed then call('HDEL', P .. 'suspected', id) end
+      call('ZREM', LEASES, id)
+      call('LPUSH', blamed and P .. 'suspects' or has_header(r) and list_of(r) or P .. 'queue', id)
+    else
+      reply[2 * i + 2], reply[2 * i + 3] = id, r
+      if blamed then reply[5] = i - 1 end
+    end
+  end
+  return reply
+end
+
+-- Queues delayed calls that are due, at most 100 a claim.
+local function promote()
+  local late = call('ZRANGEBYSCORE', P .. 'delayed', '-inf', number(now), 'LIMIT', 0, 100)
+  if #late > 0 then call('ZREM', P .. 'delayed', unpack(late)) end
+  for _, id in ipairs(late) do
+    local r = call('GETRANGE', RESULT .. id, 0, 44)
+    if not has_header(r) then
+      call('RPUSH', P .. 'queue', id)
+    elseif not has_ended(r) then
+      call('SETRANGE', RESULT .. id, STATE - 1, string.char(QUEUED))
+      call('RPUSH', list_of(r), id)
+    end
+  end
+  local first = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
+  if first[2] then due = math.max(0, math.ceil(tonumber(first[2]) - now)) end
+end
+
+-- What comes before the lists: what is due, a suspect, and calls that others could not run.
+local function prepare(take, drain)
+  promote()
+  while ARGV[5] == '1' and count == 0 and spare > 0 do
+    local popped = call('LPOP', P .. 'suspects', 1)
+    if not popped then break end
+    take(popped, true)
+  end
+  suspect = ids[1]
+  for _, task in ipairs(call('SMEMBERS', P .. 'asides')) do
+    if string.find(ARGV[7], ' ' .. task .. ' ', 1, true) then
+      if drain(P .. 'aside:' .. task) then call('SREM', P .. 'asides', task) else empty = false end
+    end
+  end
+  if call('EXISTS', P .. 'suspects') == 1 then left = 2 end
+end
+
+-- The record of a popped id if its call waits in this list. An id may stand in a list more than once, if it was
+-- canceled there and used again.
+local function waiting(id, r, among_suspects)
+  if not has_header(r) then
+    if is_plain_reply(r) then return nil end
+    return adopted(id, r)
+  end
+  local state, _, flags = byte(r, STATE, FLAGS)
+  if has_ended(r) then return nil end
+  if (state == DELAYED or state == RETRYING) and call('ZSCORE', P .. 'delayed', id) then return nil end
+  if among_suspects then
+    if flags < SUSPECT then return nil end
+  elseif flags >= SUSPECT and call('LPOS', P .. 'suspects', id) then
+    return nil
+  end
+  if is_late(r) and not call('ZSCORE', LEASES, id) then
+    conclude(id, r, EXPIRED)
+    return nil
+  end
+  return r
+end
+
+-- Drops ids that stood twice in what was popped, or are leased already.
+local function without_ghosts(fence)
+  local fences, seen, kept, theirs = call('ZMSCORE', LEASES, unpack(ids)), {}, {}, {}
+  for i, id in ipairs(ids) do
+    if not seen[id] and tonumber(fences[i]) == tonumber(fence) then
+      seen[id] = true
+      kept[#kept + 1] = id
+      theirs[#theirs + 1] = records[i]
+    end
+  end
+  ids, records, count = kept, theirs, #kept
+end
+@end
+local rare
+
+local function take(popped, among_suspects)
+  local keys = {}
+  for i = 1, #popped do keys[i] = RESULT .. popped[i] end
+  local found = call('MGET', unpack(keys))
+  for i = 1, #popped do
+    local id, r = popped[i], found[i]
+    if r and byte(id) ~= 0 then -- Before all ids in a claim's leases stands who made it.
+      local ordinary = false
+      if has_header(r) then
+        local state, _, flags = byte(r, STATE, FLAGS)
+        local deadline = deadline_of(r)
+        ordinary = state == QUEUED and flags < SUSPECT and (deadline == 0 or deadline > now)
+      end
+      if not ordinary or among_suspects then
+        rare = rare or rarely()
+        r = rare.waiting(id, r, among_suspects)
+      end
+    else
+      r = nil
+    end
+    if r then
+      count = count + 1
+      ids[count], records[count] = id, r
+      bytes = bytes + #r
+    else
+      spare = spare - 1
+    end
+  end
+end
+
+-- Takes from the first of some lists that is not empty, until all are, the limit is reached, or the step is long enough.
+-- Returns whether they are empty.
+local function drain(...)
+  local pop, stride = { 'LMPOP', select('#', ...), ... }, 16
+  local last = #pop + 3
+  pop[last - 2], pop[last - 1] = 'LEFT', 'COUNT'
+  while count < limit and spare > 0 and bytes < 4194304 do
+    pop[last] = math.min(limit - count, stride)
+    local popped = call(unpack(pop))
+    if not popped then return true end
+    take(popped[2])
+    stride = 64 -- Not more, as records may be large.
+  end
+  return false
+end
+
+if ARGV[9] ~= '' then
+  rare = rarely()
+  local reply = rare.given_before()
+  if reply then return reply end
+end
+local bare = call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides') == 0
+if not bare then
+  rare = rare or rarely()
+  rare.prepare(take, drain)
+end
+if not drain(P .. ARGV[6], P .. 'queue:high', P .. 'queue', P .. 'queue:low') then
+  empty = empty and call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:low') == 0
+end
+
+local fence = 0
+if count > 0 then
+  local new = TIME[1] * 1000000 + TIME[2]
+  fence = string.format('%.0f', new)
+  local last = call('SET', P .. 'fence', fence, 'GET')
+  if not last then
+    -- A member of more than 64 bytes makes Redis keep leases in a tree from the first one on: the form that it has for
+    -- small sets takes several times as long.
+    call('ZADD', LEASES, 0, string.rep('\0', 65))
+  elseif tonumber(last) >= new then
+    fence = string.format('%.0f', tonumber(last) + 1)
+    call('SET', P .. 'fence', fence)
+  end
+  local leases = { fence, '\0' .. worker .. ' ' .. ARGV[8] }
+  for i = 1, count do
+    leases[2 * i + 1] = fence
+    leases[2 * i + 2] = ids[i]
+  end
+  if call('ZADD', LEASES, 'NX', unpack(leases)) <= count then
+    rare = rare or rarely()
+    rare.without_ghosts(fence)
+  end
+  call('ZADD', P .. 'expiry', number(now + ARGV[4]), fence)
+  if not suspect or ids[1] ~= suspect then
+    suspect = nil
+  else
+    call('HSET', P .. 'suspected', suspect, worker)
+  end
+end
+
+if not empty then
+  left = 1
+  ring()
+elseif count > 0 then
+  left = 0
+  -- What rang for these would wake somebody for nothing. Who waited for a single one has taken the token already.
+  if limit > 1 and bare then call('DEL', P .. 'bell') end
+end
+local reply = { fence, number(now), due, left, suspect and 1 or 0 }
+for i = 1, count do
+  reply[2 * i + 4] = ids[i]
+  reply[2 * i + 5] = records[i]
+end
+if rare then rare.publish() end
+return reply
+`,
+);

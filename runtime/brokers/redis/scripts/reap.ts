@@ -1,0 +1,93 @@
+import { script } from "./script.ts";
+
+/** Takes back calls whose lease has lapsed. */
+export const reapScript = script(
+  "reap",
+  "allow-oom",
+  String.raw`
+-- reap
+-- KEYS[1] -> <namespace>:{<queue>}:queue
+-- ARGV[1] -> clock offset, ms
+-- ARGV[2] -> how often a call's worker may die before it is parked
+-- ARGV[3] -> lease, ms: for how long a worker that died with a suspect is known to have done so
+-- Returns how many calls were taken back, at most 500, and 1 if there are more, or 0.
+--
+-- If a worker that died had a suspect, that one alone is charged with its death; else all its calls are. All become
+-- suspects, for the one to blame may be among them.
+local most = tonumber(ARGV[2])
+local reaped, suspects = 0, {}
+
+local with_suspect = {}
+for _, worker in ipairs(call('HVALS', P .. 'suspected')) do with_suspect[worker] = true end
+call('ZREMRANGEBYSCORE', P .. 'excused', '-inf', number(now))
+local function is_excused(worker)
+  if not with_suspect[worker] then return call('ZSCORE', P .. 'excused', worker) and true end
+  -- Its other leases may lapse a little later.
+  call('ZADD', P .. 'excused', number(now + ARGV[3]), worker)
+  return true
+end
+
+local function take_back(id, excused)
+  local r = call('GETRANGE', RESULT .. id, 0, 127)
+  if not has_header(r) then
+    -- Foreign bytes, in which no death can be counted: who is to say what they do to the next worker.
+    r = '\129\161h\196(\1' .. string.char(QUEUED, 1) .. string.rep('\0', 37)
+    call('SET', RESULT .. id, r)
+    most = 1
+  end
+  local deaths, flags = byte(r, DEATHS, FLAGS)
+  local charged = flags >= SUSPECT or not excused
+  if charged then deaths = math.min(deaths + 1, 255) end
+  if flags >= SUSPECT then call('HDEL', P .. 'suspected', id) end
+  local function mark(state, flags) return patched(r, STATE, string.char(state, deaths, flags)) end
+  local deadline = deadline_of(r)
+  if flagged(r, AWAITED) and deadline > 0 and deadline <= now then
+    conclude(id, mark(QUEUED, flags), EXPIRED)
+  elseif charged and deaths >= most then
+    -- The request stays as it is, to be run again.
+    local last = mark(PARKED, flags)
+    call('SETRANGE', RESULT .. id, 0, sub(last, 1, 45))
+    call('PEXPIRE', RESULT .. id, LONG)
+    call('ZADD', P .. 'parked', number(now), id)
+    call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - LONG))
+    ended(id, r, '\129' .. sub(last, 2, 45))
+  else
+    if flags < SUSPECT then flags = flags + SUSPECT end
+    call('SETRANGE', RESULT .. id, 0, sub(mark(QUEUED, flags), 1, 45))
+    suspects[#suspects + 1] = id
+  end
+end
+
+local lapsed = call('ZRANGEBYSCORE', P .. 'expiry', '-inf', number(now), 'LIMIT', 0, 100)
+local more = #lapsed == 100 and 1 or 0
+for _, fence in ipairs(lapsed) do
+  if reaped >= 500 then
+    more = 1
+    break
+  end
+  local excused = is_excused(holder_of(fence) or '')
+  local most_ids, taken = 501 - reaped, {}
+  local members = call('ZRANGEBYSCORE', LEASES, fence, fence, 'LIMIT', 0, most_ids)
+  for _, id in ipairs(members) do
+    if byte(id) ~= 0 then
+      take_back(id, excused)
+      taken[#taken + 1] = id
+    end
+  end
+  reaped = reaped + #taken
+  if #members < most_ids then
+    call('ZREMRANGEBYSCORE', LEASES, fence, fence)
+    call('ZREM', P .. 'expiry', fence)
+  else
+    call('ZREM', LEASES, unpack(taken))
+    more = 1
+  end
+end
+if #suspects > 0 then
+  call('RPUSH', P .. 'suspects', unpack(suspects))
+  ring()
+end
+publish()
+return { reaped, more }
+`,
+);

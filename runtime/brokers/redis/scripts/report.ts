@@ -1,0 +1,90 @@
+import { script } from "./script.ts";
+
+/** What a worker says of attempts, but for their replies. */
+export const reportScript = script(
+  "report",
+  "allow-oom",
+  String.raw`
+-- report
+-- KEYS[1] -> <namespace>:{<queue>}:queue
+-- ARGV[1] -> clock offset, ms
+-- ARGV[2 ..] -> kind, id, fence, a, b, kind, id, fence, a, b, …; at most 1,000
+--   'retry'    a: delay, ms    b: the attempt's error, MessagePack
+--   'release'                                                     given back unrun, to the head of its list
+--   'aside'    a: task                                            put aside for a worker that implements the task
+--   'park'     a: record       b: ttl, ms                         nobody can run it
+--   'progress' a: the progress, MessagePack
+-- Returns the indexes (from 0) of those refused: their fence no longer holds the call, or it has ended.
+local refused, claims, released = {}, {}, {}
+local steps = {}
+
+-- Writes an open call's state and attempts; its worker is done with it, so that it is no suspect any more.
+local function returned(id, r, state, attempts)
+  if not has_header(r) then return end
+  local _, deaths, flags = byte(r, STATE, FLAGS)
+  if flags >= SUSPECT then cleared(id) end
+  local head = string.char(state, deaths, bit.band(flags, SUSPECT - 1))
+  call('SETRANGE', RESULT .. id, STATE - 1, head .. struct.pack('>H', math.min(attempts, 65535)))
+end
+local function attempts_of(r) return has_header(r) and struct.unpack('>H', r, ATTEMPT) or 0 end
+
+function steps.retry(id, r, after, failure)
+  returned(id, r, RETRYING, attempts_of(r) + 1)
+  call('RPUSH', P .. 'failures:' .. id, failure)
+  call('LTRIM', P .. 'failures:' .. id, -10, -1)
+  call('PEXPIRE', P .. 'failures:' .. id, LONG)
+  delay(id, now + after)
+end
+function steps.release(id, r)
+  local list = P .. 'queue'
+  if has_header(r) then list = flagged(r, SUSPECT) and P .. 'suspects' or list_of(r) end
+  if list == P .. 'suspects' then call('HDEL', P .. 'suspected', id) end
+  local ids = released[list]
+  -- The last one first, so that they stand at the head in the order in which they were claimed.
+  if ids then table.insert(ids, 1, id) else released[list] = { id } end
+end
+function steps.aside(id, r, task)
+  returned(id, r, QUEUED, attempts_of(r))
+  call('RPUSH', P .. 'aside:' .. task, id)
+  call('SADD', P .. 'asides', task)
+  ring()
+end
+function steps.park(id, r, record, ttl)
+  call('SET', RESULT .. id, record, 'PX', ttl)
+  call('ZADD', P .. 'parked', number(now), id)
+  call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - LONG))
+  if has_header(r) then ended(id, r, record) end
+end
+function steps.progress(id, r, value)
+  call('SET', P .. 'progress:' .. id, value, 'PX', LONG)
+  if not has_header(r) then return end
+  if not flagged(r, PROGRESS) then
+    local flags = string.char(byte(r, FLAGS) + PROGRESS)
+    call('SETRANGE', RESULT .. id, FLAGS - 1, flags)
+  end
+  tell_waiting(id, r, '\147\1', bin_head(#value), value)
+end
+
+for at = 2, #ARGV, 5 do
+  local kind, id, fence = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  local held = call('ZSCORE', LEASES, id)
+  if held and tonumber(held) == tonumber(fence) then
+    -- The header and the client's name are all that is needed.
+    steps[kind](id, call('GETRANGE', RESULT .. id, 0, 127), ARGV[at + 3], ARGV[at + 4])
+    if kind ~= 'progress' then
+      call('ZREM', LEASES, id)
+      claims[fence] = true
+    end
+  else
+    refused[#refused + 1] = (at - 2) / 5
+  end
+end
+for list, ids in pairs(released) do
+  call('LPUSH', list, unpack(ids))
+  ring()
+end
+close_claims(claims)
+publish()
+return refused
+`,
+);

@@ -1,0 +1,233 @@
+import type { Redis } from "ioredis";
+import { afterAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { connectRedis } from "../../../../tests/redis/external.ts";
+import { namespaceUntil } from "../../../../tests/redis/namespace.ts";
+import { describeRedis, sharedRedisUrl } from "../../../../tests/redis/suite.ts";
+import type { ClaimRequest, Notice } from "../../../broker.ts";
+import { encode } from "../../../codec.ts";
+import { type Header, newHeader, readHeader, readRequest, writeReply, writeRequest } from "../../../envelope.ts";
+import { RedisBroker } from "../broker.ts";
+import { scripts } from "./all.ts";
+
+describe("each script", () => {
+  test.each(scripts.map(({ name, lua }) => [name, lua]))("%s says what it takes and returns", (name, lua) => {
+    expect(lua).toMatch(/^#!lua( flags=allow-oom)?\n/);
+    expect(lua).toContain(`-- ${name}\n-- KEYS[1] -> <namespace>:{<queue>}:queue\n-- ARGV[1] -> clock offset, ms\n`);
+    expect(lua).toMatch(/^-- Returns /m);
+    expect(lua).not.toMatch(/^@/m);
+  });
+
+  test("only a submit may be refused for want of memory, and each has a name of its own", () => {
+    expect(scripts.filter(({ lua }) => !lua.includes("allow-oom")).map(({ name }) => name)).toEqual(["submit"]);
+    expect(new Set(scripts.map(({ sha }) => sha)).size).toBe(scripts.length);
+  });
+});
+
+describeRedis("scripts", () => {
+  const namespace = namespaceUntil(afterAll);
+  let redis: Redis;
+  let broker: RedisBroker;
+  let queues = 0;
+  let queue: string;
+  let key: (name: string) => string;
+  beforeEach(async () => {
+    redis = await connectRedis(sharedRedisUrl());
+    broker = new RedisBroker(sharedRedisUrl(), { namespace });
+    queue = `q${queues++}`;
+    key = (name) => `${namespace}:{${queue}}:${name}`;
+    return async () => {
+      redis.disconnect();
+      await broker.close();
+    };
+  });
+
+  const submission = (id: string, header: Partial<Header> = {}, to = "c") => {
+    const record = writeRequest(newHeader(header), { to, task: "q.task", params: {} });
+    return { id, record, priority: "normal" as const, delayMs: 0 };
+  };
+  const submit = (...ids: readonly string[]) =>
+    broker.submit(queue, { calls: ids.map((id) => submission(id)), acknowledged: [] });
+  const claim = async (request: Partial<ClaimRequest> = {}) => {
+    const served = [{ name: queue, tasks: ["q.task"] }];
+    const { signal } = new AbortController();
+    const all = { worker: "w", queues: served, limit: 1_000, waitMs: 0, leaseMs: 60_000, suspect: true, signal };
+    const [batch] = await broker.claim({ ...all, ...request });
+    return { fence: batch?.fence ?? 0, calls: batch?.calls ?? [], ids: (batch?.calls ?? []).map(({ id }) => id) };
+  };
+  const finish = (fence: number, ids: readonly string[], value: unknown = 1, ttlMs = 60_000) => {
+    const record = writeReply(newHeader({ state: "succeeded", fence }), { value });
+    return broker.finish(
+      queue,
+      ids.map((id) => ({ id, fence, kind: "finish" as const, record, ttlMs })),
+    );
+  };
+
+  test("leases of claims whose calls have ended leave nothing behind, in whatever parts they end", async () => {
+    await submit(...Array.from({ length: 300 }, (_, index) => `c${index}`));
+    const { fence, ids } = await claim();
+    await finish(fence, ids.slice(0, 1));
+    await finish(fence, ids.slice(1, 200));
+    await broker.finish(queue, [{ id: ids[200]!, fence, kind: "release" }]);
+    await broker.cancel(queue, ids[201]!);
+    expect([await redis.zcard(key("expiry")), await redis.zcount(key("leases"), String(fence), String(fence))]).toEqual(
+      [1, 99],
+    );
+    expect(await finish(fence, ids.slice(202))).toEqual(ids.slice(202).map(() => "accepted"));
+    expect(await redis.zcard(key("expiry"))).toBe(0);
+    expect(await redis.zcard(key("leases"))).toBe(1); // The one that is no lease.
+  });
+
+  test("leases are kept in a tree from the first one on", async () => {
+    await submit("a");
+    const { fence } = await claim();
+    expect(await redis.object("ENCODING", key("leases"))).toBe("skiplist");
+    await finish(fence, ["a"]);
+    expect(await redis.object("ENCODING", key("leases"))).toBe("skiplist");
+  });
+
+  test("a fence of 0, which nobody has, takes nothing away", async () => {
+    await submit("a");
+    const { fence } = await claim();
+    expect(await finish(0, ["a", "b"])).toEqual(["refused", "refused"]);
+    expect(await finish(fence, ["a"])).toEqual(["accepted"]);
+    expect(await redis.zcard(key("leases"))).toBe(1);
+  });
+
+  test("a reply is kept until its call's deadline, until when it may be submitted again", async () => {
+    const calls = [submission("late", { awaited: true, deadline: 600_000 }), submission("soon", { deadline: 1_000 })];
+    await broker.submit(queue, { calls, acknowledged: [] });
+    const { fence } = await claim();
+    await finish(fence, ["late", "soon"], 1, 5_000);
+    expect(await redis.pttl(key("result:late"))).toBeGreaterThan(590_000);
+    expect(await redis.pttl(key("result:soon"))).toBeLessThanOrEqual(5_000);
+  });
+
+  test("a parked call is not forgotten with its caller's acknowledgement", async () => {
+    await submit("a", "b");
+    const { fence } = await claim();
+    const record = writeReply(newHeader({ state: "parked" }), { error: { code: "internal", message: "no" } });
+    await broker.finish(queue, [{ id: "a", fence, kind: "park", record, ttlMs: 60_000 }]);
+    await finish(fence, ["b"]);
+    await broker.submit(queue, { calls: [], acknowledged: ["a", "b"] });
+    expect((await broker.read(queue, ["a", "b"])).map((call) => call?.state)).toEqual(["parked", undefined]);
+    expect(await redis.zrange(key("parked"), "0", "-1")).toEqual(["a"]);
+  });
+
+  test("acknowledged records go whatever their number and size, and open ones stay", async () => {
+    const ids = Array.from({ length: 200 }, (_, index) => `c${index}`);
+    await submit(...ids);
+    const { fence } = await claim({ limit: 150 });
+    await finish(fence, ids.slice(0, 70), "x".repeat(20_000));
+    await finish(fence, ids.slice(70, 100));
+    await broker.submit(queue, { calls: [], acknowledged: ids });
+    const found = await broker.read(queue, ids);
+    expect(found.map((call) => call?.state)).toEqual([
+      ...Array.from({ length: 100 }, () => undefined),
+      ...Array.from({ length: 50 }, () => "running"),
+      ...Array.from({ length: 50 }, () => "queued"),
+    ]);
+  });
+
+  test("a message of many replies is bounded: what is too much is told without its record", async () => {
+    const ids = Array.from({ length: 1_000 }, (_, index) => `c${index}`);
+    const heard: Notice[] = [];
+    const stop = await broker.subscribe("client:c", (notice) => heard.push(notice));
+    onTestFinished(stop);
+    await submit(...ids);
+    const { fence } = await claim();
+    await finish(fence, ids, "x".repeat(8_000));
+    await expect.poll(() => heard.length).toBe(1_000);
+    const bytes = heard.reduce((sum, notice) => sum + ("record" in notice ? (notice.record?.length ?? 0) : 0), 0);
+    // Of 8 MB, in two steps.
+    expect(bytes).toBeGreaterThan(2_000_000);
+    expect(bytes).toBeLessThan(2_300_000);
+  });
+
+  test("a request of the plain level is taken over: it no longer expires, and counts its attempts", async () => {
+    const fix = encode({ to: "c", task: "q.task", params: { a: 1 } });
+    // As some libraries write maps: with two bytes for their size.
+    const map16 = Buffer.concat([Buffer.from([0xde, 0, fix[0]! - 0x80]), fix.subarray(1)]);
+    for (const [id, record] of Object.entries({ fix: Buffer.from(fix), map16 })) {
+      await redis.setex(key(`result:${id}`), 60, record);
+      await redis.rpush(key("queue"), id);
+    }
+    const { fence, calls, ids } = await claim();
+    expect(ids).toEqual(["fix", "map16"]);
+    for (const { id, record } of calls) {
+      expect(readRequest(record)).toMatchObject({ to: "c", task: "q.task", params: { a: 1 } });
+      expect(await redis.ttl(key(`result:${id}`))).toBe(-1);
+      await broker.finish(queue, [{ id, fence, kind: "retry", delayMs: 0, failure: encode("no") }]);
+    }
+    const again = await claim();
+    expect(again.calls.map(({ record }) => readHeader(record)?.attempt)).toEqual([1, 1]);
+  });
+
+  test("a reply of the plain level is one, also if its id was pushed again", async () => {
+    await redis.setex(key("result:done"), 60, Buffer.from(encode({ value: null })));
+    await redis.setex(key("result:failed"), 60, Buffer.from(encode({ error: { code: "failed", message: "no" } })));
+    await redis.rpush(key("queue"), "done", "failed");
+    expect((await claim()).ids).toEqual([]);
+    const found = await broker.read(queue, ["done", "failed"]);
+    expect(found.map((call) => call?.state)).toEqual(["succeeded", "failed"]);
+    expect((await broker.cancel(queue, "done"))?.state).toBe("succeeded");
+    expect(await broker.revoke(queue, "done", "n")).toBe(false);
+    // Its own submit, sent again.
+    const [answer] = await submit("done");
+    expect(answer?.ended).toBeDefined();
+  });
+
+  test("foreign bytes whose worker died are parked at once, for no death can be counted in them", async () => {
+    await redis.set(key("result:a"), "hello");
+    await redis.rpush(key("queue"), "a");
+    expect((await claim({ leaseMs: 1 })).ids).toEqual(["a"]);
+    const beat = { worker: "reaper", queues: [{ name: queue, tasks: [], fences: [] }] };
+    const reap = () => broker.renew({ ...beat, leaseMs: 1, presenceMs: 1_000, maxDeliveries: 3, reap: true });
+    await expect.poll(async () => (await reap()).reaped).toBe(1);
+    expect((await broker.read(queue, ["a"]))[0]?.state).toBe("parked");
+    expect((await claim()).ids).toEqual([]);
+  });
+
+  test("a large claim whose worker died is taken back in steps, and wholly", async () => {
+    await submit(...Array.from({ length: 1_000 }, (_, index) => `c${index}`));
+    expect((await claim({ leaseMs: 1 })).ids.length).toBe(1_000);
+    const beat = { worker: "reaper", queues: [{ name: queue, tasks: [], fences: [] }] };
+    let reaped = 0;
+    await expect
+      .poll(async () => {
+        const reply = await broker.renew({ ...beat, leaseMs: 1, presenceMs: 1_000, maxDeliveries: 3, reap: true });
+        return (reaped += reply.reaped);
+      })
+      .toBe(1_000);
+    expect([await redis.zcard(key("leases")), await redis.llen(key("suspects"))]).toEqual([1, 1_000]);
+    expect(await redis.exists(key("expiry"))).toBe(0);
+  });
+
+  test("an id that could be taken for a claim's own is no call, and harms none", async () => {
+    await redis.set(key("result:\0evil"), submission("x").record);
+    await redis.rpush(key("queue"), "\0evil");
+    await submit("a");
+    const { fence, ids } = await claim();
+    expect(ids).toEqual(["a"]);
+    const beat = { worker: "w", queues: [{ name: queue, tasks: [], fences: [fence] }] };
+    const { lost } = await broker.renew({ ...beat, leaseMs: 60_000, presenceMs: 1_000, maxDeliveries: 3, reap: true });
+    expect(lost).toEqual([]);
+  });
+
+  test("ids that name nothing, or stand in lists many times, are dropped, a bounded number a claim", async () => {
+    await redis.rpush(key("queue"), ...Array.from({ length: 5_000 }, (_, index) => `ghost${index}`));
+    await submit("a");
+    await redis.rpush(key("queue"), "a", "a");
+    await redis.rpush(key("queue:high"), "a");
+    expect((await claim()).ids).toEqual(["a"]);
+    expect(await redis.llen(key("queue"))).toBeGreaterThan(4_000);
+    expect((await claim()).ids).toEqual([]);
+    expect(await redis.llen(key("queue"))).toBe(0);
+  });
+
+  test("the bell holds one token at the most, and none once there is nothing left", async () => {
+    for (const id of ["a", "b", "c"]) await submit(id);
+    expect(await redis.llen(key("bell"))).toBe(1);
+    await claim();
+    expect(await redis.exists(key("bell"))).toBe(0);
+  });
+});

@@ -1,0 +1,106 @@
+import { script } from "./script.ts";
+
+/** Stores new calls and puts their ids into their lists. */
+export const submitScript = script(
+  "submit",
+  "refusable",
+  String.raw`
+-- submit
+-- KEYS[1] -> <namespace>:{<queue>}:queue
+-- ARGV[1] -> clock offset, ms
+-- ARGV[2] -> number n of calls, at most 1,000
+-- ARGV[3] -> '' or n delays, ms, with commas between them
+-- ARGV[4 .. 3 + 2n] -> id, record, id, record, …; a deadline in a record's header is still a duration
+-- ARGV[4 + 2n ..] -> ids whose replies have been received: their records go. Not to be sent again.
+-- Returns what is out of the ordinary, index (from 0), kind, record, index, kind, record, …
+--   'conflict'  the id belongs to another call
+--   'ended'     it is the same call, and has ended with this record
+--   'plain'     it is a call of the plain level, a request, of which nobody knows whether it is the same
+-- All others are accepted, now or by an earlier sending.
+local n = tonumber(ARGV[2])
+
+-- Forgets what has been received and has ended, except for parked calls: those are kept for whoever looks after them.
+for first = 4 + 2 * n, #ARGV, 64 do
+  local keys, over, records = {}, {}, nil
+  for i = first, math.min(first + 63, #ARGV) do keys[#keys + 1] = RESULT .. ARGV[i] end
+  -- Many records at a time are cheaper, but not if they are large.
+  if #keys > 4 and call('STRLEN', keys[1]) <= 8192 then records = call('MGET', unpack(keys)) end
+  for i = 1, #keys do
+    local r
+    if records then r = records[i] else r = call('GETRANGE', keys[i], 0, 44) end
+    if r and has_header(r) then
+      local state = byte(r, STATE)
+      if state >= 4 and state < PARKED then over[#over + 1] = keys[i] end
+    end
+  end
+  if #over > 0 then call('DEL', unpack(over)) end
+end
+
+local exceptions = {}
+@rarely again, delay, publish
+local function report(i, kind, r)
+  local at = #exceptions
+  exceptions[at + 1], exceptions[at + 2], exceptions[at + 3] = i, kind, r
+end
+-- An id that is known: the same call sent again, or another client's wish for it, or another call.
+local function again(i, id, r)
+  local old = look_up(id)
+  if not has_header(old) then
+    report(i, has_ended(old) and 'ended' or 'plain', old)
+  elseif has_header(r) and sub(old, PRINT, PRINT + 7) ~= sub(r, PRINT, PRINT + 7) then
+    report(i, 'conflict', '')
+  elseif has_ended(old) then
+    report(i, 'ended', old)
+  elseif has_header(r) then
+    add_waiter(id, old, to_of(r))
+  end
+end
+@end
+local rare
+
+local delays = {}
+if ARGV[3] ~= '' then
+  rare = rarely()
+  for text in string.gmatch(ARGV[3], '[^,]+') do delays[#delays + 1] = tonumber(text) end
+end
+
+-- Calls of one batch mostly have the same deadline: durations (8 bytes) → times, or false for none.
+local times = {}
+local normal, lists = P .. 'queue', {}
+for i = 0, n - 1 do
+  local id, r, held, list = ARGV[4 + 2 * i], ARGV[5 + 2 * i], delays[i + 1] or 0, normal
+  if has_header(r) then
+    local duration = sub(r, DEADLINE, DEADLINE + 7)
+    local time = times[duration]
+    if time == nil then
+      local after = struct.unpack('>d', duration)
+      time = after > 0 and struct.pack('>d', now + after)
+      times[duration] = time
+    end
+    if time then r = sub(r, 1, DEADLINE - 1) .. time .. sub(r, DEADLINE + 8) end
+    local state, _, flags = byte(r, STATE, FLAGS)
+    local first = held > 0 and DELAYED or QUEUED
+    if state ~= first then r = sub(r, 1, STATE - 1) .. string.char(first) .. sub(r, STATE + 1) end
+    if flags >= 16 then list = list_of(r) end
+  end
+  if call('SETNX', RESULT .. id, r) == 0 then
+    rare = rare or rarely()
+    rare.again(i, id, r)
+  elseif held > 0 then
+    rare.delay(id, now + held)
+  else
+    local ids = lists[list]
+    if not ids then
+      ids = { size = 0 }
+      lists[list] = ids
+    end
+    ids.size = ids.size + 1
+    ids[ids.size] = id
+  end
+end
+for list, ids in pairs(lists) do call('RPUSH', list, unpack(ids)) end
+if next(lists) then ring() end
+if rare then rare.publish() end
+return exceptions
+`,
+);

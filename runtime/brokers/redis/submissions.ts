@@ -1,0 +1,91 @@
+import type { SubmitBatch, Submission, Submitted } from "../../broker.ts";
+import { readHeader } from "../../envelope.ts";
+import { type AnyTaskError, TaskError } from "../../errors.ts";
+import { chunked } from "./chunks.ts";
+import type { Argument } from "./connection.ts";
+import { submitScript } from "./scripts/submit.ts";
+import type { Script } from "./scripts/script.ts";
+import { bufferOf } from "./stored.ts";
+
+/** Runs a script on a queue. */
+export type RunScript = (
+  script: Script,
+  queue: string,
+  args: (again: boolean) => readonly Argument[],
+  patient?: () => boolean,
+) => Promise<unknown>;
+
+const noFingerprint = /^0*$/;
+
+/** Stores the calls of a batch, in as many steps as their size asks for. @throws TaskError as the port says. */
+export async function submitBatch(run: RunScript, queue: string, batch: SubmitBatch): Promise<readonly Submitted[]> {
+  const outcomes: Submitted[] = [];
+  const chunks = chunked(batch.calls, ({ record }) => record.length);
+  for (const [index, calls] of (chunks.length === 0 ? [[]] : chunks).entries()) {
+    try {
+      outcomes.push(...(await submitChunk(run, queue, calls, index === 0 ? batch.acknowledged : [])));
+    } catch (error) {
+      // The calls of the steps before are stored: their callers are not to be told that nothing was done.
+      throw index === 0 ? error : inPart(error as AnyTaskError);
+    }
+  }
+  return outcomes;
+}
+
+async function submitChunk(
+  run: RunScript,
+  queue: string,
+  calls: readonly Submission[],
+  acknowledged: readonly string[],
+): Promise<readonly Submitted[]> {
+  /** Places of those that were sent, as callers may give up while the broker is away. */
+  let sent: readonly number[] = [];
+  const args = (again: boolean) => {
+    sent = [...calls.keys()].filter((index) => calls[index]!.caller?.wanted() ?? true);
+    const delays = calls.some(({ delayMs }) => delayMs > 0) ? sent.map((index) => calls[index]!.delayMs).join(",") : "";
+    const flat: Argument[] = [sent.length, delays];
+    for (const index of sent) {
+      const { id, record, caller } = calls[index]!;
+      caller?.sent();
+      flat.push(id, bufferOf(record));
+    }
+    // Once: an id that was acknowledged may have been used again by the time of a second sending.
+    if (!again) flat.push(...acknowledged);
+    return flat;
+  };
+  const patient = () => calls.some(({ caller }) => caller?.wanted() ?? false);
+  const exceptions = (await run(submitScript, queue, args, patient)) as readonly (Buffer | number)[];
+  const outcomes: Submitted[] = calls.map(() => ({ outcome: "accepted" }));
+  for (let at = 0; at + 2 < exceptions.length; at += 3) {
+    const index = sent[Number(exceptions[at])]!;
+    outcomes[index] = outcomeOf(String(exceptions[at + 1]), calls[index]!, exceptions[at + 2] as Buffer);
+  }
+  return outcomes;
+}
+
+function outcomeOf(kind: string, { record }: Submission, known: Buffer): Submitted {
+  switch (kind) {
+    case "conflict":
+      return { outcome: "conflict" };
+    case "ended":
+      return { outcome: "accepted", ended: known };
+    default:
+      // A call of the plain level has no fingerprint: it is ours only if its id can't be anybody else's.
+      return { outcome: hasFingerprint(record) ? "conflict" : "accepted" };
+  }
+}
+
+function hasFingerprint(record: Uint8Array): boolean {
+  try {
+    return !noFingerprint.test(readHeader(record)?.fingerprint ?? "");
+  } catch {
+    return false;
+  }
+}
+
+function inPart(error: AnyTaskError): AnyTaskError {
+  return new TaskError<string, unknown>(
+    "outcome_unknown",
+    `some calls of the batch were stored, and then: ${error.reason}`,
+  );
+}

@@ -1,0 +1,157 @@
+import type { Redis } from "ioredis";
+import { createWorker, type Logger } from "taskpact";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { createTasks, implementMath, type Tasks } from "../generated/index.ts";
+import { scripts } from "../runtime/brokers/redis/scripts/all.ts";
+import { connectRedis } from "./redis/external.ts";
+import { startRedis } from "./redis/server.ts";
+import { describeRedis } from "./redis/suite.ts";
+
+const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+const math = implementMath({
+  addition: ({ a, b }) => a + b,
+  subtraction: ({ minuend, subtrahend }) => minuend - subtrahend,
+  division: ({ dividend, divisor }) => dividend / divisor,
+});
+
+/** A server of its own, as what is counted is all that it is told. */
+async function serve(): Promise<{ readonly url: string; readonly admin: Redis }> {
+  const server = await startRedis();
+  onTestFinished(() => server.stop());
+  const admin = await connectRedis(server.url);
+  onTestFinished(() => admin.disconnect());
+  return { url: server.url, admin };
+}
+
+function client(broker: string): Tasks {
+  const tasks = createTasks({ broker, log: quiet });
+  onTestFinished(() => tasks.client.close());
+  return tasks;
+}
+
+function work(broker: string): void {
+  const worker = createWorker({ broker, implementations: [math], concurrency: 200, log: quiet });
+  const running = worker.run();
+  onTestFinished(async () => {
+    await worker.stop();
+    await running;
+  });
+}
+
+/** Counts the commands that clients send, scripts by their names; what scripts do is not counted. */
+class Counter {
+  readonly #counts = new Map<string, number>();
+  readonly #names = new Map(scripts.map(({ name, sha }) => [sha, name]));
+  readonly #admin: Redis;
+  #ends = 0;
+
+  /** To be called while nothing is sent yet: ioredis stumbles over what is told together with its own `OK`. */
+  static async on(admin: Redis): Promise<Counter> {
+    const counter = new Counter(admin);
+    const monitor = await admin.monitor();
+    onTestFinished(() => monitor.disconnect());
+    monitor.on("monitor", (_: string, [command = "", first = ""]: string[], source: string) => {
+      if (source !== "lua") counter.#count(command.toLowerCase(), first);
+    });
+    return counter;
+  }
+
+  private constructor(admin: Redis) {
+    this.#admin = admin;
+  }
+
+  /** How often each was sent meanwhile. */
+  async during(act: () => Promise<unknown>): Promise<(name: string) => number> {
+    await this.#seen();
+    this.#counts.clear();
+    await act();
+    await this.#seen();
+    return (name) => this.#counts.get(name) ?? 0;
+  }
+
+  /** Resolves when all has been counted that was sent until now. */
+  async #seen(): Promise<void> {
+    const end = ++this.#ends;
+    await this.#admin.echo(`counted ${end}`);
+    await vi.waitFor(() => expect(this.#counts.get(`echo counted ${end}`)).toBe(1), { interval: 1 });
+  }
+
+  #count(command: string, first: string): void {
+    const script = command === "evalsha" ? this.#names.get(first) : undefined;
+    const name = command === "echo" ? `echo ${first}` : (script ?? command);
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+  }
+}
+
+/** Resolves when a worker blocks. */
+async function blocked(admin: Redis): Promise<void> {
+  await vi.waitFor(async () => expect(String(await admin.client("LIST"))).toMatch(/cmd=blpop/), { interval: 5 });
+}
+
+describeRedis("a call over Redis", () => {
+  test("takes one submit, one wait with its claim, and one finish", async () => {
+    const { url, admin } = await serve();
+    const counter = await Counter.on(admin);
+    const tasks = client(url).with({ policy: "remote-only" });
+    work(url);
+    await tasks.addition(0, 0);
+    const calls = 20;
+    const begun = performance.now();
+    const count = await counter.during(async () => {
+      for (let call = 0; call < calls; call++) {
+        await blocked(admin);
+        expect(await tasks.addition(call, 1)).toBe(call + 1);
+      }
+    });
+    // A wait ends after a second, also without a call.
+    const waits = Math.ceil((performance.now() - begun) / 1_000);
+    expect(count("submit")).toBe(calls);
+    expect(count("finish")).toBe(calls);
+    expect(count("claim")).toBeLessThanOrEqual(calls + waits);
+    expect(count("blpop")).toBeLessThanOrEqual(calls + waits);
+    for (const name of ["eval", "report", "cancel", "revoke", "publish"]) expect(count(name)).toBe(0);
+  });
+
+  test("takes no more if it is a hundred in one turn, but for a claim and a finish", async () => {
+    const { url, admin } = await serve();
+    const counter = await Counter.on(admin);
+    const tasks = client(url).with({ policy: "remote-only" });
+    work(url);
+    await tasks.addition(0, 0);
+    await blocked(admin);
+    const begun = performance.now();
+    const count = await counter.during(async () => {
+      const sums = await Promise.all(Array.from({ length: 100 }, (_, call) => tasks.addition(call, 1)));
+      expect(sums).toEqual(Array.from({ length: 100 }, (_, call) => call + 1));
+    });
+    const waits = Math.floor((performance.now() - begun) / 1_000);
+    expect(count("submit")).toBe(1);
+    // The one that was waited for, and at once the rest.
+    expect(count("claim")).toBeLessThanOrEqual(2 + waits);
+    expect(count("finish")).toBeLessThanOrEqual(2);
+  });
+
+  test("needs two connections of a client and three of a worker, whatever they do", async () => {
+    const { url, admin } = await serve();
+    const open = async () => {
+      const names = [...String(await admin.client("LIST")).matchAll(/name=taskpact:(\w+):/g)].map(([, name]) => name!);
+      return names.sort().join(" ");
+    };
+    expect(await open()).toBe("");
+    const tasks = client(url).with({ policy: "remote-only" });
+    const handle = await tasks.submit.addition(1, 2);
+    expect(await open()).toBe("channels commands");
+    work(url);
+    expect(await handle.result()).toBe(3);
+    await Promise.all(Array.from({ length: 500 }, (_, call) => tasks.addition(call, 1)));
+    await blocked(admin);
+    const both = "blocking channels channels commands commands";
+    expect(await open()).toBe(both);
+    work(url);
+    await Promise.all(Array.from({ length: 500 }, (_, call) => tasks.addition(call, 1)));
+    await vi.waitFor(async () =>
+      expect(await open()).toBe("blocking blocking channels channels channels commands commands commands"),
+    );
+  });
+});

@@ -1,0 +1,64 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { onTestFinished } from "vitest";
+
+/** A server that is none: it listens on a port of this machine, and ends with the test. */
+export interface FakeServer {
+  readonly port: number;
+  /** How many connections it has now. */
+  open(): number;
+  /** Resolves with the next connection. */
+  connected(): Promise<void>;
+}
+
+/** Accepts, and says nothing. */
+export function startSilent(): Promise<FakeServer> {
+  return start(() => undefined);
+}
+
+/** Accepts, and hangs up. */
+export function startRude(): Promise<FakeServer> {
+  return start((socket) => socket.destroy());
+}
+
+/** Speaks as much of Redis as a connection needs before its first command: `OK`, and a version. */
+export function startVersion(version: string): Promise<FakeServer> {
+  return start((socket) => {
+    socket.on("data", (data) => {
+      // Commands that are sent here are short, and come in whole.
+      for (const command of data.toString("latin1").split(/(?=\*\d+\r\n)/)) {
+        const info = `redis_version:${version}\r\n`;
+        socket.write(/\r\ninfo\r\n/i.test(command) ? `$${info.length}\r\n${info}\r\n` : "+OK\r\n");
+      }
+    });
+  });
+}
+
+/** A port on which nobody listens. */
+export async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+async function start(serve: (socket: Socket) => void): Promise<FakeServer> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on("close", () => sockets.delete(socket)).on("error", () => undefined));
+    serve(socket);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    open: () => sockets.size,
+    connected: async () => void (await once(server, "connection")),
+  };
+}
