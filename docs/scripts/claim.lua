@@ -1,0 +1,405 @@
+#!lua flags=allow-oom
+
+-- Locals are found faster than what stands in a table of globals.
+local ARGV, call, sub, byte = ARGV, redis.call, string.sub, string.byte
+
+local P = sub(KEYS[1], 1, -6)              -- '<namespace>:{<queue>}:'
+local RESULT, LEASES = P .. 'result:', P .. 'leases'
+
+local TIME = call('TIME')
+local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
+
+-- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
+local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
+
+-- Flags. Two more bits, 16 and 32, hold the priority; what is above 64 does not occur.
+local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
+
+-- Places in a record, counted from 1. TO is behind the header.
+local STATE, DEATHS, FLAGS, ATTEMPT, DEADLINE, PRINT, TO = 7, 8, 9, 10, 22, 30, 46
+
+local function number(n) return string.format('%.17g', n) end
+
+local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
+
+local function deadline_of(r) return (struct.unpack('>d', r, DEADLINE)) end
+
+-- Wakes one worker. One token is enough for whoever comes.
+local function ring()
+  if call('RPUSH', P .. 'bell', '1') > 1 then call('LPOP', P .. 'bell') end
+end
+
+-- claim
+-- KEYS[1] -> <namespace>:{<queue>}:queue
+-- ARGV[1] -> clock offset, ms
+-- ARGV[2] -> worker's id
+-- ARGV[3] -> how many calls at the most, 1 to 1,000
+-- ARGV[4] -> lease, ms
+-- ARGV[5] -> '1' if a call whose worker died before may be among them
+-- ARGV[6] -> the list to begin with: 'queue', 'queue:high' or 'queue:low'
+-- ARGV[7] -> the tasks that the worker implements, each between blanks: ' math.addition math.division '
+-- ARGV[8] -> a token of this claim, its worker's own, without blanks
+-- ARGV[9] -> '' or the token of an earlier claim whose reply was lost: if it leased calls, they are given again
+-- Returns fence, now (ms), ms until the next delayed call is due or -1, what is left (0: nothing, 1: calls,
+-- 2: suspects alone), index of a suspect (from 1) or 0, and then id, record, id, record, …
+local worker, limit = ARGV[2], tonumber(ARGV[3])
+local ids, records, count, bytes = {}, {}, 0, 0
+-- Ids that may still be dropped: those of calls that have ended stay in their lists as ghosts, and are not to make
+-- this step long, however many they are.
+local spare = 500
+local suspect, empty, due, left = nil, true, -1, 0
+
+local function rarely()
+
+local NS = string.match(P, '^(.-):{')
+
+local function flagged(r, flag) return bit.band(byte(r, FLAGS), flag) ~= 0 end
+
+-- The list that a call waits in, by the priority in its flags.
+local function list_of(r)
+  local priority = bit.band(byte(r, FLAGS), 48)
+  return priority == 16 and P .. 'queue:high' or priority == 32 and P .. 'queue:low' or P .. 'queue'
+end
+
+-- Whether a record without a header is a reply of the plain level: a map that begins with 'value' or 'error'.
+local function is_plain_reply(r)
+  local first = byte(r, 1) == 222 and sub(r, 4, 9) or sub(r, 2, 7)
+  return first == '\165value' or first == '\165error'
+end
+
+-- Whether a record says that its call has ended. One in a state that does not exist is for a worker to park.
+local function has_ended(r)
+  if not has_header(r) then return is_plain_reply(r) end
+  local state = byte(r, STATE)
+  return state >= 4 and state <= PARKED
+end
+
+-- Takes a request of the plain level over: it gets a header, and does not expire while it is open.
+-- Returns the record; as it was, if it is no map that has room for a header.
+local function adopted(id, r)
+  local kind, high, low = byte(r, 1, 3)
+  local entries, rest
+  if kind and kind >= 128 and kind < 143 then
+    entries, rest = kind - 128, 2
+  elseif kind == 222 and high == 0 and low and low < 15 then
+    entries, rest = low, 4
+  else
+    return r
+  end
+  r = string.char(129 + entries) .. '\161h\196(\1' .. string.rep('\0', 39) .. sub(r, rest)
+  call('SET', RESULT .. id, r)
+  return r
+end
+
+-- The client that a record with a header names: after it, the string 'to' and a short string.
+local function to_of(r)
+  local kind, t, o, head = byte(r, TO, TO + 3)
+  if kind == 162 and t == 116 and o == 111 and head and head > 160 and head < 192 then
+    return sub(r, TO + 4, TO + head - 157)
+  end
+end
+
+-- The heads of MessagePack strings and binaries, and those that were made before in this step.
+local str_heads, bin_heads = {}, {}
+local function str_head(length)
+  local head = length < 32 and string.char(160 + length)
+    or length < 256 and '\217' .. string.char(length)
+    or '\218' .. struct.pack('>H', length)
+  str_heads[length] = head
+  return head
+end
+local function bin_head(length)
+  local head = length < 256 and '\196' .. string.char(length)
+    or length < 65536 and '\197' .. struct.pack('>H', length)
+    or '\198' .. struct.pack('>I4', length)
+  bin_heads[length] = head
+  return head
+end
+
+-- Messages: one for each client, of as many items as the step has for it. An item is an array of three: its kind, an id,
+-- and what is in 'value', which has a head.
+local messages = {}
+local function tell(client, kind, id, head, value)
+  local message = messages[client]
+  if not message then
+    message = { size = 0 }
+    messages[client] = message
+  end
+  local at = message.size
+  message[at + 1] = kind
+  message[at + 2] = str_heads[#id] or str_head(#id)
+  message[at + 3] = id
+  message[at + 4] = head
+  message[at + 5] = value
+  message.size = at + 5
+end
+
+local function publish()
+  for client, message in pairs(messages) do call('PUBLISH', NS .. ':client:' .. client, table.concat(message)) end
+end
+
+-- Tells an item to all who wait for a call with a header: the client that asked, and those that asked for it later.
+local function tell_waiting(id, r, kind, head, value)
+  local to = to_of(r)
+  if to then tell(to, kind, id, head, value) end
+  if byte(r, FLAGS) % (2 * WAITERS) >= WAITERS then
+    for _, client in ipairs(call('SMEMBERS', P .. 'waiters:' .. id)) do
+      if client ~= to then tell(client, kind, id, head, value) end
+    end
+  end
+end
+
+-- A suspect has left its worker: the next one can be tried.
+local function cleared(id)
+  call('HDEL', P .. 'suspected', id)
+  if call('EXISTS', P .. 'suspects') == 1 then ring() end
+end
+
+-- After a call has ended, with its last record before that, which has a header: those who wait are told, and its traces
+-- go. A reply that is large is not in the message, nor one more when the messages of this step are: it is to be read.
+local told = 0
+local function ended(id, before, r)
+  local size = #r
+  if size <= 8192 and told <= 1048576 then
+    told = told + size
+    tell_waiting(id, before, '\147\0', bin_heads[size] or bin_head(size), r)
+  else
+    tell_waiting(id, before, '\147\0', '\192', '')
+  end
+  local flags, high, low = byte(before, FLAGS, ATTEMPT + 1)
+  if high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
+  if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
+  if flags >= SUSPECT then cleared(id) end
+end
+
+-- How long a record is kept at the least after its call has ended, ms: until its deadline it may be submitted again, and
+-- would run once more. A foreign deadline may be any number, or none.
+local function kept_for(least, before)
+  return math.max(least, math.min(math.ceil(deadline_of(before) - now), 31536000000000))
+end
+
+-- Ends a call without a worker's word: what is left is its header, and 'more' entries besides. Returns its record.
+local function conclude(id, r, state, more)
+  local head = sub(r, 2, 6) .. string.char(state) .. sub(r, 8, 45)
+  local last = more and '\130' .. head .. more or '\129' .. head
+  call('SET', RESULT .. id, last, 'PX', kept_for(flagged(r, AWAITED) and 60000 or 3600000, r))
+  local before = byte(r, STATE)
+  if before == DELAYED or before == RETRYING then call('ZREM', P .. 'delayed', id) end
+  ended(id, r, last)
+  return last
+end
+
+-- Whether a handler may have begun with it.
+local function has_begun(r)
+  local deaths, flags, high, low = byte(r, DEATHS, ATTEMPT + 1)
+  return deaths + high + low > 0 or flags >= SUSPECT
+end
+
+-- Whether an open call that no worker has is to end by its deadline: an awaited call's bounds all of it, any other's
+-- the wait for its start.
+local function is_late(r)
+  local deadline = deadline_of(r)
+  return deadline > 0 and deadline <= now and (flagged(r, AWAITED) or not has_begun(r))
+end
+-- The calls of the claim whose reply was lost: they are not to wait until their lease lapses, nor to be blamed for it.
+-- Those that are too many by now go back to the head of their lists.
+local function given_before()
+  local fence = call('ZSCORE', LEASES, '\0' .. worker .. ' ' .. ARGV[9])
+  if not fence then return nil end
+  call('ZADD', P .. 'expiry', 'XX', number(now + ARGV[4]), fence)
+  local reply = { fence, number(now), 0, 1, 0 }
+  local members = call('ZRANGEBYSCORE', LEASES, fence, fence)
+  -- The first one is who made the claim.
+  for i = #members, 2, -1 do
+    local id = members[i]
+    local r = call('GET', RESULT .. id) or ''
+    local blamed = has_header(r) and flagged(r, SUSPECT)
+    if i > limit + 1 then
+      if blamed then call('HDEL', P .. 'suspected', id) end
+      call('ZREM', LEASES, id)
+      call('LPUSH', blamed and P .. 'suspects' or has_header(r) and list_of(r) or P .. 'queue', id)
+    else
+      reply[2 * i + 2], reply[2 * i + 3] = id, r
+      if blamed then reply[5] = i - 1 end
+    end
+  end
+  return reply
+end
+
+-- Queues delayed calls that are due, at most 100 a claim.
+local function promote()
+  local late = call('ZRANGEBYSCORE', P .. 'delayed', '-inf', number(now), 'LIMIT', 0, 100)
+  if #late > 0 then call('ZREM', P .. 'delayed', unpack(late)) end
+  for _, id in ipairs(late) do
+    local r = call('GETRANGE', RESULT .. id, 0, 44)
+    if not has_header(r) then
+      call('RPUSH', P .. 'queue', id)
+    elseif not has_ended(r) then
+      call('SETRANGE', RESULT .. id, STATE - 1, string.char(QUEUED))
+      call('RPUSH', list_of(r), id)
+    end
+  end
+  local first = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
+  if first[2] then due = math.max(0, math.ceil(tonumber(first[2]) - now)) end
+end
+
+-- What comes before the lists: what is due, a suspect, and calls that others could not run.
+local function prepare(take, drain)
+  promote()
+  while ARGV[5] == '1' and count == 0 and spare > 0 do
+    local popped = call('LPOP', P .. 'suspects', 1)
+    if not popped then break end
+    take(popped, true)
+  end
+  suspect = ids[1]
+  for _, task in ipairs(call('SMEMBERS', P .. 'asides')) do
+    if string.find(ARGV[7], ' ' .. task .. ' ', 1, true) then
+      if drain(P .. 'aside:' .. task) then call('SREM', P .. 'asides', task) else empty = false end
+    end
+  end
+  if call('EXISTS', P .. 'suspects') == 1 then left = 2 end
+end
+
+-- The record of a popped id if its call waits in this list. An id may stand in a list more than once, if it was
+-- canceled there and used again.
+local function waiting(id, r, among_suspects)
+  if not has_header(r) then
+    if is_plain_reply(r) then return nil end
+    return adopted(id, r)
+  end
+  local state, _, flags = byte(r, STATE, FLAGS)
+  if has_ended(r) then return nil end
+  if (state == DELAYED or state == RETRYING) and call('ZSCORE', P .. 'delayed', id) then return nil end
+  if among_suspects then
+    if flags < SUSPECT then return nil end
+  elseif flags >= SUSPECT and call('LPOS', P .. 'suspects', id) then
+    return nil
+  end
+  if is_late(r) and not call('ZSCORE', LEASES, id) then
+    conclude(id, r, EXPIRED)
+    return nil
+  end
+  return r
+end
+
+-- Drops ids that stood twice in what was popped, or are leased already.
+local function without_ghosts(fence)
+  local fences, seen, kept, theirs = call('ZMSCORE', LEASES, unpack(ids)), {}, {}, {}
+  for i, id in ipairs(ids) do
+    if not seen[id] and tonumber(fences[i]) == tonumber(fence) then
+      seen[id] = true
+      kept[#kept + 1] = id
+      theirs[#theirs + 1] = records[i]
+    end
+  end
+  ids, records, count = kept, theirs, #kept
+end
+return { given_before = given_before, prepare = prepare, waiting = waiting, without_ghosts = without_ghosts, publish = publish }
+end
+local rare
+
+local function take(popped, among_suspects)
+  local keys = {}
+  for i = 1, #popped do keys[i] = RESULT .. popped[i] end
+  local found = call('MGET', unpack(keys))
+  for i = 1, #popped do
+    local id, r = popped[i], found[i]
+    if r and byte(id) ~= 0 then -- Before all ids in a claim's leases stands who made it.
+      local ordinary = false
+      if has_header(r) then
+        local state, _, flags = byte(r, STATE, FLAGS)
+        local deadline = deadline_of(r)
+        ordinary = state == QUEUED and flags < SUSPECT and (deadline == 0 or deadline > now)
+      end
+      if not ordinary or among_suspects then
+        rare = rare or rarely()
+        r = rare.waiting(id, r, among_suspects)
+      end
+    else
+      r = nil
+    end
+    if r then
+      count = count + 1
+      ids[count], records[count] = id, r
+      bytes = bytes + #r
+    else
+      spare = spare - 1
+    end
+  end
+end
+
+-- Takes from the first of some lists that is not empty, until all are, the limit is reached, or the step is long enough.
+-- Returns whether they are empty.
+local function drain(...)
+  local pop, stride = { 'LMPOP', select('#', ...), ... }, 16
+  local last = #pop + 3
+  pop[last - 2], pop[last - 1] = 'LEFT', 'COUNT'
+  while count < limit and spare > 0 and bytes < 4194304 do
+    pop[last] = math.min(limit - count, stride)
+    local popped = call(unpack(pop))
+    if not popped then return true end
+    take(popped[2])
+    stride = 64 -- Not more, as records may be large.
+  end
+  return false
+end
+
+if ARGV[9] ~= '' then
+  rare = rarely()
+  local reply = rare.given_before()
+  if reply then return reply end
+end
+local bare = call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides') == 0
+if not bare then
+  rare = rare or rarely()
+  rare.prepare(take, drain)
+end
+if not drain(P .. ARGV[6], P .. 'queue:high', P .. 'queue', P .. 'queue:low') then
+  empty = empty and call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:low') == 0
+end
+
+local fence = 0
+if count > 0 then
+  local new = TIME[1] * 1000000 + TIME[2]
+  fence = string.format('%.0f', new)
+  local last = call('SET', P .. 'fence', fence, 'GET')
+  if not last then
+    -- A member of more than 64 bytes makes Redis keep leases in a tree from the first one on: the form that it has for
+    -- small sets takes several times as long.
+    call('ZADD', LEASES, 0, string.rep('\0', 65))
+  elseif tonumber(last) >= new then
+    fence = string.format('%.0f', tonumber(last) + 1)
+    call('SET', P .. 'fence', fence)
+  end
+  local leases = { fence, '\0' .. worker .. ' ' .. ARGV[8] }
+  for i = 1, count do
+    leases[2 * i + 1] = fence
+    leases[2 * i + 2] = ids[i]
+  end
+  if call('ZADD', LEASES, 'NX', unpack(leases)) <= count then
+    rare = rare or rarely()
+    rare.without_ghosts(fence)
+  end
+  call('ZADD', P .. 'expiry', number(now + ARGV[4]), fence)
+  if not suspect or ids[1] ~= suspect then
+    suspect = nil
+  else
+    call('HSET', P .. 'suspected', suspect, worker)
+  end
+end
+
+if not empty then
+  left = 1
+  ring()
+elseif count > 0 then
+  left = 0
+  -- What rang for these would wake somebody for nothing. Who waited for a single one has taken the token already.
+  if limit > 1 and bare then call('DEL', P .. 'bell') end
+end
+local reply = { fence, number(now), due, left, suspect and 1 or 0 }
+for i = 1, count do
+  reply[2 * i + 4] = ids[i]
+  reply[2 * i + 5] = records[i]
+end
+if rare then rare.publish() end
+return reply

@@ -1,0 +1,201 @@
+#!lua flags=allow-oom
+
+-- Locals are found faster than what stands in a table of globals.
+local ARGV, call, sub, byte = ARGV, redis.call, string.sub, string.byte
+
+local P = sub(KEYS[1], 1, -6)              -- '<namespace>:{<queue>}:'
+local RESULT, LEASES = P .. 'result:', P .. 'leases'
+
+local NS = string.match(P, '^(.-):{')
+
+-- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
+local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
+
+-- Flags. Two more bits, 16 and 32, hold the priority; what is above 64 does not occur.
+local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
+
+-- Places in a record, counted from 1. TO is behind the header.
+local STATE, DEATHS, FLAGS, ATTEMPT, DEADLINE, PRINT, TO = 7, 8, 9, 10, 22, 30, 46
+
+local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
+
+local function deadline_of(r) return (struct.unpack('>d', r, DEADLINE)) end
+
+-- The client that a record with a header names: after it, the string 'to' and a short string.
+local function to_of(r)
+  local kind, t, o, head = byte(r, TO, TO + 3)
+  if kind == 162 and t == 116 and o == 111 and head and head > 160 and head < 192 then
+    return sub(r, TO + 4, TO + head - 157)
+  end
+end
+
+-- The heads of MessagePack strings and binaries, and those that were made before in this step.
+local str_heads, bin_heads = {}, {}
+local function str_head(length)
+  local head = length < 32 and string.char(160 + length)
+    or length < 256 and '\217' .. string.char(length)
+    or '\218' .. struct.pack('>H', length)
+  str_heads[length] = head
+  return head
+end
+local function bin_head(length)
+  local head = length < 256 and '\196' .. string.char(length)
+    or length < 65536 and '\197' .. struct.pack('>H', length)
+    or '\198' .. struct.pack('>I4', length)
+  bin_heads[length] = head
+  return head
+end
+
+-- Messages: one for each client, of as many items as the step has for it. An item is an array of three: its kind, an id,
+-- and what is in 'value', which has a head.
+local messages = {}
+local function tell(client, kind, id, head, value)
+  local message = messages[client]
+  if not message then
+    message = { size = 0 }
+    messages[client] = message
+  end
+  local at = message.size
+  message[at + 1] = kind
+  message[at + 2] = str_heads[#id] or str_head(#id)
+  message[at + 3] = id
+  message[at + 4] = head
+  message[at + 5] = value
+  message.size = at + 5
+end
+
+local function publish()
+  for client, message in pairs(messages) do call('PUBLISH', NS .. ':client:' .. client, table.concat(message)) end
+end
+
+-- Tells an item to all who wait for a call with a header: the client that asked, and those that asked for it later.
+local function tell_waiting(id, r, kind, head, value)
+  local to = to_of(r)
+  if to then tell(to, kind, id, head, value) end
+  if byte(r, FLAGS) % (2 * WAITERS) >= WAITERS then
+    for _, client in ipairs(call('SMEMBERS', P .. 'waiters:' .. id)) do
+      if client ~= to then tell(client, kind, id, head, value) end
+    end
+  end
+end
+
+-- Wakes one worker. One token is enough for whoever comes.
+local function ring()
+  if call('RPUSH', P .. 'bell', '1') > 1 then call('LPOP', P .. 'bell') end
+end
+
+-- A suspect has left its worker: the next one can be tried.
+local function cleared(id)
+  call('HDEL', P .. 'suspected', id)
+  if call('EXISTS', P .. 'suspects') == 1 then ring() end
+end
+
+-- After a call has ended, with its last record before that, which has a header: those who wait are told, and its traces
+-- go. A reply that is large is not in the message, nor one more when the messages of this step are: it is to be read.
+local told = 0
+local function ended(id, before, r)
+  local size = #r
+  if size <= 8192 and told <= 1048576 then
+    told = told + size
+    tell_waiting(id, before, '\147\0', bin_heads[size] or bin_head(size), r)
+  else
+    tell_waiting(id, before, '\147\0', '\192', '')
+  end
+  local flags, high, low = byte(before, FLAGS, ATTEMPT + 1)
+  if high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
+  if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
+  if flags >= SUSPECT then cleared(id) end
+end
+
+-- finish
+-- KEYS[1] -> <namespace>:{<queue>}:queue
+-- ARGV[1] -> clock offset, ms
+-- ARGV[2 ..] -> id, fence, record, ttl (ms), id, fence, record, ttl, …; at most 1,000
+-- Returns the indexes (from 0) of those refused: their fence no longer holds the call, or it has ended.
+-- Reports by claim, as one look tells which of a claim's calls are still held.
+local fences, reports = {}, {}
+for at = 2, #ARGV, 4 do
+  local fence = ARGV[at + 1]
+  local of_claim = reports[fence]
+  if not of_claim then
+    of_claim = { size = 0 }
+    reports[fence] = of_claim
+    fences[#fences + 1] = fence
+  end
+  of_claim.size = of_claim.size + 1
+  of_claim[of_claim.size] = at
+end
+
+local function rarely()
+
+local TIME = call('TIME')
+local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
+
+-- How long a record is kept at the least after its call has ended, ms: until its deadline it may be submitted again, and
+-- would run once more. A foreign deadline may be any number, or none.
+local function kept_for(least, before)
+  return math.max(least, math.min(math.ceil(deadline_of(before) - now), 31536000000000))
+end
+local function scores_of(ats)
+  local ids = {}
+  for i, at in ipairs(ats) do ids[i] = ARGV[at] end
+  return call('ZMSCORE', LEASES, unpack(ids))
+end
+return { scores_of = scores_of, kept_for = kept_for }
+end
+local rare
+
+-- The ids that a fence holds, as a set; and how many there are, with who made the claim, if that is known.
+local function held_by(fence, ats)
+  local most, held = 2 * ats.size + 2, {}
+  local members = call('ZRANGEBYSCORE', LEASES, fence, fence, 'LIMIT', 0, most)
+  local size = #members
+  if size < most then
+    for i = 1, size do held[members[i]] = true end
+    return held, size
+  end
+  -- Few of many: each is asked for by itself, though scores are dear to tell.
+  rare = rare or rarely()
+  local scores = rare.scores_of(ats)
+  for i, at in ipairs(ats) do
+    if scores[i] and tonumber(scores[i]) == tonumber(fence) then held[ARGV[at]] = true end
+  end
+  return held
+end
+
+local refused = {}
+for i = 1, #fences do
+  local fence = fences[i]
+  local ats, done, count = reports[fence], {}, 0
+  local held, size = held_by(fence, ats)
+  local claimed, known_ttl, latest = tonumber(fence) / 1000, nil, nil
+  for j = 1, ats.size do
+    local at = ats[j]
+    local id, r, ttl = ARGV[at], ARGV[at + 2], ARGV[at + 3]
+    if held[id] then
+      held[id] = nil
+      count = count + 1
+      done[count] = id
+      local before = call('SET', RESULT .. id, r, 'PX', ttl, 'GET')
+      if before and has_header(before) then
+        -- Only if its deadline was that far when it was claimed, which its fence tells, the time is looked at.
+        if ttl ~= known_ttl then known_ttl, latest = ttl, claimed + ttl end
+        if deadline_of(before) > latest then
+          rare = rare or rarely()
+          call('PEXPIRE', RESULT .. id, rare.kept_for(tonumber(ttl), before))
+        end
+        ended(id, before, r)
+      end
+    else
+      refused[#refused + 1] = (at - 2) / 4
+    end
+  end
+  if count > 0 and size == count + 1 then
+    call('ZREMRANGEBYSCORE', LEASES, fence, fence)
+    call('ZREM', P .. 'expiry', fence)
+  elseif count > 0 then
+    call('ZREM', LEASES, unpack(done))
+  end
+end
+publish()
+return refused

@@ -1,0 +1,229 @@
+#!lua flags=allow-oom
+
+-- Locals are found faster than what stands in a table of globals.
+local ARGV, call, sub, byte = ARGV, redis.call, string.sub, string.byte
+
+local P = sub(KEYS[1], 1, -6)              -- '<namespace>:{<queue>}:'
+local RESULT, LEASES = P .. 'result:', P .. 'leases'
+
+local NS = string.match(P, '^(.-):{')
+
+local TIME = call('TIME')
+local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
+
+-- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
+local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
+
+-- Flags. Two more bits, 16 and 32, hold the priority; what is above 64 does not occur.
+local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
+
+-- Places in a record, counted from 1. TO is behind the header.
+local STATE, DEATHS, FLAGS, ATTEMPT, DEADLINE, PRINT, TO = 7, 8, 9, 10, 22, 30, 46
+
+-- How long what belongs to a call is kept at the most, ms: a week, as a parked call itself.
+local LONG = 604800000
+
+local function number(n) return string.format('%.17g', n) end
+
+local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
+
+local function flagged(r, flag) return bit.band(byte(r, FLAGS), flag) ~= 0 end
+
+local function deadline_of(r) return (struct.unpack('>d', r, DEADLINE)) end
+
+-- A copy of a record with some bytes of its header changed.
+local function patched(r, at, bytes) return sub(r, 1, at - 1) .. bytes .. sub(r, at + #bytes) end
+
+-- The client that a record with a header names: after it, the string 'to' and a short string.
+local function to_of(r)
+  local kind, t, o, head = byte(r, TO, TO + 3)
+  if kind == 162 and t == 116 and o == 111 and head and head > 160 and head < 192 then
+    return sub(r, TO + 4, TO + head - 157)
+  end
+end
+
+-- The heads of MessagePack strings and binaries, and those that were made before in this step.
+local str_heads, bin_heads = {}, {}
+local function str_head(length)
+  local head = length < 32 and string.char(160 + length)
+    or length < 256 and '\217' .. string.char(length)
+    or '\218' .. struct.pack('>H', length)
+  str_heads[length] = head
+  return head
+end
+local function bin_head(length)
+  local head = length < 256 and '\196' .. string.char(length)
+    or length < 65536 and '\197' .. struct.pack('>H', length)
+    or '\198' .. struct.pack('>I4', length)
+  bin_heads[length] = head
+  return head
+end
+
+-- Messages: one for each client, of as many items as the step has for it. An item is an array of three: its kind, an id,
+-- and what is in 'value', which has a head.
+local messages = {}
+local function tell(client, kind, id, head, value)
+  local message = messages[client]
+  if not message then
+    message = { size = 0 }
+    messages[client] = message
+  end
+  local at = message.size
+  message[at + 1] = kind
+  message[at + 2] = str_heads[#id] or str_head(#id)
+  message[at + 3] = id
+  message[at + 4] = head
+  message[at + 5] = value
+  message.size = at + 5
+end
+
+local function publish()
+  for client, message in pairs(messages) do call('PUBLISH', NS .. ':client:' .. client, table.concat(message)) end
+end
+
+-- Tells an item to all who wait for a call with a header: the client that asked, and those that asked for it later.
+local function tell_waiting(id, r, kind, head, value)
+  local to = to_of(r)
+  if to then tell(to, kind, id, head, value) end
+  if byte(r, FLAGS) % (2 * WAITERS) >= WAITERS then
+    for _, client in ipairs(call('SMEMBERS', P .. 'waiters:' .. id)) do
+      if client ~= to then tell(client, kind, id, head, value) end
+    end
+  end
+end
+
+-- Wakes one worker. One token is enough for whoever comes.
+local function ring()
+  if call('RPUSH', P .. 'bell', '1') > 1 then call('LPOP', P .. 'bell') end
+end
+
+-- A suspect has left its worker: the next one can be tried.
+local function cleared(id)
+  call('HDEL', P .. 'suspected', id)
+  if call('EXISTS', P .. 'suspects') == 1 then ring() end
+end
+
+-- Among the leases of a claim stands who made it, as a member that sorts before all ids: '\0<worker> <token>'.
+local function holder_of(fence)
+  local first = call('ZRANGE', LEASES, fence, fence, 'BYSCORE', 'LIMIT', 0, 1)[1]
+  return first and string.match(first, '^%z(.*) ') or nil
+end
+
+-- After a call has ended, with its last record before that, which has a header: those who wait are told, and its traces
+-- go. A reply that is large is not in the message, nor one more when the messages of this step are: it is to be read.
+local told = 0
+local function ended(id, before, r)
+  local size = #r
+  if size <= 8192 and told <= 1048576 then
+    told = told + size
+    tell_waiting(id, before, '\147\0', bin_heads[size] or bin_head(size), r)
+  else
+    tell_waiting(id, before, '\147\0', '\192', '')
+  end
+  local flags, high, low = byte(before, FLAGS, ATTEMPT + 1)
+  if high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
+  if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
+  if flags >= SUSPECT then cleared(id) end
+end
+
+-- How long a record is kept at the least after its call has ended, ms: until its deadline it may be submitted again, and
+-- would run once more. A foreign deadline may be any number, or none.
+local function kept_for(least, before)
+  return math.max(least, math.min(math.ceil(deadline_of(before) - now), 31536000000000))
+end
+
+-- Ends a call without a worker's word: what is left is its header, and 'more' entries besides. Returns its record.
+local function conclude(id, r, state, more)
+  local head = sub(r, 2, 6) .. string.char(state) .. sub(r, 8, 45)
+  local last = more and '\130' .. head .. more or '\129' .. head
+  call('SET', RESULT .. id, last, 'PX', kept_for(flagged(r, AWAITED) and 60000 or 3600000, r))
+  local before = byte(r, STATE)
+  if before == DELAYED or before == RETRYING then call('ZREM', P .. 'delayed', id) end
+  ended(id, r, last)
+  return last
+end
+
+-- reap
+-- KEYS[1] -> <namespace>:{<queue>}:queue
+-- ARGV[1] -> clock offset, ms
+-- ARGV[2] -> how often a call's worker may die before it is parked
+-- ARGV[3] -> lease, ms: for how long a worker that died with a suspect is known to have done so
+-- Returns how many calls were taken back, at most 500, and 1 if there are more, or 0.
+--
+-- If a worker that died had a suspect, that one alone is charged with its death; else all its calls are. All become
+-- suspects, for the one to blame may be among them.
+local most = tonumber(ARGV[2])
+local reaped, suspects = 0, {}
+
+local with_suspect = {}
+for _, worker in ipairs(call('HVALS', P .. 'suspected')) do with_suspect[worker] = true end
+call('ZREMRANGEBYSCORE', P .. 'excused', '-inf', number(now))
+local function is_excused(worker)
+  if not with_suspect[worker] then return call('ZSCORE', P .. 'excused', worker) and true end
+  -- Its other leases may lapse a little later.
+  call('ZADD', P .. 'excused', number(now + ARGV[3]), worker)
+  return true
+end
+
+local function take_back(id, excused)
+  local r = call('GETRANGE', RESULT .. id, 0, 127)
+  if not has_header(r) then
+    -- Foreign bytes, in which no death can be counted: who is to say what they do to the next worker.
+    r = '\129\161h\196(\1' .. string.char(QUEUED, 1) .. string.rep('\0', 37)
+    call('SET', RESULT .. id, r)
+    most = 1
+  end
+  local deaths, flags = byte(r, DEATHS, FLAGS)
+  local charged = flags >= SUSPECT or not excused
+  if charged then deaths = math.min(deaths + 1, 255) end
+  if flags >= SUSPECT then call('HDEL', P .. 'suspected', id) end
+  local function mark(state, flags) return patched(r, STATE, string.char(state, deaths, flags)) end
+  local deadline = deadline_of(r)
+  if flagged(r, AWAITED) and deadline > 0 and deadline <= now then
+    conclude(id, mark(QUEUED, flags), EXPIRED)
+  elseif charged and deaths >= most then
+    -- The request stays as it is, to be run again.
+    local last = mark(PARKED, flags)
+    call('SETRANGE', RESULT .. id, 0, sub(last, 1, 45))
+    call('PEXPIRE', RESULT .. id, LONG)
+    call('ZADD', P .. 'parked', number(now), id)
+    call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - LONG))
+    ended(id, r, '\129' .. sub(last, 2, 45))
+  else
+    if flags < SUSPECT then flags = flags + SUSPECT end
+    call('SETRANGE', RESULT .. id, 0, sub(mark(QUEUED, flags), 1, 45))
+    suspects[#suspects + 1] = id
+  end
+end
+
+local lapsed = call('ZRANGEBYSCORE', P .. 'expiry', '-inf', number(now), 'LIMIT', 0, 100)
+local more = #lapsed == 100 and 1 or 0
+for _, fence in ipairs(lapsed) do
+  if reaped >= 500 then
+    more = 1
+    break
+  end
+  local excused = is_excused(holder_of(fence) or '')
+  local most_ids, taken = 501 - reaped, {}
+  local members = call('ZRANGEBYSCORE', LEASES, fence, fence, 'LIMIT', 0, most_ids)
+  for _, id in ipairs(members) do
+    if byte(id) ~= 0 then
+      take_back(id, excused)
+      taken[#taken + 1] = id
+    end
+  end
+  reaped = reaped + #taken
+  if #members < most_ids then
+    call('ZREMRANGEBYSCORE', LEASES, fence, fence)
+    call('ZREM', P .. 'expiry', fence)
+  else
+    call('ZREM', LEASES, unpack(taken))
+    more = 1
+  end
+end
+if #suspects > 0 then
+  call('RPUSH', P .. 'suspects', unpack(suspects))
+  ring()
+end
+publish()
+return { reaped, more }

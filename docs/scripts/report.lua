@@ -1,0 +1,221 @@
+#!lua flags=allow-oom
+
+-- Locals are found faster than what stands in a table of globals.
+local ARGV, call, sub, byte = ARGV, redis.call, string.sub, string.byte
+
+local P = sub(KEYS[1], 1, -6)              -- '<namespace>:{<queue>}:'
+local RESULT, LEASES = P .. 'result:', P .. 'leases'
+
+local NS = string.match(P, '^(.-):{')
+
+local TIME = call('TIME')
+local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
+
+-- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
+local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
+
+-- Flags. Two more bits, 16 and 32, hold the priority; what is above 64 does not occur.
+local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
+
+-- Places in a record, counted from 1. TO is behind the header.
+local STATE, DEATHS, FLAGS, ATTEMPT, DEADLINE, PRINT, TO = 7, 8, 9, 10, 22, 30, 46
+
+-- How long what belongs to a call is kept at the most, ms: a week, as a parked call itself.
+local LONG = 604800000
+
+local function number(n) return string.format('%.17g', n) end
+
+local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
+
+local function flagged(r, flag) return bit.band(byte(r, FLAGS), flag) ~= 0 end
+
+-- The list that a call waits in, by the priority in its flags.
+local function list_of(r)
+  local priority = bit.band(byte(r, FLAGS), 48)
+  return priority == 16 and P .. 'queue:high' or priority == 32 and P .. 'queue:low' or P .. 'queue'
+end
+
+-- The client that a record with a header names: after it, the string 'to' and a short string.
+local function to_of(r)
+  local kind, t, o, head = byte(r, TO, TO + 3)
+  if kind == 162 and t == 116 and o == 111 and head and head > 160 and head < 192 then
+    return sub(r, TO + 4, TO + head - 157)
+  end
+end
+
+-- The heads of MessagePack strings and binaries, and those that were made before in this step.
+local str_heads, bin_heads = {}, {}
+local function str_head(length)
+  local head = length < 32 and string.char(160 + length)
+    or length < 256 and '\217' .. string.char(length)
+    or '\218' .. struct.pack('>H', length)
+  str_heads[length] = head
+  return head
+end
+local function bin_head(length)
+  local head = length < 256 and '\196' .. string.char(length)
+    or length < 65536 and '\197' .. struct.pack('>H', length)
+    or '\198' .. struct.pack('>I4', length)
+  bin_heads[length] = head
+  return head
+end
+
+-- Messages: one for each client, of as many items as the step has for it. An item is an array of three: its kind, an id,
+-- and what is in 'value', which has a head.
+local messages = {}
+local function tell(client, kind, id, head, value)
+  local message = messages[client]
+  if not message then
+    message = { size = 0 }
+    messages[client] = message
+  end
+  local at = message.size
+  message[at + 1] = kind
+  message[at + 2] = str_heads[#id] or str_head(#id)
+  message[at + 3] = id
+  message[at + 4] = head
+  message[at + 5] = value
+  message.size = at + 5
+end
+
+local function publish()
+  for client, message in pairs(messages) do call('PUBLISH', NS .. ':client:' .. client, table.concat(message)) end
+end
+
+-- Tells an item to all who wait for a call with a header: the client that asked, and those that asked for it later.
+local function tell_waiting(id, r, kind, head, value)
+  local to = to_of(r)
+  if to then tell(to, kind, id, head, value) end
+  if byte(r, FLAGS) % (2 * WAITERS) >= WAITERS then
+    for _, client in ipairs(call('SMEMBERS', P .. 'waiters:' .. id)) do
+      if client ~= to then tell(client, kind, id, head, value) end
+    end
+  end
+end
+
+-- Wakes one worker. One token is enough for whoever comes.
+local function ring()
+  if call('RPUSH', P .. 'bell', '1') > 1 then call('LPOP', P .. 'bell') end
+end
+
+-- Puts an id among the delayed. If it is now the first one due, it wakes a worker, who may wait longer than that.
+local function delay(id, due)
+  local first = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
+  call('ZADD', P .. 'delayed', number(due), id)
+  if not first[2] or due < tonumber(first[2]) then ring() end
+end
+
+-- A suspect has left its worker: the next one can be tried.
+local function cleared(id)
+  call('HDEL', P .. 'suspected', id)
+  if call('EXISTS', P .. 'suspects') == 1 then ring() end
+end
+
+-- Of some claims, a set by their fences, forgets those of which no call is left.
+local function close_claims(fences)
+  for fence in pairs(fences) do
+    if call('ZCOUNT', LEASES, fence, fence) == 1 then
+      call('ZREMRANGEBYSCORE', LEASES, fence, fence)
+      call('ZREM', P .. 'expiry', fence)
+    end
+  end
+end
+
+-- After a call has ended, with its last record before that, which has a header: those who wait are told, and its traces
+-- go. A reply that is large is not in the message, nor one more when the messages of this step are: it is to be read.
+local told = 0
+local function ended(id, before, r)
+  local size = #r
+  if size <= 8192 and told <= 1048576 then
+    told = told + size
+    tell_waiting(id, before, '\147\0', bin_heads[size] or bin_head(size), r)
+  else
+    tell_waiting(id, before, '\147\0', '\192', '')
+  end
+  local flags, high, low = byte(before, FLAGS, ATTEMPT + 1)
+  if high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
+  if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
+  if flags >= SUSPECT then cleared(id) end
+end
+
+-- report
+-- KEYS[1] -> <namespace>:{<queue>}:queue
+-- ARGV[1] -> clock offset, ms
+-- ARGV[2 ..] -> kind, id, fence, a, b, kind, id, fence, a, b, …; at most 1,000
+--   'retry'    a: delay, ms    b: the attempt's error, MessagePack
+--   'release'                                                     given back unrun, to the head of its list
+--   'aside'    a: task                                            put aside for a worker that implements the task
+--   'park'     a: record       b: ttl, ms                         nobody can run it
+--   'progress' a: the progress, MessagePack
+-- Returns the indexes (from 0) of those refused: their fence no longer holds the call, or it has ended.
+local refused, claims, released = {}, {}, {}
+local steps = {}
+
+-- Writes an open call's state and attempts; its worker is done with it, so that it is no suspect any more.
+local function returned(id, r, state, attempts)
+  if not has_header(r) then return end
+  local _, deaths, flags = byte(r, STATE, FLAGS)
+  if flags >= SUSPECT then cleared(id) end
+  local head = string.char(state, deaths, bit.band(flags, SUSPECT - 1))
+  call('SETRANGE', RESULT .. id, STATE - 1, head .. struct.pack('>H', math.min(attempts, 65535)))
+end
+local function attempts_of(r) return has_header(r) and struct.unpack('>H', r, ATTEMPT) or 0 end
+
+function steps.retry(id, r, after, failure)
+  returned(id, r, RETRYING, attempts_of(r) + 1)
+  call('RPUSH', P .. 'failures:' .. id, failure)
+  call('LTRIM', P .. 'failures:' .. id, -10, -1)
+  call('PEXPIRE', P .. 'failures:' .. id, LONG)
+  delay(id, now + after)
+end
+function steps.release(id, r)
+  local list = P .. 'queue'
+  if has_header(r) then list = flagged(r, SUSPECT) and P .. 'suspects' or list_of(r) end
+  if list == P .. 'suspects' then call('HDEL', P .. 'suspected', id) end
+  local ids = released[list]
+  -- The last one first, so that they stand at the head in the order in which they were claimed.
+  if ids then table.insert(ids, 1, id) else released[list] = { id } end
+end
+function steps.aside(id, r, task)
+  returned(id, r, QUEUED, attempts_of(r))
+  call('RPUSH', P .. 'aside:' .. task, id)
+  call('SADD', P .. 'asides', task)
+  ring()
+end
+function steps.park(id, r, record, ttl)
+  call('SET', RESULT .. id, record, 'PX', ttl)
+  call('ZADD', P .. 'parked', number(now), id)
+  call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - LONG))
+  if has_header(r) then ended(id, r, record) end
+end
+function steps.progress(id, r, value)
+  call('SET', P .. 'progress:' .. id, value, 'PX', LONG)
+  if not has_header(r) then return end
+  if not flagged(r, PROGRESS) then
+    local flags = string.char(byte(r, FLAGS) + PROGRESS)
+    call('SETRANGE', RESULT .. id, FLAGS - 1, flags)
+  end
+  tell_waiting(id, r, '\147\1', bin_head(#value), value)
+end
+
+for at = 2, #ARGV, 5 do
+  local kind, id, fence = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  local held = call('ZSCORE', LEASES, id)
+  if held and tonumber(held) == tonumber(fence) then
+    -- The header and the client's name are all that is needed.
+    steps[kind](id, call('GETRANGE', RESULT .. id, 0, 127), ARGV[at + 3], ARGV[at + 4])
+    if kind ~= 'progress' then
+      call('ZREM', LEASES, id)
+      claims[fence] = true
+    end
+  else
+    refused[#refused + 1] = (at - 2) / 5
+  end
+end
+for list, ids in pairs(released) do
+  call('LPUSH', list, unpack(ids))
+  ring()
+end
+close_claims(claims)
+publish()
+return refused

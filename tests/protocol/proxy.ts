@@ -1,0 +1,122 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { onTestFinished } from "vitest";
+import { Signal } from "./place.ts";
+
+/** As much of what a client has sent is looked at, bytes: whole commands but for their records. */
+const keptBytes = 16_384;
+
+/** A line that passes through the proxy. */
+interface Line {
+  readonly client: Socket;
+  readonly server: Socket;
+  /** The end of what the client has sent. */
+  sent: string;
+  frozen: boolean;
+  /** What the server says next is lost, and the line with it. */
+  doomed: boolean;
+}
+
+/** A command whose reply is to be lost. */
+export interface Loss {
+  /** Resolves when it has been sent. */
+  readonly sent: Promise<void>;
+  /** Resolves when Redis has run it, and its reply is lost. */
+  readonly lost: Promise<void>;
+}
+
+interface Trap {
+  readonly text: string;
+  readonly sent: Signal;
+  readonly lost: Signal;
+}
+
+/** A way to a Redis that can fail as networks do. Ends with the test. */
+export class Proxy {
+  readonly #server: Server;
+  readonly #port: number;
+  readonly #lines = new Set<Line>();
+  readonly #traps = new Set<Trap>();
+
+  static async to(url: string): Promise<Proxy> {
+    const proxy = new Proxy(Number(new URL(url).port));
+    proxy.#server.listen(0, "127.0.0.1");
+    await once(proxy.#server, "listening");
+    onTestFinished(() => proxy.#close());
+    return proxy;
+  }
+
+  private constructor(port: number) {
+    this.#port = port;
+    this.#server = createServer((client) => this.#carry(client));
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** The next command with this text in it reaches Redis; its reply is lost, with the connection. */
+  loseReplyTo(text: string): Loss {
+    const trap = { text, sent: new Signal(), lost: new Signal() };
+    this.#traps.add(trap);
+    return { sent: trap.sent.given, lost: trap.lost.given };
+  }
+
+  /** From now on nothing passes any more on the connections there are, and nobody is told: they are half open. */
+  freeze(): void {
+    for (const line of this.#lines) line.frozen = true;
+  }
+
+  /** How many connections have sent this text. */
+  linesThatSent(text: string): number {
+    return [...this.#lines].filter(({ sent }) => sent.includes(text)).length;
+  }
+
+  /** Ends the connections on which this text was sent; how many they were. */
+  cut(text: string): number {
+    const lines = [...this.#lines].filter(({ sent }) => sent.includes(text));
+    for (const line of lines) this.#end(line);
+    return lines.length;
+  }
+
+  #carry(client: Socket): void {
+    const server = connect(this.#port, "127.0.0.1");
+    const line: Line = { client, server, sent: "", frozen: false, doomed: false };
+    this.#lines.add(line);
+    for (const socket of [client, server]) {
+      socket.setNoDelay(true);
+      socket.on("error", () => undefined);
+      socket.on("close", () => line.frozen || this.#end(line));
+    }
+    client.on("data", (data: Buffer) => {
+      if (line.frozen) return;
+      const text = data.toString("latin1");
+      line.sent = (line.sent + text).slice(-keptBytes);
+      for (const trap of this.#traps) {
+        // Commands that bear such a text are short, and come in one piece.
+        if (!text.includes(trap.text)) continue;
+        this.#traps.delete(trap);
+        line.doomed = true;
+        trap.sent.give();
+        server.once("data", () => trap.lost.give());
+      }
+      server.write(data);
+    });
+    server.on("data", (data: Buffer) => {
+      if (line.doomed) this.#end(line);
+      else if (!line.frozen) client.write(data);
+    });
+  }
+
+  #end(line: Line): void {
+    this.#lines.delete(line);
+    line.client.destroy();
+    line.server.destroy();
+  }
+
+  async #close(): Promise<void> {
+    for (const line of this.#lines) this.#end(line);
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+}
