@@ -25,6 +25,9 @@ export const held = task({
 /** As `held`, and may run again in another place. */
 export const movable = task({ params: { fails: z.array(z.string()) }, result: z.string(), idempotent: true });
 
+/** Whatever it is. */
+export const anything = task({ params: { value: z.any() }, result: z.any() });
+
 /** Waits in another queue. */
 export const elsewhere = task({ params: { text: z.string() }, result: z.string(), queue: "lab-elsewhere" });
 

@@ -150,6 +150,7 @@ export class CallLab {
         if (fails.includes(place)) throw new Error(`not ${place}`);
         return place;
       },
+      anything: ({ value }: { value: unknown }) => value,
       elsewhere: ({ text }: { text: string }) => `${text} elsewhere`,
       nested: async ({ depth }: { depth: number }, { errors }: HandlerContext) => {
         if (depth === 0) throw errors["bottom"]!({ marked: "x" });
