@@ -2,7 +2,7 @@ import type { Priority } from "./contract.ts";
 import type { CallState } from "./state.ts";
 
 /**
- * The port through which clients and workers reach the queues. An adapter moves records (see envelope.ts) and
+ * The port through which clients and workers reach the queues. An adapter moves records (see header.ts) and
  * decides who owns a call; it never looks into params or results, and no type of its driver shows here.
  *
  * Every method may be called again with the same arguments, as after a lost connection, and has the effect of one

@@ -4,19 +4,14 @@ import { decode, encode } from "./codec.ts";
 import {
   bareRecord,
   fromWire,
-  type Header,
-  headerBytes,
-  headerOffset,
-  newHeader,
-  readHeader,
   readReply,
   readRequest,
   toWire,
   waitingClient,
-  withHeader,
   writeReply,
   writeRequest,
 } from "./envelope.ts";
+import { type Header, headerBytes, headerOffset, newHeader, readHeader, withHeader } from "./header.ts";
 import { TaskError, taskErrorCodes } from "./errors.ts";
 import { states } from "./state.ts";
 

@@ -1,18 +1,8 @@
 import type { ClaimedBatch, ClaimedCall, Report } from "./broker.ts";
 import { retryDelay } from "./backoff.ts";
 import { encode } from "./codec.ts";
-import {
-  type Header,
-  newHeader,
-  protocolVersion,
-  readHeader,
-  readRequest,
-  type Reply,
-  type Request,
-  toWire,
-  waitingClient,
-  writeReply,
-} from "./envelope.ts";
+import { readRequest, type Reply, type Request, toWire, waitingClient, writeReply } from "./envelope.ts";
+import { type Header, newHeader, protocolVersion, readHeader } from "./header.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import type { BoundTask } from "./implementation.ts";
 import { Attempt, type Outcome } from "./invoke.ts";

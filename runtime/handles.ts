@@ -4,7 +4,7 @@ import { answerOf, valueOf } from "./caller.ts";
 import { after } from "./clock.ts";
 import { decode } from "./codec.ts";
 import type { Declaration } from "./declaration.ts";
-import { readHeader } from "./envelope.ts";
+import { readHeader } from "./header.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { CallStatus, Handle } from "./handle.ts";
 import type { WaitOptions } from "./options.ts";

@@ -4,7 +4,7 @@ import { openBroker } from "./brokers/open.ts";
 import { checkDuration } from "./checks.ts";
 import { pause } from "./clock.ts";
 import { defaultMaxBytes, defaultNamespace } from "./defaults.ts";
-import { protocolVersion } from "./envelope.ts";
+import { protocolVersion } from "./header.ts";
 import { TaskError } from "./errors.ts";
 import { Execution, type ExecutionSettings, versionTask } from "./execution.ts";
 import { newAddress } from "./id.ts";

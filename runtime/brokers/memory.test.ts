@@ -2,7 +2,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { ManualClock } from "../../tests/manual-clock.ts";
 import type { Broker, ClaimRequest } from "../broker.ts";
-import { newHeader, writeReply, writeRequest } from "../envelope.ts";
+import { writeReply, writeRequest } from "../envelope.ts";
+import { newHeader } from "../header.ts";
 import { openMemory } from "./memory.ts";
 
 const namespace = "test";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { encode } from "../../runtime/codec.ts";
-import { readHeader, readReply } from "../../runtime/envelope.ts";
+import { readReply } from "../../runtime/envelope.ts";
+import { readHeader } from "../../runtime/header.ts";
 import { ids, type Lab, queue, submission } from "./lab.ts";
 
 /** How calls end without a reply, and how long what has ended is kept. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { encode } from "../../runtime/codec.ts";
-import { headerOffset, newHeader, readHeader, readReply, readRequest, writeReply } from "../../runtime/envelope.ts";
+import { readReply, readRequest, writeReply } from "../../runtime/envelope.ts";
+import { headerOffset, newHeader, readHeader } from "../../runtime/header.ts";
 import { type Lab, queue, submission } from "./lab.ts";
 
 /** Records that our client did not write. */

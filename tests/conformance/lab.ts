@@ -12,7 +12,8 @@ import type {
   Verdict,
 } from "../../runtime/broker.ts";
 import { encode } from "../../runtime/codec.ts";
-import { type Header, newHeader, writeReply, writeRequest } from "../../runtime/envelope.ts";
+import { writeReply, writeRequest } from "../../runtime/envelope.ts";
+import { type Header, newHeader } from "../../runtime/header.ts";
 import { clientChannel, workerChannel } from "../../runtime/keys.ts";
 
 /** What a broker's test brings along. */

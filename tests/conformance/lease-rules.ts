@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readHeader } from "../../runtime/envelope.ts";
+import { readHeader } from "../../runtime/header.ts";
 import { ids, type Lab, submission } from "./lab.ts";
 
 /** Renewing leases, and taking back those that lapsed. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { readHeader } from "../../runtime/envelope.ts";
+import { readHeader } from "../../runtime/header.ts";
 import { type Harness, ids, Lab, queue } from "./lab.ts";
 import { Model } from "./model.ts";
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { decode, encode } from "../../runtime/codec.ts";
-import { newHeader, readHeader, readReply, readRequest, writeReply } from "../../runtime/envelope.ts";
+import { readReply, readRequest, writeReply } from "../../runtime/envelope.ts";
+import { newHeader, readHeader } from "../../runtime/header.ts";
 import { ids, type Lab, queue, reply, submission } from "./lab.ts";
 
 /** What workers say of attempts. */

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { readHeader, readReply, readRequest } from "../../runtime/envelope.ts";
+import { readReply, readRequest } from "../../runtime/envelope.ts";
+import { readHeader } from "../../runtime/header.ts";
 import { ids, type Lab, queue, reply, submission } from "./lab.ts";
 
 /** Storing calls. */

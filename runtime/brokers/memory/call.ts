@@ -1,5 +1,5 @@
 import type { StoredCall } from "../../broker.ts";
-import { type Header, newHeader, readHeader, withHeader } from "../../envelope.ts";
+import { type Header, newHeader, readHeader, withHeader } from "../../header.ts";
 import { type CallState, isTerminal } from "../../state.ts";
 import type { Deque } from "./deque.ts";
 import type { Due } from "./due-heap.ts";

@@ -1,6 +1,7 @@
 import type { Notice, Presence } from "../../broker.ts";
 import type { Priority } from "../../contract.ts";
-import { bareRecord, type Header } from "../../envelope.ts";
+import { bareRecord } from "../../envelope.ts";
+import type { Header } from "../../header.ts";
 import { clientChannel } from "../../keys.ts";
 import { type CallState, isTerminal } from "../../state.ts";
 import { awaitedBareTtlMs, bareTtlMs, largestToldBytes } from "../retention.ts";

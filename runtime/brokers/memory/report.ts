@@ -1,5 +1,5 @@
 import type { Report, Verdict } from "../../broker.ts";
-import { readHeader } from "../../envelope.ts";
+import { readHeader } from "../../header.ts";
 import { TaskError } from "../../errors.ts";
 import { isTerminal } from "../../state.ts";
 import { type Call, headerOf, patch } from "./call.ts";

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import { closedPort, startRude, startSilent, startVersion } from "../../../tests/redis/fake-server.ts";
 import { type RedisServer, startRedis } from "../../../tests/redis/server.ts";
 import { describeRedis } from "../../../tests/redis/suite.ts";
-import { newHeader, writeReply, writeRequest } from "../../envelope.ts";
+import { writeReply, writeRequest } from "../../envelope.ts";
+import { newHeader } from "../../header.ts";
 import { TaskError } from "../../errors.ts";
 import { RedisBroker } from "./broker.ts";
 import { loadDriver } from "./driver.ts";

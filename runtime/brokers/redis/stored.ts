@@ -1,5 +1,5 @@
 import type { StoredCall } from "../../broker.ts";
-import { headerBytes, headerOffset, readHeader } from "../../envelope.ts";
+import { headerBytes, headerOffset, readHeader } from "../../header.ts";
 import { TaskError } from "../../errors.ts";
 import { isTerminal, states } from "../../state.ts";
 

@@ -1,5 +1,5 @@
 import type { SubmitBatch, Submission, Submitted } from "../../broker.ts";
-import { readHeader } from "../../envelope.ts";
+import { readHeader } from "../../header.ts";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
 import { chunked } from "./chunks.ts";
 import type { Argument } from "./connection.ts";

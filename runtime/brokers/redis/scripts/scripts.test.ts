@@ -5,7 +5,8 @@ import { namespaceUntil } from "../../../../tests/redis/namespace.ts";
 import { describeRedis, sharedRedisUrl } from "../../../../tests/redis/suite.ts";
 import type { ClaimRequest, Notice } from "../../../broker.ts";
 import { encode } from "../../../codec.ts";
-import { type Header, newHeader, readHeader, readRequest, writeReply, writeRequest } from "../../../envelope.ts";
+import { readRequest, writeReply, writeRequest } from "../../../envelope.ts";
+import { type Header, newHeader, readHeader } from "../../../header.ts";
 import { RedisBroker } from "../broker.ts";
 import { scripts } from "./all.ts";
 

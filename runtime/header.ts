@@ -1,0 +1,166 @@
+import type { Priority } from "./contract.ts";
+import { TaskError } from "./errors.ts";
+import { type CallState, states } from "./state.ts";
+
+/*
+ * The part of a record that scripts read and patch: a binary of fixed size at a fixed place, the first entry of the map,
+ * under the key `h`.
+ */
+
+/** The protocol's major version: a reader leaves records of a newer one to others. */
+export const protocolVersion = 1;
+
+/** Where the header's bytes begin in a record: behind the map's byte, the key `h`, and the bin's two. */
+export const headerOffset = 5;
+
+/** The header's size, bytes. */
+export const headerBytes = 40;
+
+const priorityCodes: readonly Priority[] = ["normal", "high", "low"];
+
+const flagAwaited = 1;
+const flagKeepRequest = 2;
+const priorityShift = 4;
+
+/** What scripts know of a call. */
+export interface Header {
+  readonly version: number;
+  readonly state: CallState;
+  /** How often a worker died with it. */
+  readonly deaths: number;
+  /** Whether the deadline bounds the whole call; otherwise only the wait for its start. */
+  readonly awaited: boolean;
+  /** Whether its request is kept with its reply. */
+  readonly keepRequest: boolean;
+  readonly priority: Priority;
+  /** Attempts that have ended. */
+  readonly attempt: number;
+  /** Replays of this id. */
+  readonly generation: number;
+  /** The fence of the attempt that ended it; 0 before. */
+  readonly fence: number;
+  /** Epoch ms by the broker's clock; in a submission: ms from then. 0: none. */
+  readonly deadline: number;
+  /** Tells calls of one id apart, as 16 hex digits; zeros where the id was made by us. */
+  readonly fingerprint: string;
+}
+
+const noFingerprint = "0000000000000000";
+
+/** A header of a new call; what is not given is zero. */
+export function newHeader(given: Partial<Header>): Header {
+  return {
+    version: protocolVersion,
+    state: "queued",
+    deaths: 0,
+    awaited: false,
+    keepRequest: false,
+    priority: "normal",
+    attempt: 0,
+    generation: 0,
+    fence: 0,
+    deadline: 0,
+    fingerprint: noFingerprint,
+    ...given,
+  };
+}
+
+/*
+ * Offset  Size  Field (big-endian)
+ *  0      1     version
+ *  1      1     state
+ *  2      1     deaths
+ *  3      1     flags: 1 awaited, 2 keepRequest, 16 and 32 priority
+ *  4      2     attempt
+ *  6      2     generation
+ *  8      8     fence, float64
+ * 16      8     deadline, float64
+ * 24      8     fingerprint
+ * 32      8     hash of the limit's key
+ */
+function putHeader(target: Buffer, at: number, header: Header): void {
+  target[at] = header.version;
+  target[at + 1] = states.indexOf(header.state);
+  target[at + 2] = header.deaths;
+  target[at + 3] =
+    (header.awaited ? flagAwaited : 0) |
+    (header.keepRequest ? flagKeepRequest : 0) |
+    (priorityCodes.indexOf(header.priority) << priorityShift);
+  target.writeUInt16BE(header.attempt, at + 4);
+  target.writeUInt16BE(header.generation, at + 6);
+  target.writeDoubleBE(header.fence, at + 8);
+  target.writeDoubleBE(header.deadline, at + 16);
+  target.write(header.fingerprint, at + 24, 8, "hex");
+  target.fill(0, at + 32, at + 40);
+}
+
+/** The same bytes as a Buffer, which reads numbers. */
+export function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Whether a record has a header. */
+export function hasHeader(record: Uint8Array): boolean {
+  return (
+    record.length >= headerOffset + headerBytes &&
+    (record[0]! & 0xf0) === 0x80 &&
+    record[1] === 0xa1 &&
+    record[2] === 0x68 &&
+    record[3] === 0xc4 &&
+    record[4] === headerBytes
+  );
+}
+
+/** A record's header; undefined for one of the plain level. @throws TaskError `internal` for a state that does not exist. */
+export function readHeader(record: Uint8Array): Header | undefined {
+  if (!hasHeader(record)) return undefined;
+  const source = bufferOf(record);
+  const at = headerOffset;
+  const state = states[source[at + 1]!];
+  const flags = source[at + 3]!;
+  const priority = priorityCodes[(flags >> priorityShift) & 3];
+  if (state === undefined || priority === undefined) throw new TaskError("internal", "a record's header is malformed");
+  return {
+    version: source[at]!,
+    state,
+    deaths: source[at + 2]!,
+    awaited: (flags & flagAwaited) !== 0,
+    keepRequest: (flags & flagKeepRequest) !== 0,
+    priority,
+    attempt: source.readUInt16BE(at + 4),
+    generation: source.readUInt16BE(at + 6),
+    fence: source.readDoubleBE(at + 8),
+    deadline: source.readDoubleBE(at + 16),
+    fingerprint: source.toString("hex", at + 24, at + 32),
+  };
+}
+
+/**
+ * A copy of a record with some of its header's fields changed. One of the plain level gets a header with them, if it is
+ * a map that has room for one.
+ */
+export function withHeader(record: Uint8Array, changes: Partial<Header>): Buffer {
+  const header = readHeader(record);
+  if (header === undefined) return isSmallMap(record) ? prepend(newHeader(changes), record) : Buffer.from(record);
+  const copy = Buffer.from(record);
+  putHeader(copy, headerOffset, { ...header, ...changes });
+  return copy;
+}
+
+/** Whether this is a map whose size still fits into its first byte with one entry more. */
+export function isSmallMap(bytes: Uint8Array): boolean {
+  return bytes.length > 0 && bytes[0]! >= 0x80 && bytes[0]! < 0x8f;
+}
+
+/** A map with a header put before its entries. */
+export function prepend(header: Header, map: Uint8Array): Buffer {
+  const record = Buffer.allocUnsafe(headerOffset + headerBytes + map.length - 1);
+  record[0] = map[0]! + 1;
+  record[1] = 0xa1;
+  record[2] = 0x68;
+  record[3] = 0xc4;
+  record[4] = headerBytes;
+  putHeader(record, headerOffset, header);
+  record.set(map.subarray(1), headerOffset + headerBytes);
+  return record;
+}
