@@ -41,6 +41,29 @@ contracts/b.ts:5:9 - error: contracts/b.ts can't be imported: no database
   });
 });
 
+describe("gen never", () => {
+  it("writes over a file that somebody wrote by hand", () => {
+    const project = temporaryProject({
+      "contracts/math.ts": math,
+      "generated/math.ts": "export const precious = 1;\n",
+    });
+    const { status, stderr } = project.gen();
+    expect(stderr).toContain(
+      "generated/math.ts:1:1 - error: generated/math.ts was not generated, and would be written over",
+    );
+    expect([status, project.read("generated/math.ts")]).toEqual([1, "export const precious = 1;\n"]);
+  });
+
+  it("takes a contract that ends the process for a success", () => {
+    const project = temporaryProject({ "contracts/math.ts": `${math}process.exit(0);\n` });
+    const { status, stderr } = project.gen("--check");
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringContaining("a contract ended the process while it was imported"),
+    ]);
+  });
+});
+
 describe("gen --check", () => {
   it("says in a line that all is in step", () => {
     const project = temporaryProject({ "contracts/math.ts": math });

@@ -34,10 +34,20 @@ const program = new Command("taskpact-gen")
   .option("--project <folder>", "the folder of taskpact.config.ts", ".")
   .showHelpAfterError()
   .action(async (options: Options) => {
+    process.once("exit", unfinished);
     const isWell = await start(options);
+    process.off("exit", unfinished);
     // A contract may have left something running. What was printed goes out first.
     process.stdout.write("", () => process.stderr.write("", () => process.exit(isWell ? 0 : 1)));
   });
+
+/** A contract that ends the process while it is imported must not look like a success. */
+function unfinished(): void {
+  process.stderr.write(
+    "a contract ended the process while it was imported: it declares tasks, and does nothing else\n",
+  );
+  process.exitCode = 1;
+}
 
 async function start({ project, watch: keepsWatching, ...options }: Options): Promise<boolean> {
   const generator = await loadGenerator();

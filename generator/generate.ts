@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { assemble, type Assembly } from "./assembly.ts";
 import { readContract } from "./contract-syntax.ts";
 import type { Settings } from "./config.ts";
-import { type Diagnostic, hasErrors, sortedDiagnostics } from "./diagnostic.ts";
+import { type Diagnostic, errorAt, hasErrors, sortedDiagnostics, startOf } from "./diagnostic.ts";
 import { emit } from "./emit.ts";
 import { loadContracts } from "./load.ts";
 import { createModules, type Modules } from "./module.ts";
@@ -51,8 +51,8 @@ export async function generate(settings: Settings, options: GenerateOptions = {}
     former: prune ? [] : formerTasks(syntax, present.get(`${syntax.name}.ts`)),
   }));
   const assembly = assemble(settings, readings);
-  const all = sortedDiagnostics([...diagnostics, ...assembly.diagnostics]);
   const wanted = emit(assembly.model);
+  const all = sortedDiagnostics([...diagnostics, ...assembly.diagnostics, ...inTheWay(settings, wanted, present)]);
   const unwanted = [...present].filter(([name]) => !wanted.has(name));
   const obsolete = unwanted.filter(([, text]) => text !== undefined && isGenerated(text)).map(([name]) => name);
   const pathOf = (name: string): string => `${settings.generated}/${name}`;
@@ -70,6 +70,26 @@ export async function generate(settings: Settings, options: GenerateOptions = {}
     present,
     strangers: unwanted.filter(([name]) => !obsolete.includes(name)).map(([name]) => pathOf(name)),
   };
+}
+
+/** Files that somebody wrote by hand where generated ones are to be: they are not written over. */
+function inTheWay(
+  settings: Settings,
+  wanted: ReadonlyMap<string, string>,
+  present: ReadonlyMap<string, string | undefined>,
+): readonly Diagnostic[] {
+  return [...wanted.keys()].flatMap((name) => {
+    const text = present.get(name);
+    if (text === undefined || text.trim() === "" || isGenerated(text)) return [];
+    const reason = `${settings.generated}/${name} was not generated, and would be written over`;
+    return [
+      errorAt(
+        startOf(`${settings.generated}/${name}`),
+        reason,
+        "move it, or name another folder as `generated` in taskpact.config.ts",
+      ),
+    ];
+  });
 }
 
 /** Git may check files out with CRLF. */

@@ -180,7 +180,7 @@ export class AwaitedCall implements Wait, SubmissionCaller {
 
   readonly #cancel = (): void => {
     if (this.#over) return;
-    this.#fail(this.#error("canceled", "its caller canceled it"), true);
+    this.#fail(this.#error("canceled", "its caller canceled it", this.#call.options.signal?.reason), true);
     // The caller has its answer; that the worker can't be told now changes nothing for it.
     this.#broker.cancel(this.queue, this.id).catch(() => undefined);
   };

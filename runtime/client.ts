@@ -49,6 +49,9 @@ export interface Client<Signatures> {
 /** Makes the typed face of a registry of contracts. */
 export function createClient<Face>(registry: Registry, options: ClientOptions): Face {
   const { log = streamLogger(), namespace = defaultNamespace } = options;
+  if (options.broker === undefined) {
+    throw new TaskError("invalid_argument", 'createTasks(): broker is missing: "memory:", or a URL of Redis');
+  }
   const own = typeof options.broker === "string";
   const broker = typeof options.broker === "string" ? openBroker(options.broker, { namespace }) : options.broker;
   const replies = new Replies(broker);

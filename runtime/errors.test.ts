@@ -43,6 +43,10 @@ describe("TaskError", () => {
     });
     expect(known.message).toBe("[declared] a.b: full");
     expect(known.stack).toBe(declared.stack);
+    const refused = new TaskError("invalid_argument", "no").with({ task: "a.b" });
+    expect(refused.stack).toMatch(
+      /^TaskError: \[invalid_argument\] a\.b: no\n|^Error: \[invalid_argument\] a\.b: no\n/,
+    );
     expect(known.with({ callId: "c2" })).toBe(known);
   });
 });

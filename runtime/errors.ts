@@ -145,7 +145,8 @@ export class TaskError<Name extends string = "TaskError", Data = undefined> exte
       issues: known.issues,
       remoteStack: known.remoteStack,
     });
-    if (known.stack !== undefined) filled.stack = known.stack;
+    // The stack begins with the message, and people see the stack.
+    if (known.stack !== undefined) filled.stack = known.stack.replace(known.message, () => filled.message);
     return filled;
   }
 }

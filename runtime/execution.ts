@@ -20,6 +20,8 @@ export interface ExecutionSettings {
 const awaitedTtlMs = 60_000;
 /** The longest that a reply can be kept, ms: a year. */
 const longestTtlMs = 365 * 86_400_000;
+/** Outcomes that are faults of a handler, and of interest where it runs. */
+const faults: ReadonlySet<string> = new Set(["failed", "invalid_result", "internal"]);
 /** How long a call that nobody can run is kept, ms. */
 const parkedTtlMs = 7 * 86_400_000;
 
@@ -124,6 +126,10 @@ export class Execution {
   }
 
   #answer(outcome: Outcome): void {
+    if (!outcome.ok && faults.has(outcome.error.code)) {
+      const { message, cause, attempt } = outcome.error;
+      this.#settings.log.warn({ callId: this.id, attempt, error: message, cause }, "a call failed");
+    }
     const record = this.#encode(outcome);
     this.#report({ kind: "finish", record, ttlMs: this.#ttlMs() });
   }

@@ -37,5 +37,8 @@ describe("implement", () => {
   it("refuses two implementations of one task", () => {
     const one = implement(contract, { sell: nothing, buy: nothing });
     expect(() => boundTasks([one, one])).toThrow(/shop\.sell is implemented twice/);
+    for (const wrong of [one, undefined, ["x"]]) {
+      expect(() => boundTasks(wrong as never)).toThrow(/implementations must be a list of what implement…\(\) made/);
+    }
   });
 });

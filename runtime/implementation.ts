@@ -47,6 +47,11 @@ export function implement(contract: Contract, handlers: object): Implementation 
  * @throws TaskError `invalid_argument` where two implement the same task.
  */
 export function boundTasks(implementations: readonly Implementation[]): ReadonlyMap<string, BoundTask> {
+  const made = (one: unknown): boolean =>
+    typeof one === "object" && one !== null && "contract" in one && "tasks" in one;
+  if (!Array.isArray(implementations) || !implementations.every(made)) {
+    throw new TaskError("invalid_argument", "implementations must be a list of what implement…() made: [math]");
+  }
   const bound = new Map<string, BoundTask>();
   for (const task of implementations.flatMap((implementation) => implementation.tasks)) {
     const { name } = task.declaration;

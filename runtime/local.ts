@@ -86,7 +86,8 @@ class LocalRun {
   /** Follows it through its attempts to the end; `release` is called when its last handler is done. */
   async follow(release: () => void): Promise<Settled> {
     const { signal } = this.#call.options;
-    const cancel = () => this.abort(new TaskError<string, unknown>("canceled", "its caller canceled it"));
+    const cancel = () =>
+      this.abort(new TaskError<string, unknown>("canceled", "its caller canceled it", { cause: signal?.reason }));
     signal?.addEventListener("abort", cancel, { once: true });
     if (signal?.aborted === true) cancel();
     try {

@@ -122,6 +122,7 @@ function left(timeoutMs: number, began: number): number {
 }
 
 function notStarted(call: Call, code: TaskErrorCode, reason: string): Settled {
-  const error: AnyTaskError = new TaskError<string, unknown>(code, reason, about(call));
+  const cause: unknown = code === "canceled" ? call.options.signal?.reason : undefined;
+  const error: AnyTaskError = new TaskError<string, unknown>(code, reason, { ...about(call), cause });
   return { ok: false, started: false, error };
 }

@@ -65,6 +65,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const refuse = (reason: string): never => {
     throw new TaskError("invalid_argument", `createWorker(): ${reason}`);
   };
+  if (options.broker === undefined) refuse('broker is missing: "memory:", or a URL of Redis');
   const { concurrency = 100, maxDeliveries = 3 } = options;
   for (const [name, value] of Object.entries({ concurrency, maxDeliveries })) {
     if (!Number.isInteger(value) || value < 1)

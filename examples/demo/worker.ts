@@ -4,7 +4,7 @@ import { workerImplementations } from "./handlers.ts";
 
 const [broker = "", namespace] = process.argv.slice(2);
 const log: Logger = {
-  ...streamLogger("warn"),
+  ...streamLogger("error"),
   info: (_, message) => void (message === "listening" && process.send?.(message)),
 };
 try {
