@@ -32,7 +32,12 @@ export async function openStage({ broker }: DemoOptions): Promise<Stage> {
 
 function memoryStage(namespace: string): Stage {
   const broker = "memory:demo";
-  const worker = createWorker({ broker, namespace, implementations: workerImplementations, log: streamLogger("error") });
+  const worker = createWorker({
+    broker,
+    namespace,
+    implementations: workerImplementations,
+    log: streamLogger("error"),
+  });
   const running = worker.run();
   return {
     broker,
