@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
-import { startSilent } from "../tests/redis/fake-server.ts";
 import { type RedisServer, startRedis } from "../tests/redis/server.ts";
 import { describeRedis } from "../tests/redis/suite.ts";
 import { redisBroker } from "./redis.ts";
@@ -105,12 +104,17 @@ describeRedis("redisBroker", () => {
 });
 
 test("a broker that is closed while it connects ends all the same, and so does its process", async () => {
-  const { port } = await startSilent();
   const program = `
+    import { once } from "node:events";
+    import { createServer } from "node:net";
     import { redisBroker } from DOOR;
-    const broker = redisBroker({ host: "127.0.0.1", port: ${port} });
+    // Accepts, and then says nothing.
+    const silent = createServer((socket) => socket.unref().on("error", () => undefined)).unref();
+    await once(silent.listen(0, "127.0.0.1"), "listening");
+    const accepted = once(silent, "connection");
+    const broker = redisBroker({ host: "127.0.0.1", port: silent.address().port });
     const asked = Promise.allSettled([broker.presence("q"), broker.subscribe("client:c", () => undefined)]);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await accepted;
     const begun = performance.now();
     await broker.close();
     const ms = performance.now() - begun;
