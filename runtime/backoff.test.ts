@@ -13,17 +13,25 @@ describe("retryDelay", () => {
 
   it("doubles an exponential wait up to its longest, and leaves a fixed one", () => {
     const exponential = { attempts: 99, backoff: { type: "exponential", delayMs: 100, maxDelayMs: 500 } } as const;
-    expect([1, 2, 3, 4, 60].map((attempt) => retryDelay(exponential, attempt, "failed", never))).toEqual([
+    expect([1, 2, 3, 4, 60].map((attempt) => retryDelay(exponential, attempt, "failed", undefined, never))).toEqual([
       100, 200, 400, 500, 500,
     ]);
     const fixed = { attempts: 99, backoff: { type: "fixed", delayMs: 100 } } as const;
-    expect([1, 2, 3].map((attempt) => retryDelay(fixed, attempt, "failed", never))).toEqual([100, 100, 100]);
+    expect([1, 2, 3].map((attempt) => retryDelay(fixed, attempt, "failed", undefined, never))).toEqual([100, 100, 100]);
   });
 
   it("draws the jitter's part by chance", () => {
     const retry = { attempts: 9, backoff: { type: "fixed", delayMs: 1_000, jitter: 0.2 } } as const;
-    expect(retryDelay(retry, 1, "failed", () => 0)).toBe(1_000);
-    expect(retryDelay(retry, 1, "failed", () => 1)).toBe(800);
+    expect(retryDelay(retry, 1, "failed", undefined, () => 0)).toBe(1_000);
+    expect(retryDelay(retry, 1, "failed", undefined, () => 1)).toBe(800);
+  });
+
+  it("heeds what the handler says of the next attempt, but for their number", () => {
+    const retry = { attempts: 3, retryOn: ["unavailable"], backoff: { type: "fixed", delayMs: 100 } } as const;
+    expect(retryDelay(retry, 1, "failed", { afterMs: 7 })).toBe(7);
+    expect(retryDelay(retry, 3, "failed", { afterMs: 7 })).toBeUndefined();
+    expect(retryDelay(undefined, 1, "failed", { afterMs: 7 })).toBeUndefined();
+    expect(retryDelay({ attempts: 3 }, 1, "failed", false)).toBeUndefined();
   });
 
   it("repeats what may be cured, or what is named, and answers never", () => {

@@ -41,19 +41,25 @@ const defaultRetryOn: ReadonlySet<TaskErrorCode> = new Set([
 /** Codes that another attempt never cures, whatever `retryOn` says. */
 const final: ReadonlySet<TaskErrorCode> = new Set(["declared", "invalid_argument", "invalid_result", "canceled"]);
 
+/** What a handler itself says of the next attempt: none, or one in so many ms. */
+export type RetryWish = false | { readonly afterMs: number };
+
 /**
  * How long to wait before the next attempt, ms; undefined when there is none.
  *
  * @param attempt - the attempt that has failed, counted from 1.
+ * @param wish - what its handler said of the next one: it stands above the rule, but for the number of attempts.
  * @param random - 0 to 1, for the jitter.
  */
 export function retryDelay(
   retry: Retry | undefined,
   attempt: number,
   code: TaskErrorCode,
+  wish?: RetryWish,
   random: () => number = Math.random,
 ): number | undefined {
-  if (retry === undefined || attempt >= retry.attempts) return undefined;
+  if (wish === false || retry === undefined || attempt >= retry.attempts) return undefined;
+  if (wish !== undefined) return wish.afterMs;
   if (final.has(code) || !(retry.retryOn?.includes(code) ?? defaultRetryOn.has(code))) return undefined;
   return backoffDelay(retry.backoff ?? defaultBackoff, attempt, random);
 }

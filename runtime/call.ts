@@ -77,6 +77,23 @@ export function refuseSubmitOptions(options: AllOptions): void {
   }
 }
 
+/**
+ * A call's options within its parent's: no longer than that has left, and canceled with it.
+ *
+ * @throws TaskError `deadline_exceeded` when the parent's time is up.
+ */
+export function withinParent(options: AllOptions, timeoutMs: number): AllOptions {
+  const { parent, signal, ...others } = options;
+  if (parent === undefined) return options;
+  const leftMs = Math.ceil(parent.remainingMs);
+  if (leftMs <= 0) throw new TaskError("deadline_exceeded", "the time of the call that makes it is up");
+  return {
+    ...others,
+    timeoutMs: Math.min(options.timeoutMs ?? timeoutMs, leftMs),
+    signal: signal === undefined ? parent.signal : AbortSignal.any([signal, parent.signal]),
+  };
+}
+
 const maxIdLength = 128;
 
 const durations = ["timeoutMs", "attemptTimeoutMs", "fallbackAfterMs", "resultTtlMs", "expiresInMs"] as const;
@@ -84,6 +101,7 @@ const knownOptions: ReadonlySet<string> = new Set([
   ...durations,
   ...submitOnly,
   "policy",
+  "parent",
   "priority",
   "retry",
   "id",
@@ -109,7 +127,10 @@ export function checkOptions(options: AllOptions): void {
   for (const name of Object.keys(options)) {
     if (!knownOptions.has(name)) refuse(`there is no option "${name}"; there are ${[...knownOptions].join(", ")}`);
   }
-  const { signal, keepRequest } = options;
+  const { parent, signal, keepRequest } = options;
+  if (parent !== undefined && !(typeof parent?.remainingMs === "number" && parent.signal instanceof AbortSignal)) {
+    refuse("parent must be a handler's context");
+  }
   if (signal !== undefined && !(signal instanceof AbortSignal)) refuse("signal must be an AbortSignal");
   if (keepRequest !== undefined && typeof keepRequest !== "boolean") refuse("keepRequest must be true or false");
   if (options.id !== undefined) checkId(options.id);

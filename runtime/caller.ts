@@ -1,4 +1,12 @@
-import { type AllOptions, type Call, checkOptions, nameArguments, refuseSubmitOptions, type Settled } from "./call.ts";
+import {
+  type AllOptions,
+  type Call,
+  checkOptions,
+  nameArguments,
+  refuseSubmitOptions,
+  type Settled,
+  withinParent,
+} from "./call.ts";
 import type { Declaration } from "./declaration.ts";
 import { TaskError } from "./errors.ts";
 import type { Handle } from "./handle.ts";
@@ -25,7 +33,8 @@ export function callerOf(
   /** Names, checks and counts a call; everything that is wrong with it is told here, before it goes anywhere. */
   const prepare = (declaration: Declaration, args: readonly unknown[], options: AllOptions): Call => {
     if (closed()) throw new TaskError("unavailable", "the client is closed");
-    return { declaration, params: nameArguments(declaration, args), options, id: options.id ?? newId() };
+    const bounded = withinParent(options, declaration.timeoutMs);
+    return { declaration, params: nameArguments(declaration, args), options: bounded, id: bounded.id ?? newId() };
   };
   const settle = (
     declaration: Declaration,
@@ -54,7 +63,7 @@ export function callerOf(
         if ((options.policy ?? declaration.task.policy) === "local-only") {
           throw new TaskError("invalid_argument", "a local-only call can't be submitted: it has no queue");
         }
-        await places.remote.submit(call, options.timeoutMs ?? declaration.timeoutMs);
+        await places.remote.submit(call, call.options.timeoutMs ?? declaration.timeoutMs);
         return open(declaration, call.id, options.id === undefined);
       } catch (refused) {
         throw TaskError.from(refused, "internal", { task: declaration.name });

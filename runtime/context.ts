@@ -1,3 +1,4 @@
+import type { RetryWish } from "./backoff.ts";
 import type { TaskError } from "./errors.ts";
 import type { Logger } from "./log.ts";
 
@@ -16,12 +17,32 @@ export interface Context<Errors extends object = {}, Progress = unknown> {
   readonly signal: AbortSignal;
   /** When the attempt or the call must be over, epoch ms by this process's clock. */
   readonly deadline: number;
+  /** How long is left until then, ms: 0 or less when it is up. */
+  readonly remainingMs: number;
   /** Makes the task's declared errors, to be thrown: `throw context.errors.divisionByZero({ dividend })`. */
   readonly errors: ErrorMakers<Errors>;
+  /**
+   * Makes an error, to be thrown, that decides on the retry itself:
+   * `throw context.fail({ reason: "the bank is closed", retry: { afterMs: 60_000 } })`. It ends the attempt as `failed`.
+   */
+  readonly fail: (failure: Failure) => TaskError;
   /** Structured lines that name the task, the call and the attempt. */
   readonly log: Logger;
   /** Reports how far it is. @throws TaskError `invalid_result` for a value that its schema refuses. */
   readonly progress: (value: Progress) => void;
+}
+
+/** How an attempt failed, in the handler's own words. */
+export interface Failure {
+  /** What the caller is told. @default "the handler gave up" */
+  readonly reason?: string | undefined;
+  /**
+   * `false`: never again, whatever the task's `retry` says. `{ afterMs }`: the next attempt in so many ms, whatever its
+   * backoff and `retryOn` say, if there are attempts left. @default as the task's `retry` says
+   */
+  readonly retry?: RetryWish | undefined;
+  /** What led to it: its stack goes to the caller. */
+  readonly cause?: unknown;
 }
 
 /** One maker for each declared error; data that may be undefined may be left out. */

@@ -119,7 +119,7 @@ export class Execution {
     if (outcome.ok) return this.#answer(outcome);
     const { error } = outcome;
     const retry = this.#request?.options?.retry ?? this.#bound?.declaration.retry;
-    const delayMs = retryDelay(retry, this.#header.attempt + 1, error.code);
+    const delayMs = retryDelay(retry, this.#header.attempt + 1, error.code, outcome.wish);
     // Without time for another attempt, this one's error is the answer.
     if (delayMs === undefined || delayMs >= this.#leftMs()) this.#answer(outcome);
     else this.#report({ kind: "retry", delayMs, failure: encode(toWire(error)) });

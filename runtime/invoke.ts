@@ -1,5 +1,7 @@
+import type { RetryWish } from "./backoff.ts";
+import { shown } from "./checks.ts";
 import { after } from "./clock.ts";
-import type { Context, ErrorMakers } from "./context.ts";
+import type { Context, ErrorMakers, Failure } from "./context.ts";
 import type { Declaration } from "./declaration.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import type { BoundTask } from "./implementation.ts";
@@ -8,7 +10,12 @@ import { childLogger, type Logger } from "./log.ts";
 /** How an attempt ended: a value as the handler gave it and as its receiver gets it, or an error. */
 export type Outcome =
   | { readonly ok: true; readonly sent: unknown; readonly received: unknown }
-  | { readonly ok: false; readonly error: AnyTaskError };
+  | {
+      readonly ok: false;
+      readonly error: AnyTaskError;
+      /** What the handler said of the next attempt, if it did. */
+      readonly wish?: RetryWish | undefined;
+    };
 
 /** What the place that runs an attempt knows of it. */
 export interface AttemptSettings {
@@ -97,10 +104,31 @@ function failure(declaration: Declaration, thrown: unknown, settings: AttemptSet
   const { callId, attempt } = settings;
   const about = { task: declaration.name, callId, attempt };
   try {
-    return { ok: false, error: ownError(declaration, thrown, callId).with(about) };
+    return { ok: false, error: ownError(declaration, thrown, callId).with(about), wish: wishOf(thrown) };
   } catch (refused) {
     return { ok: false, error: TaskError.from(refused, "internal", about) };
   }
+}
+
+/** What handlers said of their next attempt, by the error that they threw. */
+const wishes = new WeakMap<object, RetryWish>();
+
+function wishOf(thrown: unknown): RetryWish | undefined {
+  return typeof thrown === "object" && thrown !== null ? wishes.get(thrown) : undefined;
+}
+
+/** The error of {@link Context.fail}. */
+function failed({ reason = "the handler gave up", retry, cause }: Failure = {}): TaskError {
+  if (retry !== undefined && retry !== false && !(Number.isFinite(retry?.afterMs) && retry.afterMs >= 0)) {
+    const got = shown(retry === null ? retry : (retry as { afterMs?: unknown }).afterMs);
+    throw new TaskError(
+      "failed",
+      `context.fail(): retry must be false or { afterMs } with 0 or more milliseconds; got ${got}`,
+    );
+  }
+  const error = new TaskError("failed", reason, { cause });
+  if (retry !== undefined) wishes.set(error, retry);
+  return error;
 }
 
 /** What a thrown value says of this call. An error of another call, that the handler let through, is a failure. */
@@ -128,9 +156,10 @@ class AttemptContext implements Context<Record<string, unknown>, unknown> {
   readonly callId: string;
   readonly attempt: number;
   readonly fence: number;
-  readonly deadline: number;
   readonly #declaration: Declaration;
   readonly #settings: AttemptSettings;
+  readonly #began = performance.now();
+  #deadline: number | undefined;
   #controller: AbortController | undefined;
   #errors: ErrorMakers<Record<string, unknown>> | undefined;
   #log: Logger | undefined;
@@ -140,9 +169,16 @@ class AttemptContext implements Context<Record<string, unknown>, unknown> {
     this.callId = settings.callId;
     this.attempt = settings.attempt;
     this.fence = settings.fence;
-    this.deadline = Date.now() + settings.limitMs;
     this.#declaration = declaration;
     this.#settings = settings;
+  }
+
+  get deadline(): number {
+    return (this.#deadline ??= Math.round(Date.now() + this.remainingMs));
+  }
+
+  get remainingMs(): number {
+    return this.#settings.limitMs - (performance.now() - this.#began);
   }
 
   get idempotencyKey(): string {
@@ -170,6 +206,8 @@ class AttemptContext implements Context<Record<string, unknown>, unknown> {
     this.#declaration.progress.pass(value);
     this.#settings.onProgress(value);
   };
+
+  readonly fail = failed;
 
   abort(reason: AnyTaskError): void {
     // The signal may be asked for only after the abort.

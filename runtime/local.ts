@@ -80,7 +80,7 @@ class LocalRun {
     this.#attempt = this.#start();
     if (this.#attempt.settled !== undefined) return undefined;
     const outcome = this.#attempt.outcome as Outcome;
-    return outcome.ok || this.#delay(outcome.error) === undefined ? this.#settled(outcome) : undefined;
+    return outcome.ok || this.#delay(outcome) === undefined ? this.#settled(outcome) : undefined;
   }
 
   /** Follows it through its attempts to the end; `release` is called when its last handler is done. */
@@ -93,7 +93,7 @@ class LocalRun {
     try {
       for (;;) {
         const outcome = await this.#attempt!.outcome;
-        const delay = outcome.ok ? undefined : this.#delay(outcome.error);
+        const delay = outcome.ok ? undefined : this.#delay(outcome);
         if (delay === undefined) return this.#settled(outcome);
         await pause(delay, this.#backoff.signal);
         if (this.#aborted !== undefined) return this.#settled({ ok: false, error: this.#aborted });
@@ -131,9 +131,9 @@ class LocalRun {
   }
 
   /** The wait before the next attempt; undefined if there is none, or no time for it. */
-  #delay(error: AnyTaskError): number | undefined {
+  #delay({ error, wish }: Extract<Outcome, { readonly ok: false }>): number | undefined {
     const { declaration, options } = this.#call;
-    const delay = retryDelay(options.retry ?? declaration.retry, this.#number, error.code);
+    const delay = retryDelay(options.retry ?? declaration.retry, this.#number, error.code, wish);
     return delay !== undefined && performance.now() + delay < this.#deadline ? delay : undefined;
   }
 

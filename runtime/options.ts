@@ -1,4 +1,5 @@
 import type { Retry } from "./backoff.ts";
+import type { Context } from "./context.ts";
 import type { Policy, Priority } from "./contract.ts";
 
 /** What one awaited call may say of itself; unset parts come from its contract. */
@@ -14,6 +15,11 @@ export interface CallOptions {
   readonly attemptTimeoutMs?: number | undefined;
   /** Cancels the call. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * The context of the handler that makes the call: it may not take longer than its parent has left, and is canceled
+   * with it.
+   */
+  readonly parent?: Pick<Context, "remainingMs" | "signal"> | undefined;
   readonly priority?: Priority | undefined;
   readonly retry?: Retry | undefined;
   /** The call's id: the same id is the same call. @default a new one */

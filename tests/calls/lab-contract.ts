@@ -45,6 +45,16 @@ export const flaky = task({
   retry: { attempts: 3, backoff: { type: "fixed", delayMs: 5 } },
 });
 
+/** Fails with what it says of its next attempt, until it is at the last one. */
+export const deciding = task({
+  params: { name: z.string(), retry: z.any() },
+  result: z.number(),
+  retry: { attempts: 3, retryOn: [], backoff: { type: "fixed", delayMs: 60_000 } },
+});
+
+/** Makes a call of `held` within its own time. */
+export const parental = task({ params: { latch: z.string() }, result: z.any() });
+
 /** Ignores its signal and waits at a latch. */
 export const stubborn = task({ params: { latch: z.string() }, result: z.void(), attemptTimeoutMs: 60 });
 

@@ -1,7 +1,7 @@
 import { onTestFinished } from "vitest";
 import { type Broker, createWorker, type Implementation, type Logger, type WorkerOptions } from "taskpact";
 import { type ClientOptions, contractOf, createClient, declaredBy, implement, type Registry } from "taskpact/codegen";
-import type { CallOptions, CallStatus, SubmitOptions, TaskError, WaitOptions } from "taskpact";
+import type { CallOptions, CallStatus, Failure, SubmitOptions, TaskError, WaitOptions } from "taskpact";
 import * as declared from "./lab-contract.ts";
 
 type Name = keyof typeof declared;
@@ -43,6 +43,8 @@ interface HandlerContext {
   readonly attempt: number;
   readonly fence: number;
   readonly errors: Record<string, (data: unknown) => Error>;
+  fail(failure: Failure): Error;
+  readonly remainingMs: number;
   progress(value: unknown): void;
 }
 
@@ -160,6 +162,15 @@ export class CallLab {
         this.ran.push(`flaky:${name}:${attempt}`);
         if (attempt <= failures) throw new Error(`attempt ${attempt}`);
         return attempt;
+      },
+      deciding: ({ name, retry }: { name: string; retry: Failure["retry"] }, { attempt, fail }: HandlerContext) => {
+        this.ran.push(`deciding:${name}:${attempt}`);
+        if (attempt < 3) throw fail({ reason: `not at ${attempt}`, retry, cause: new Error("deep") });
+        return attempt;
+      },
+      parental: async ({ latch }: { latch: string }, context: HandlerContext) => {
+        const answer = await this.client().with({ parent: context, timeoutMs: 60_000 }).safe.held(latch);
+        return answer.ok ? answer.value : { code: answer.error.code, left: context.remainingMs };
       },
       stubborn: ({ latch }: { latch: string }) => this.#hold(latch),
       nothing: () => undefined,

@@ -122,6 +122,51 @@ export function optionRules(lab: () => CallLab): void {
     });
   }
 
+  for (const [where, open] of [
+    ["on a worker", async (it: CallLab) => (await it.worker(), it.client())],
+    ["here", async (it: CallLab) => it.client({ implementations: [it.implementation("here")] })],
+  ] as const) {
+    it(`a handler decides ${where} whether and when its attempt is repeated`, async () => {
+      const it = lab();
+      const tasks = await open(it);
+      await expect(tasks.deciding("soon", { afterMs: 1 })).resolves.toBe(3);
+      const never = tasks.deciding("never", false);
+      await expect(never).rejects.toMatchObject({ code: "failed", attempt: 1, reason: "not at 1" });
+      await expect(tasks.deciding("odd", { afterMs: -1 })).rejects.toThrow(/retry must be false or \{ afterMs \}/);
+      expect(it.ran).toEqual(["soon:1", "soon:2", "soon:3", "never:1", "odd:1"].map((run) => `deciding:${run}`));
+    });
+
+    it(`a call within its parent's time, made ${where}, ends with it`, async () => {
+      const it = lab();
+      const tasks = await open(it);
+      if (where === "here") await it.worker();
+      const answer = await tasks.with({ timeoutMs: 400 }).safe.parental("x");
+      // Both end at the same moment: the parent may just have had its child's error.
+      const { code } = answer.ok ? (answer.value as { code: string }) : answer.error;
+      expect(code).toBe("deadline_exceeded");
+      await expect.poll(() => it.aborted.get("x")).toMatch(/deadline_exceeded|canceled/);
+    });
+  }
+
+  it("a call is canceled with its parent", async () => {
+    const it = lab();
+    await it.worker();
+    const handle = await it.client().submit.parental("x");
+    await it.begun("x");
+    await handle.cancel();
+    await expect.poll(() => it.aborted.get("x")).toBe("canceled");
+    expect(() => it.client().with({ parent: {} as never })).toThrow(/parent must be a handler's context/);
+  });
+
+  it("a call of a parent whose time is up goes nowhere", async () => {
+    const it = lab();
+    const parent = { remainingMs: 0, signal: new AbortController().signal };
+    await expect(it.client().with({ parent }).addition(1, 2)).rejects.toMatchObject({ code: "deadline_exceeded" });
+    await expect(it.client().with({ parent }).submit.addition(1, 2)).rejects.toMatchObject({
+      code: "deadline_exceeded",
+    });
+  });
+
   it("options that can't be followed are refused when given", () => {
     const tasks = lab().client();
     expect(() => tasks.with({ timeoutMs: 0 })).toThrow(/timeoutMs must be a positive number of milliseconds; got 0/);
