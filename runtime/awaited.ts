@@ -1,5 +1,5 @@
 import type { Broker, StoredCall, SubmissionCaller, Submitted } from "./broker.ts";
-import { about, type Call, conflict, notTaken, type Settled } from "./call.ts";
+import { about, type Call, notTaken, refusal, type Settled } from "./call.ts";
 import { after } from "./clock.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import { newId } from "./id.ts";
@@ -76,7 +76,7 @@ export class AwaitedCall implements Wait, SubmissionCaller {
 
   submitted({ outcome, ended }: Submitted): void {
     if (this.#over) return;
-    if (outcome === "conflict") return this.#fail(conflict(this.#call), false);
+    if (outcome !== "accepted") return this.#fail(refusal(this.#call, outcome), false);
     this.stored = true;
     if (ended !== undefined) return this.ended(ended);
     if (!this.#presence.proven(this.#call.declaration.name)) void this.#checkServed();

@@ -82,15 +82,18 @@ export interface SubmissionCaller {
 export interface SubmitBatch {
   readonly calls: readonly Submission[];
   readonly acknowledged: readonly string[];
+  /** How many calls may wait in the queue, delayed ones included: further new ones are not stored. @default without bound */
+  readonly maxLength?: number | undefined;
 }
 
 /** What became of a {@link Submission}. */
 export interface Submitted {
   /**
-   * `accepted`: it is stored, now or by an earlier sending; `conflict`: the id belongs to another call.
+   * `accepted`: it is stored, now or by an earlier sending; `conflict`: the id belongs to another call; `full`: it was
+   * not stored, as too many wait.
    * Where it had ended already, `ended` holds its record.
    */
-  readonly outcome: "accepted" | "conflict";
+  readonly outcome: "accepted" | "conflict" | "full";
   readonly ended?: Uint8Array | undefined;
 }
 

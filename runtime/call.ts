@@ -1,4 +1,4 @@
-import { checkDuration, checkOneOf, checkRetry } from "./checks.ts";
+import { checkDuration, checkNames, checkOneOf, checkRetry } from "./checks.ts";
 import { policies, priorities } from "./contract.ts";
 import type { Declaration } from "./declaration.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
@@ -21,13 +21,19 @@ export function about({ declaration, id }: Pick<Call, "declaration" | "id">): { 
   return { task: declaration.name, callId: id };
 }
 
-/** The error of a call whose id belongs to another. */
-export function conflict(call: Call): AnyTaskError {
-  return new TaskError<string, unknown>(
-    "invalid_argument",
-    `the id ${call.id} belongs to another call, of this task with other parameters or of another task`,
-    about(call),
-  );
+/** The error of a call that the broker has refused. */
+export function refusal(call: Call, outcome: "conflict" | "full"): AnyTaskError {
+  const [code, reason] =
+    outcome === "full"
+      ? ([
+          "resource_exhausted",
+          `as many calls as maxQueueLength allows wait in queue "${call.declaration.queue}"`,
+        ] as const)
+      : ([
+          "invalid_argument",
+          `the id ${call.id} belongs to another call, of this task with other parameters or of another task`,
+        ] as const);
+  return new TaskError<string, unknown>(code, reason, about(call));
 }
 
 /** The error of a call that the broker has not taken in time: it says whether the broker may know of it. */
@@ -97,7 +103,7 @@ export function withinParent(options: AllOptions, timeoutMs: number): AllOptions
 const maxIdLength = 128;
 
 const durations = ["timeoutMs", "attemptTimeoutMs", "fallbackAfterMs", "resultTtlMs", "expiresInMs"] as const;
-const knownOptions: ReadonlySet<string> = new Set([
+const knownOptions: readonly string[] = [
   ...durations,
   ...submitOnly,
   "policy",
@@ -107,7 +113,7 @@ const knownOptions: ReadonlySet<string> = new Set([
   "id",
   "signal",
   "keepRequest",
-]);
+];
 
 /** @throws TaskError `invalid_argument` for an option that can't be followed. */
 export function checkOptions(options: AllOptions): void {
@@ -124,9 +130,7 @@ export function checkOptions(options: AllOptions): void {
   checkOneOf("policy", options.policy, policies, refuse);
   checkOneOf("priority", options.priority, priorities, refuse);
   checkRetry(options.retry, refuse);
-  for (const name of Object.keys(options)) {
-    if (!knownOptions.has(name)) refuse(`there is no option "${name}"; there are ${[...knownOptions].join(", ")}`);
-  }
+  checkNames(options, knownOptions, refuse);
   const { parent, signal, keepRequest } = options;
   if (parent !== undefined && !(typeof parent?.remainingMs === "number" && parent.signal instanceof AbortSignal)) {
     refuse("parent must be a handler's context");

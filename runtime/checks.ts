@@ -13,6 +13,19 @@ export function checkDuration(name: string, value: unknown, fail: (reason: strin
   }
 }
 
+/** Refuses what is not a whole number from 1 on. Absent is fine. */
+export function checkCount(name: string, value: unknown, fail: (reason: string) => never): void {
+  if (value === undefined || (Number.isInteger(value) && (value as number) >= 1)) return;
+  fail(`${name} must be a whole number, at least 1; got ${shown(value)}`);
+}
+
+/** Refuses options whose names nobody knows: misspelt, they would be ignored. */
+export function checkNames(options: object, known: readonly string[], fail: (reason: string) => never): void {
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) fail(`there is no option "${name}"; there are ${known.join(", ")}`);
+  }
+}
+
 /** Refuses a value that is none of the allowed words. Absent is fine. */
 export function checkOneOf(
   name: string,

@@ -2,6 +2,7 @@ import type { Broker } from "./broker.ts";
 import { openBroker } from "./brokers/open.ts";
 import { checkId } from "./call.ts";
 import { callerOf } from "./caller.ts";
+import { checkCount, checkNames } from "./checks.ts";
 import { type Declaration, declarationsOf } from "./declaration.ts";
 import { defaultMaxBytes, defaultNamespace } from "./defaults.ts";
 import { TaskError } from "./errors.ts";
@@ -26,8 +27,13 @@ export interface ClientOptions {
   readonly namespace?: string | undefined;
   /** How many asynchronous calls run here at a time. @default 100 */
   readonly localConcurrency?: number | undefined;
-  /** How many awaited calls may be pending before more are refused. @default 100_000 */
+  /** How many calls may be awaited, or on their way to the broker, before more are refused. @default 100_000 */
   readonly maxPending?: number | undefined;
+  /**
+   * How many calls may wait in a queue, delayed ones included, before this client's new ones are refused as
+   * `resource_exhausted`. @default without bound
+   */
+  readonly maxQueueLength?: number | undefined;
   /** The largest request, bytes as encoded. @default 1_048_576 */
   readonly maxParamsBytes?: number | undefined;
   /** @default lines on standard error */
@@ -46,12 +52,18 @@ export interface Client<Signatures> {
   close(): Promise<void>;
 }
 
+const counts = ["localConcurrency", "maxPending", "maxQueueLength", "maxParamsBytes"] as const;
+const knownOptions: readonly (keyof ClientOptions)[] = ["broker", "implementations", "namespace", "log", ...counts];
+
 /** Makes the typed face of a registry of contracts. */
 export function createClient<Face>(registry: Registry, options: ClientOptions): Face {
   const { log = streamLogger(), namespace = defaultNamespace } = options;
-  if (options.broker === undefined) {
-    throw new TaskError("invalid_argument", 'createTasks(): broker is missing: "memory:", or a URL of Redis');
-  }
+  const refuse = (reason: string): never => {
+    throw new TaskError("invalid_argument", `createTasks(): ${reason}`);
+  };
+  if (options.broker === undefined) refuse('broker is missing: "memory:", or a URL of Redis');
+  checkNames(options, knownOptions, refuse);
+  for (const name of counts) checkCount(name, options[name], refuse);
   const own = typeof options.broker === "string";
   const broker = typeof options.broker === "string" ? openBroker(options.broker, { namespace }) : options.broker;
   const replies = new Replies(broker);
@@ -63,6 +75,7 @@ export function createClient<Face>(registry: Registry, options: ClientOptions): 
     remote: new RemoteCalls(broker, replies, presence, {
       maxPending: options.maxPending ?? 100_000,
       maxParamsBytes: options.maxParamsBytes ?? defaultMaxBytes,
+      maxQueueLength: options.maxQueueLength,
     }),
   };
   let closing: Promise<void> | undefined;

@@ -1,6 +1,6 @@
 import type { $ZodType } from "zod/v4/core";
 import type { Retry } from "./backoff.ts";
-import { checkDuration, checkOneOf, checkRetry, shown } from "./checks.ts";
+import { checkDuration, checkNames, checkOneOf, checkRetry, shown } from "./checks.ts";
 import { TaskError } from "./errors.ts";
 
 /** Any zod 4 schema, of zod or of zod/mini. */
@@ -159,12 +159,10 @@ function checkSchema(part: string, schema: unknown): void {
 }
 
 const durations = ["timeoutMs", "attemptTimeoutMs", "resultTtlMs"] as const;
-const knownOptions = new Set([...durations, "queue", "policy", "retry", "priority", "idempotent", "keepRequest"]);
+const knownOptions = [...durations, "queue", "policy", "retry", "priority", "idempotent", "keepRequest"];
 
 function checkOptions(options: TaskOptions): void {
-  for (const name of Object.keys(options)) {
-    if (!knownOptions.has(name)) refuse(`there is no option "${name}"; there are ${[...knownOptions].join(", ")}`);
-  }
+  checkNames(options, knownOptions, refuse);
   for (const name of durations) checkDuration(name, options[name], refuse);
   checkOneOf("policy", options.policy, policies, refuse);
   checkOneOf("priority", options.priority, priorities, refuse);

@@ -2,7 +2,7 @@ import { batchLimit, TurnBatch } from "./batch.ts";
 import { AwaitedCall, type Fallback } from "./awaited.ts";
 import { after } from "./clock.ts";
 import type { Broker, Submission, SubmissionCaller, Submitted } from "./broker.ts";
-import { about, type AllOptions, type Call, conflict, notTaken, type Settled } from "./call.ts";
+import { about, type AllOptions, type Call, notTaken, refusal, type Settled } from "./call.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { type RequestOptions, writeRequest } from "./envelope.ts";
 import { newHeader } from "./header.ts";
@@ -14,6 +14,7 @@ import type { Replies } from "./replies.ts";
 export interface RemoteLimits {
   readonly maxPending: number;
   readonly maxParamsBytes: number;
+  readonly maxQueueLength: number | undefined;
 }
 
 /** A submission on its way, and who wants to know of it. */
@@ -41,6 +42,8 @@ export class RemoteCalls {
   readonly #batches = new Map<string, TurnBatch<Sending>>();
   readonly #acknowledged = new Map<string, string[]>();
   readonly #pending = new Set<AwaitedCall>();
+  /** How many calls are on their way to the broker without being awaited. */
+  #submitting = 0;
 
   constructor(broker: Broker, replies: Replies, presence: PresenceView, limits: RemoteLimits) {
     this.#broker = broker;
@@ -52,10 +55,9 @@ export class RemoteCalls {
   /** Sends a call and waits for its end. */
   call(call: Call, timeoutMs: number, fallback?: Fallback): Promise<Settled> {
     return new Promise((resolve) => {
-      if (this.#pending.size >= this.#limits.maxPending) {
-        const reason = `${this.#limits.maxPending} calls are pending; await some, or raise maxPending`;
-        const error = new TaskError<string, unknown>("resource_exhausted", reason, about(call));
-        resolve({ ok: false, started: false, error });
+      const tooMany = this.#tooMany(call);
+      if (tooMany !== undefined) {
+        resolve({ ok: false, started: false, error: tooMany });
         return;
       }
       const pending: AwaitedCall = new AwaitedCall(call, this.#broker, this.#presence, fallback, (settled, ended) => {
@@ -91,6 +93,8 @@ export class RemoteCalls {
    */
   submit(call: Call, timeoutMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
+      const tooMany = this.#tooMany(call);
+      if (tooMany !== undefined) throw tooMany;
       const { declaration, options } = call;
       const delayMs = delayOf(options);
       const deadlineMs = options.expiresInMs === undefined ? 0 : delayMs + options.expiresInMs;
@@ -103,8 +107,11 @@ export class RemoteCalls {
         },
       };
       const submission = this.#compose(call, { awaited: false, deadlineMs, delayMs, caller });
+      this.#submitting += 1;
       const settle = (act: () => void): void => {
+        if (over) return;
         over = true;
+        this.#submitting -= 1;
         undo();
         options.signal?.removeEventListener("abort", cancel);
         act();
@@ -119,7 +126,7 @@ export class RemoteCalls {
       if (options.signal?.aborted === true) return cancel();
       this.#send(declaration.queue, {
         submission,
-        submitted: ({ outcome }) => settle(() => (outcome === "accepted" ? resolve() : reject(conflict(call)))),
+        submitted: ({ outcome }) => settle(() => (outcome === "accepted" ? resolve() : reject(refusal(call, outcome)))),
         failed: (error) => settle(() => reject(error.with(about(call)))),
       });
     });
@@ -130,6 +137,14 @@ export class RemoteCalls {
     for (const pending of this.#pending) pending.closed();
     const queues = [...this.#acknowledged.keys()];
     await Promise.allSettled(queues.map((queue) => this.#submit(queue, [])));
+  }
+
+  /** The error of a call that this client has no room for. */
+  #tooMany(call: Call): AnyTaskError | undefined {
+    const { maxPending } = this.#limits;
+    if (this.#pending.size + this.#submitting < maxPending) return undefined;
+    const reason = `${maxPending} calls are pending; await some, or raise maxPending`;
+    return new TaskError<string, unknown>("resource_exhausted", reason, about(call));
   }
 
   #compose(call: Call, send: Send): Submission {
@@ -177,7 +192,11 @@ export class RemoteCalls {
     try {
       await this.#replies.ready();
       const calls = sendings.map(({ submission }) => submission);
-      const results = await this.#broker.submit(queue, { calls, acknowledged });
+      const results = await this.#broker.submit(queue, {
+        calls,
+        acknowledged,
+        maxLength: this.#limits.maxQueueLength,
+      });
       for (const [index, sending] of sendings.entries()) sending.submitted(results[index]!);
     } catch (thrown) {
       const error = TaskError.from(thrown, "internal");

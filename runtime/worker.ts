@@ -1,7 +1,7 @@
 import { batchLimit } from "./batch.ts";
 import type { Beat, Broker, ClaimedBatch, ClaimedCall, ServedQueue, Unsubscribe } from "./broker.ts";
 import { openBroker } from "./brokers/open.ts";
-import { checkDuration } from "./checks.ts";
+import { checkCount, checkDuration, checkNames } from "./checks.ts";
 import { pause } from "./clock.ts";
 import { defaultMaxBytes, defaultNamespace } from "./defaults.ts";
 import { protocolVersion } from "./header.ts";
@@ -60,19 +60,30 @@ export interface Worker {
   stop(options?: { readonly graceMs?: number | undefined }): Promise<void>;
 }
 
+const knownOptions: readonly (keyof WorkerOptions)[] = [
+  "broker",
+  "implementations",
+  "concurrency",
+  "namespace",
+  "leaseMs",
+  "graceMs",
+  "maxDeliveries",
+  "maxResultBytes",
+  "handleSignals",
+  "log",
+];
+
 /** Makes a worker. @throws TaskError `invalid_argument` for options that can't be followed. */
 export function createWorker(options: WorkerOptions): Worker {
   const refuse = (reason: string): never => {
     throw new TaskError("invalid_argument", `createWorker(): ${reason}`);
   };
   if (options.broker === undefined) refuse('broker is missing: "memory:", or a URL of Redis');
-  const { concurrency = 100, maxDeliveries = 3 } = options;
-  for (const [name, value] of Object.entries({ concurrency, maxDeliveries })) {
-    if (!Number.isInteger(value) || value < 1)
-      refuse(`${name} must be a whole number, at least 1; got ${String(value)}`);
-  }
+  checkNames(options, knownOptions, refuse);
+  checkCount("concurrency", options.concurrency, refuse);
+  checkCount("maxDeliveries", options.maxDeliveries, refuse);
+  checkCount("maxResultBytes", options.maxResultBytes, refuse);
   checkDuration("leaseMs", options.leaseMs, refuse);
-  checkDuration("maxResultBytes", options.maxResultBytes, refuse);
   const tasks = boundTasks(options.implementations);
   if (tasks.size === 0) refuse("implementations must hold at least one task");
   return new RunningWorker(options, tasks);

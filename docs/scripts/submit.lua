@@ -33,17 +33,19 @@ end
 -- ARGV[1] -> clock offset, ms
 -- ARGV[2] -> number n of calls, at most 1,000
 -- ARGV[3] -> '' or n delays, ms, with commas between them
--- ARGV[4 .. 3 + 2n] -> id, record, id, record, …; a deadline in a record's header is still a duration
--- ARGV[4 + 2n ..] -> ids whose replies have been received: their records go. Not to be sent again.
+-- ARGV[4] -> '' or how many calls may wait in the queue, delayed ones included
+-- ARGV[5 .. 4 + 2n] -> id, record, id, record, …; a deadline in a record's header is still a duration
+-- ARGV[5 + 2n ..] -> ids whose replies have been received: their records go. Not to be sent again.
 -- Returns what is out of the ordinary, index (from 0), kind, record, index, kind, record, …
 --   'conflict'  the id belongs to another call
 --   'ended'     it is the same call, and has ended with this record
 --   'plain'     it is a call of the plain level, a request, of which nobody knows whether it is the same
+--   'full'      so many calls wait already that it was not stored
 -- All others are accepted, now or by an earlier sending.
 local n = tonumber(ARGV[2])
 
 -- Forgets what has been received and has ended, except for parked calls: those are kept for whoever looks after them.
-for first = 4 + 2 * n, #ARGV, 64 do
+for first = 5 + 2 * n, #ARGV, 64 do
   local keys, over, records = {}, {}, nil
   for i = first, math.min(first + 63, #ARGV) do keys[#keys + 1] = RESULT .. ARGV[i] end
   -- Many records at a time are cheaper, but not if they are large.
@@ -243,13 +245,19 @@ local function again(i, id, r)
     add_waiter(id, old, to_of(r))
   end
 end
-return { again = again, delay = delay, publish = publish }
+-- How many calls wait. Those that were canceled count until a claim comes by.
+local function waiting()
+  local length = call('LLEN', P .. 'queue') + call('LLEN', P .. 'queue:high') + call('LLEN', P .. 'queue:low')
+  return length + call('ZCARD', P .. 'delayed')
+end
+return { report = report, again = again, delay = delay, waiting = waiting, publish = publish }
 end
 local rare
 
-local delays = {}
-if ARGV[3] ~= '' then
+local delays, room = {}, math.huge
+if ARGV[3] ~= '' or ARGV[4] ~= '' then
   rare = rarely()
+  if ARGV[4] ~= '' then room = ARGV[4] - rare.waiting() end
   for text in string.gmatch(ARGV[3], '[^,]+') do delays[#delays + 1] = tonumber(text) end
 end
 
@@ -257,7 +265,7 @@ end
 local times = {}
 local normal, lists = P .. 'queue', {}
 for i = 0, n - 1 do
-  local id, r, held, list = ARGV[4 + 2 * i], ARGV[5 + 2 * i], delays[i + 1] or 0, normal
+  local id, r, held, list = ARGV[5 + 2 * i], ARGV[6 + 2 * i], delays[i + 1] or 0, normal
   if has_header(r) then
     local duration = sub(r, DEADLINE, DEADLINE + 7)
     local time = times[duration]
@@ -272,12 +280,18 @@ for i = 0, n - 1 do
     if state ~= first then r = sub(r, 1, STATE - 1) .. string.char(first) .. sub(r, STATE + 1) end
     if flags >= 16 then list = list_of(r) end
   end
-  if call('SETNX', RESULT .. id, r) == 0 then
+  -- One that is known needs no room.
+  local stored = (room > 0 or call('EXISTS', RESULT .. id) == 1) and call('SETNX', RESULT .. id, r)
+  if not stored then
+    rare.report(i, 'full', '')
+  elseif stored == 0 then
     rare = rare or rarely()
     rare.again(i, id, r)
   elseif held > 0 then
     rare.delay(id, now + held)
+    room = room - 1
   else
+    room = room - 1
     local ids = lists[list]
     if not ids then
       ids = { size = 0 }

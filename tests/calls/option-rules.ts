@@ -198,6 +198,20 @@ export function optionRules(lab: () => CallLab): void {
     await expect(addition(1, 2)).resolves.toBe(3);
   });
 
+  it("submits on their way count as pending, and a queue's length has its limit", async () => {
+    const it = lab();
+    const tasks = it.client({ maxPending: 2, maxQueueLength: 3 });
+    const both = [tasks.submit.addition(1, 1), tasks.submit.addition(2, 2)];
+    await expect(tasks.submit.addition(3, 3)).rejects.toMatchObject({ code: "resource_exhausted" });
+    await Promise.all(both);
+    await tasks.with({ delayMs: 60_000 }).submit.addition(4, 4);
+    await expect(tasks.submit.addition(5, 5)).rejects.toThrow(/resource_exhausted.*maxQueueLength.*"lab"/);
+    await expect(tasks.addition(6, 6)).rejects.toMatchObject({ code: "resource_exhausted" });
+    await expect(tasks.submit.elsewhere("x")).resolves.toBeDefined();
+    expect(() => it.client({ maxPending: 0 })).toThrow(/maxPending must be a whole number, at least 1; got 0/);
+    expect(() => it.client({ maxpending: 1 } as object)).toThrow(/there is no option "maxpending"; there are broker, /);
+  });
+
   it("more pending calls than maxPending are refused at once", async () => {
     const it = lab();
     const tasks = it.client({ maxPending: 2 });

@@ -111,8 +111,12 @@ export class Lab {
     return submitted!;
   }
 
-  submitAll(calls: readonly Submission[], acknowledged: readonly string[] = []): Promise<readonly Submitted[]> {
-    return this.broker.submit(queue, { calls, acknowledged });
+  submitAll(
+    calls: readonly Submission[],
+    acknowledged: readonly string[] = [],
+    maxLength?: number,
+  ): Promise<readonly Submitted[]> {
+    return this.broker.submit(queue, { calls, acknowledged, maxLength });
   }
 
   batches(request: Partial<ClaimRequest> = {}, broker: Broker = this.broker): Promise<readonly ClaimedBatch[]> {

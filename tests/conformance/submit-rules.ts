@@ -47,6 +47,21 @@ export function submitRules(lab: () => Lab): void {
     expect((await lab().submit("a", mine)).outcome).toBe("accepted");
   });
 
+  test("a full queue takes no new call, but knows those it has", async () => {
+    await lab().submit("delayed", { delayMs: 60_000 });
+    const low = { priority: "low" as const };
+    const answers = await lab().submitAll([submission("a"), submission("b", { header: low }), submission("c")], [], 3);
+    expect(answers.map(({ outcome }) => outcome)).toEqual(["accepted", "accepted", "full"]);
+    expect(await lab().read("c")).toBeUndefined();
+    const again = await lab().submitAll([submission("a"), submission("c"), submission("delayed")], [], 3);
+    expect(again.map(({ outcome }) => outcome)).toEqual(["accepted", "full", "accepted"]);
+    expect(ids(await lab().claim())).toEqual(["a", "b"]);
+    expect(await lab().submitAll([submission("c"), submission("d")], [], 2)).toMatchObject([
+      { outcome: "accepted" },
+      { outcome: "full" },
+    ]);
+  });
+
   test("a call that has ended answers its submit with its record, and does not run again", async () => {
     const shape = { header: { fingerprint: "00000000000000aa" } };
     await lab().submit("a", shape);

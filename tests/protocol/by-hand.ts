@@ -35,7 +35,7 @@ export class ByHand {
 
   async submit(id: string, params: object = {}, acknowledged: readonly string[] = []): Promise<readonly unknown[]> {
     const record = writeRecord({}, { task: "math.addition", params });
-    return (await this.#scripts.run("submit", "math", [1, "", id, record, ...acknowledged])) as readonly unknown[];
+    return (await this.#scripts.run("submit", "math", [1, "", "", id, record, ...acknowledged])) as readonly unknown[];
   }
 
   /** The fence, and the ids with their records. */

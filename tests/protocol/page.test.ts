@@ -153,7 +153,7 @@ async function ghost(url: string): Promise<void> {
     expect.poll(async () => ((await scripts.run("reap", "ghosts", [2, 1_000])) as number[])[0]).toBe(1);
   const record = writeRecord({ flags: 0 }, { task: "a.b", params: {} });
   try {
-    await scripts.run("submit", "ghosts", [1, "", "g", record]);
+    await scripts.run("submit", "ghosts", [1, "", 1, "g", record]);
     await claim("", "t1");
     const [fence] = await claim("", "t2", "t1");
     await scripts.run("report", "ghosts", ["aside", "g", String(fence), "a.b", ""]);
@@ -161,7 +161,7 @@ async function ghost(url: string): Promise<void> {
     await reap();
     await claim("1", "t4");
     await reap();
-    await scripts.run("submit", "ghosts", [0, "", "g"]);
+    await scripts.run("submit", "ghosts", [0, "", "", "g"]);
     await scripts.run("presence", "ghosts", []);
     expect(await redis.exists("taskpact:{ghosts}:result:g")).toBe(1);
   } finally {

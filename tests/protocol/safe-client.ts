@@ -75,7 +75,7 @@ export class StrangeClient {
   ): Promise<"accepted" | "conflict"> {
     const acknowledged = this.#acknowledged;
     this.#acknowledged = [];
-    const args = [1, delayMs > 0 ? String(delayMs) : "", id, writeRecord(header, request), ...acknowledged];
+    const args = [1, delayMs > 0 ? String(delayMs) : "", "", id, writeRecord(header, request), ...acknowledged];
     const [, kind, record] = (await this.#scripts.run("submit", this.#queue, args)) as (Buffer | number)[];
     if (kind === undefined) return "accepted";
     if (String(kind) === "conflict") return "conflict";

@@ -66,6 +66,12 @@ export class Queue {
     this.surroundings = surroundings;
   }
 
+  /** How many calls wait for their time or their turn. */
+  get length(): number {
+    const { high, normal, low } = this.waiting;
+    return high.calls.size + normal.calls.size + low.calls.size + this.delayed.size;
+  }
+
   /** The call of an id as it stands now: gone after its time, expired after its deadline. */
   find(id: string, now: number): Call | undefined {
     const call = this.calls.get(id);

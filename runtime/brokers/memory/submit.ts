@@ -11,14 +11,15 @@ export function submit(queue: Queue, batch: SubmitBatch, now: number): readonly 
     if (call !== undefined && isTerminal(call.state)) queue.forget(call);
   }
   queue.sweep(now, 2 * batch.calls.length + 8);
-  return batch.calls.map((submission) => submitOne(queue, submission, now));
+  return batch.calls.map((submission) => submitOne(queue, submission, now, batch.maxLength));
 }
 
-function submitOne(queue: Queue, submission: Submission, now: number): Submitted {
+function submitOne(queue: Queue, submission: Submission, now: number, maxLength = Infinity): Submitted {
   if (submission.caller?.wanted() === false) return { outcome: "accepted" };
   submission.caller?.sent();
   const existing = queue.find(submission.id, now);
   if (existing !== undefined) return again(existing, submission);
+  if (queue.length >= maxLength) return { outcome: "full" };
   const given = headerOf(submission.record);
   const call = newCall(submission.id, submission.record, given, waitingClient(submission.record));
   patch(call, {

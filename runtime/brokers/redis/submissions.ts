@@ -23,7 +23,7 @@ export async function submitBatch(run: RunScript, queue: string, batch: SubmitBa
   const chunks = chunked(batch.calls, ({ record }) => record.length);
   for (const [index, calls] of (chunks.length === 0 ? [[]] : chunks).entries()) {
     try {
-      outcomes.push(...(await submitChunk(run, queue, calls, index === 0 ? batch.acknowledged : [])));
+      outcomes.push(...(await submitChunk(run, queue, calls, batch, index === 0 ? batch.acknowledged : [])));
     } catch (error) {
       // The calls of the steps before are stored: their callers are not to be told that nothing was done.
       throw index === 0 ? error : inPart(error as AnyTaskError);
@@ -36,6 +36,7 @@ async function submitChunk(
   run: RunScript,
   queue: string,
   calls: readonly Submission[],
+  { maxLength }: SubmitBatch,
   acknowledged: readonly string[],
 ): Promise<readonly Submitted[]> {
   /** Places of those that were sent, as callers may give up while the broker is away. */
@@ -43,7 +44,7 @@ async function submitChunk(
   const args = (again: boolean) => {
     sent = [...calls.keys()].filter((index) => calls[index]!.caller?.wanted() ?? true);
     const delays = calls.some(({ delayMs }) => delayMs > 0) ? sent.map((index) => calls[index]!.delayMs).join(",") : "";
-    const flat: Argument[] = [sent.length, delays];
+    const flat: Argument[] = [sent.length, delays, maxLength ?? ""];
     for (const index of sent) {
       const { id, record, caller } = calls[index]!;
       caller?.sent();
@@ -66,7 +67,8 @@ async function submitChunk(
 function outcomeOf(kind: string, { record }: Submission, known: Buffer): Submitted {
   switch (kind) {
     case "conflict":
-      return { outcome: "conflict" };
+    case "full":
+      return { outcome: kind };
     case "ended":
       return { outcome: "accepted", ended: known };
     default:
