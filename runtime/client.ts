@@ -65,7 +65,7 @@ export function createClient<Face>(registry: Registry, options: ClientOptions): 
   checkNames(options, knownOptions, refuse);
   for (const name of counts) checkCount(name, options[name], refuse);
   const own = typeof options.broker === "string";
-  const broker = typeof options.broker === "string" ? openBroker(options.broker, { namespace }) : options.broker;
+  const broker = typeof options.broker === "string" ? openBroker(options.broker, { namespace, log }) : options.broker;
   const replies = new Replies(broker);
   const handles = new Handles(broker, replies);
   const presence = new PresenceView(broker);

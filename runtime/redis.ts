@@ -4,6 +4,7 @@ import type { Broker } from "./broker.ts";
 import { RedisBroker } from "./brokers/redis/broker.ts";
 import type { RedisSource } from "./brokers/redis/source.ts";
 import { defaultNamespace } from "./defaults.ts";
+import type { Logger } from "./log.ts";
 
 export type { RedisSource } from "./brokers/redis/source.ts";
 
@@ -20,6 +21,8 @@ export interface RedisBrokerOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** TLS, with these options of Node's `tls.connect`, as `ca`. @default as the URL or options say */
   readonly tls?: ConnectionOptions | undefined;
+  /** Takes what is dangerous about the server. @default lines on standard error */
+  readonly log?: Logger | undefined;
 }
 
 /**

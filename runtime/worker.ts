@@ -125,8 +125,8 @@ class RunningWorker implements Worker {
   constructor(options: WorkerOptions, tasks: ReadonlyMap<string, BoundTask>) {
     const { namespace = defaultNamespace, broker } = options;
     this.#own = typeof broker === "string";
-    this.#broker = typeof broker === "string" ? openBroker(broker, { namespace }) : broker;
     this.#log = childLogger(options.log ?? streamLogger(), { worker: this.id });
+    this.#broker = typeof broker === "string" ? openBroker(broker, { namespace, log: this.#log }) : broker;
     this.#concurrency = options.concurrency ?? 100;
     this.#leaseMs = options.leaseMs ?? defaultLeaseMs;
     this.#graceMs = options.graceMs ?? defaultGraceMs;

@@ -1,5 +1,6 @@
 import type { Broker } from "../broker.ts";
 import { TaskError } from "../errors.ts";
+import type { Logger } from "../log.ts";
 import { openMemory } from "./memory.ts";
 import { openRedis } from "./redis/broker.ts";
 
@@ -7,6 +8,8 @@ import { openRedis } from "./redis/broker.ts";
 export interface BrokerOptions {
   /** Keeps apart what shares one server. */
   readonly namespace: string;
+  /** Takes what is dangerous about the broker. @default lines on standard error */
+  readonly log?: Logger | undefined;
 }
 
 /** The kinds of brokers, by the scheme of their URLs. */

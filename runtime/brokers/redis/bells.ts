@@ -113,10 +113,12 @@ export class Bells {
 
   async #serve(): Promise<void> {
     while (this.#waiters.size > 0) {
+      let redis: Redis | undefined;
       try {
-        await this.#blockOn(await this.#connection.usable());
+        redis = await this.#connection.usable();
+        await this.#blockOn(redis);
       } catch (thrown) {
-        const error = this.#connection.errorOf(thrown);
+        const error = this.#connection.errorOf(thrown, redis);
         // After a loss, all wait on with the next connection.
         if (error.code !== "outcome_unknown") for (const waiter of this.#waiters) waiter.reject(error);
       }
@@ -163,7 +165,7 @@ export class Bells {
     if (fault === null || fault === undefined) return waiter.settle({ reply });
     // Not loaded: who waits runs it by himself.
     if (wordsOf(fault).startsWith("NOSCRIPT")) return waiter.settle({});
-    const error = this.#connection.errorOf(fault);
+    const error = this.#connection.errorOf(fault, redis);
     if (error.code === "outcome_unknown") waiter.settle({ lost: true });
     else waiter.reject(error);
   }

@@ -20,6 +20,7 @@ import { checkDuration } from "../../checks.ts";
 import { decode } from "../../codec.ts";
 import { TaskError } from "../../errors.ts";
 import { queueKeys } from "../../keys.ts";
+import { type Logger, streamLogger } from "../../log.ts";
 import { renewAll } from "./beats.ts";
 import { Channels } from "./channels.ts";
 import { Claims } from "./claims.ts";
@@ -43,6 +44,8 @@ export interface RedisSettings {
   readonly connectTimeoutMs?: number | undefined;
   /** TLS, with these options of Node's `tls.connect`. @default as the source says */
   readonly tls?: ConnectionOptions | undefined;
+  /** Takes what is dangerous about the server. @default lines on standard error */
+  readonly log?: Logger | undefined;
   /** For tests: how far scripts are to be ahead of Redis's time, ms. @default 0 */
   readonly clockOffset?: (() => number) | undefined;
 }
@@ -78,8 +81,14 @@ export class RedisBroker implements Broker {
     const given = optionsOf(source);
     const options = tls === undefined ? given : { ...given, tls: { ...given.tls, ...tls } };
     const id = randomBytes(4).toString("hex");
+    const log = settings.log ?? streamLogger();
+    const warned = new Set<string>();
+    const warn = (words: string) => {
+      if (!warned.has(words)) log.warn({}, words);
+      warned.add(words);
+    };
     const connection = (name: string) =>
-      new Connection(options, { name: `${name}:${id}`, patienceMs: connectTimeoutMs, silenceMs, clockOffset });
+      new Connection(options, { name: `${name}:${id}`, patienceMs: connectTimeoutMs, silenceMs, clockOffset, warn });
     this.#namespace = namespace;
     this.#commands = connection("commands");
     this.#channels = new Channels(connection("channels"), namespace);

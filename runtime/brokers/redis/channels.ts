@@ -51,7 +51,7 @@ export class Channels {
         await redis.subscribe(...names);
         return;
       } catch (thrown) {
-        const error = this.#connection.errorOf(thrown);
+        const error = this.#connection.errorOf(thrown, redis);
         if (error.code !== "outcome_unknown") throw error;
       }
     }

@@ -2,7 +2,7 @@ import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises"
 import type { Redis, RedisOptions } from "ioredis";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
 import { connect, type ConnectionSettings, loadDriver, newInstance } from "./driver.ts";
-import { commandError, isFinal, isUnsent, unavailable, wordsOf } from "./failure.ts";
+import { commandError, isDemotion, isFinal, isUnsent, unavailable, wordsOf } from "./failure.ts";
 import type { Script } from "./scripts/script.ts";
 import { placeOf } from "./source.ts";
 
@@ -67,7 +67,7 @@ export class Connection {
       try {
         return await evaluate(redis, script, given);
       } catch (thrown) {
-        const error = this.errorOf(thrown);
+        const error = this.errorOf(thrown, redis);
         const lost = error.code === "outcome_unknown";
         if (lost) unknown = error;
         else if (!isUnsent(wordsOf(thrown))) throw error;
@@ -112,8 +112,9 @@ export class Connection {
     return [script.sha, 1, key, this.#settings.clockOffset(), ...args];
   }
 
-  /** What a command's failure means. */
-  errorOf(thrown: unknown): AnyTaskError {
+  /** What a command's failure means. A server that has become a replica is left: its address may lead elsewhere by now. */
+  errorOf(thrown: unknown, redis: Redis | undefined): AnyTaskError {
+    if (isDemotion(wordsOf(thrown))) redis?.disconnect();
     return thrown instanceof TaskError ? thrown : commandError(thrown, this.#place);
   }
 

@@ -1,6 +1,7 @@
 import type { Redis, RedisOptions } from "ioredis";
-import { type AnyTaskError, TaskError } from "../../errors.ts";
+import { TaskError } from "../../errors.ts";
 import { unavailable, wordsOf } from "./failure.ts";
+import { checkServer } from "./server-check.ts";
 
 /** How a connection is made. */
 export interface ConnectionSettings {
@@ -12,12 +13,11 @@ export interface ConnectionSettings {
   readonly silenceMs: number;
   /** For tests: how far scripts are to be ahead of Redis's time, ms. */
   readonly clockOffset: () => number;
+  /** Takes what is dangerous about the server. */
+  readonly warn: (words: string) => void;
 }
 
 type Module = { readonly Redis: typeof Redis };
-
-/** Scripts need the flags that came with 7.0. */
-const oldestMajor = 7;
 
 /**
  * What is not ioredis's to decide. An instance serves for one connection: that it was lost, and what was on its way, is
@@ -85,7 +85,7 @@ export function newInstance(Driver: typeof Redis, options: RedisOptions, setting
  *
  * @throws TaskError for one that never can; else an Error whose words tell what is wrong.
  */
-export async function connect(redis: Redis, place: string, { patienceMs }: ConnectionSettings): Promise<void> {
+export async function connect(redis: Redis, place: string, { patienceMs, warn }: ConnectionSettings): Promise<void> {
   let trouble: string | undefined;
   redis.on("error", (error: unknown) => {
     trouble ??= wordsOf(error);
@@ -98,7 +98,7 @@ export async function connect(redis: Redis, place: string, { patienceMs }: Conne
   try {
     await redis.connect();
     // A database that does not exist, for one, is told so, and would go unnoticed.
-    if (trouble === undefined) await checkServer(redis, place);
+    if (trouble === undefined) await checkServer(redis, place, warn);
   } catch (thrown) {
     if (thrown instanceof TaskError) throw thrown;
     trouble ??= wordsOf(thrown);
@@ -106,18 +106,4 @@ export async function connect(redis: Redis, place: string, { patienceMs }: Conne
     clearTimeout(timer);
   }
   if (trouble !== undefined) throw new Error(trouble);
-}
-
-async function checkServer(redis: Redis, place: string): Promise<void> {
-  const [info, pong] = await Promise.allSettled([redis.info("server"), redis.ping()]);
-  // A server that still loads its data answers the one and not the other. A user may lack the right to either.
-  for (const answer of [info, pong]) {
-    if (answer.status === "rejected" && !wordsOf(answer.reason).startsWith("NOPERM")) throw answer.reason;
-  }
-  const version = info.status === "fulfilled" ? /^redis_version:(\S+)/m.exec(info.value)?.[1] : undefined;
-  if (version !== undefined && Number.parseInt(version, 10) < oldestMajor) throw tooOld(place, version);
-}
-
-function tooOld(place: string, version: string): AnyTaskError {
-  return unavailable(`Redis${place} is version ${version}; Taskpact needs ${oldestMajor}.0 or later`);
 }

@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { closedPort, startRude, startSilent, startVersion } from "../../../tests/redis/fake-server.ts";
 import { type RedisServer, startRedis } from "../../../tests/redis/server.ts";
@@ -184,7 +185,6 @@ describeRedis("a Redis that refuses", () => {
     const broker = open(url);
     await broker.submit("q", { calls: [call("a"), call("b")], acknowledged: [] });
     const [batch] = await claim(broker, 0);
-    const { Redis } = await import("ioredis");
     const admin = new Redis(url);
     await admin.config("SET", "maxmemory", "1mb");
     admin.disconnect();
@@ -206,8 +206,39 @@ describeRedis("a Redis that refuses", () => {
   test("a read-only replica is told so", async () => {
     const { port } = await serve();
     const replica = await serve(`replicaof 127.0.0.1 ${port}`);
-    const error = await refusal(() => uses["submit"]!(open(replica.url)));
-    expect(error.code).toBe("unavailable");
-    expect(error.reason).toMatch(/READONLY|LOADING|MASTERDOWN/);
+    await allRefused(replica.url, /^Redis at \S+ is a read-only replica of 127\.0\.0\.1; Taskpact needs the primary$/);
+  });
+
+  test("a primary that becomes a replica is left: its address may lead to another by then", async () => {
+    const [first, second] = [await serve(), await serve()];
+    const admin = new Redis(first.url);
+    onTestFinished(() => admin.disconnect());
+    const connections = async () => String(await admin.client("LIST")).match(/^id=\d+(?=.* name=taskpact:)/gm) ?? [];
+    const broker = open(first.url);
+    await uses["submit"]!(broker);
+    const [before] = await connections();
+    await admin.replicaof("127.0.0.1", second.port);
+    const error = await refusal(() => uses["submit"]!(broker));
+    expect([error.code, error.reason]).toEqual(["unavailable", expect.stringMatching(/READONLY/)]);
+    await expect.poll(connections).not.toContain(before);
+    await admin.replicaof("NO", "ONE");
+    const submits = () =>
+      uses["submit"]!(broker).then(
+        () => true,
+        () => false,
+      );
+    await expect.poll(submits).toBe(true);
+  });
+
+  test("a server that may delete waiting calls is named, once", async () => {
+    const { url } = await serve("maxmemory-policy allkeys-lru");
+    const warn = vi.fn<(fields: object, message: string) => void>();
+    const log = { debug() {}, info() {}, warn, error() {} };
+    const broker = new RedisBroker(url, { namespace: "test", log });
+    onTestFinished(() => broker.close());
+    for (const use of Object.values(uses)) await use(broker);
+    expect(warn.mock.calls).toEqual([
+      [{}, expect.stringMatching(/maxmemory-policy allkeys-lru: .*Set it to noeviction$/)],
+    ]);
   });
 });

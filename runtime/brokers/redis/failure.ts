@@ -31,6 +31,11 @@ function isLoss(words: string): boolean {
   return /^(Connection is closed|Command aborted due to connection close|Socket timeout)/.test(words);
 }
 
+/** Whether these are the words of a server that may not write any more. */
+export function isDemotion(words: string): boolean {
+  return words.startsWith("READONLY");
+}
+
 /** Whether these are its words for a command that was not sent. */
 export function isUnsent(words: string): boolean {
   return words.includes("isn't writeable");

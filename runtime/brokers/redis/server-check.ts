@@ -1,0 +1,40 @@
+import type { Redis } from "ioredis";
+import type { AnyTaskError } from "../../errors.ts";
+import { unavailable, wordsOf } from "./failure.ts";
+
+/** Scripts need the flags that came with 7.0. */
+const oldestMajor = 7;
+
+/**
+ * Looks whether a server can be used, by what it says of itself, as far as the user may ask.
+ *
+ * @param warn - takes what is dangerous and does not keep it from being used.
+ * @throws TaskError `unavailable` for one that can't be; else what ioredis throws.
+ */
+export async function checkServer(redis: Redis, place: string, warn: (words: string) => void): Promise<void> {
+  const [info, pong] = await Promise.allSettled([redis.info("server", "memory", "replication"), redis.ping()]);
+  // A server that still loads its data answers the one and not the other. A user may lack the right to either.
+  for (const answer of [info, pong]) {
+    if (answer.status === "rejected" && !wordsOf(answer.reason).startsWith("NOPERM")) throw answer.reason;
+  }
+  if (info.status === "rejected") return;
+  const said = (field: string) => new RegExp(`^${field}:(\\S+)`, "m").exec(info.value)?.[1];
+  const version = said("redis_version");
+  if (version !== undefined && Number.parseInt(version, 10) < oldestMajor) throw tooOld(place, version);
+  if (said("role") === "slave" && said("slave_read_only") !== "0") throw readOnly(place, said("master_host"));
+  const policy = said("maxmemory_policy");
+  if (policy !== undefined && policy !== "noeviction") {
+    warn(
+      `Redis${place} has maxmemory-policy ${policy}: once it is at its memory limit it deletes calls that wait or run, and nobody is told. Set it to noeviction`,
+    );
+  }
+}
+
+function tooOld(place: string, version: string): AnyTaskError {
+  return unavailable(`Redis${place} is version ${version}; Taskpact needs ${oldestMajor}.0 or later`);
+}
+
+function readOnly(place: string, primary: string | undefined): AnyTaskError {
+  const whose = primary === undefined ? "" : ` of ${primary}`;
+  return unavailable(`Redis${place} is a read-only replica${whose}; Taskpact needs the primary`);
+}
