@@ -14,6 +14,8 @@ export interface ExecutionSettings {
   readonly maxResultBytes: number;
   readonly log: Logger;
   report(queue: string, report: Report): void;
+  /** A call of this fence is not this worker's any more, and nothing is reported of it. */
+  dropped(queue: string, fence: number): void;
 }
 
 /** How long the reply to an awaited call stays at the least, for a caller that has lost its connection, ms. */
@@ -44,7 +46,8 @@ export class Execution {
   #bound: BoundTask | undefined;
   #request: Request | undefined;
   #attempt: Attempt | undefined;
-  #dropped = false;
+  /** Whether the last that is to be said of it has been said, by its report or by others. */
+  #over = false;
   /** The time of its claim: the broker's, and by this process's `performance.now`. */
   readonly #now: number;
   readonly #claimedAt = performance.now();
@@ -60,17 +63,18 @@ export class Execution {
     this.busy = this.#begin();
   }
 
-  /** Ends it with an error, which is reported if `told`, and else is known to the broker already. */
-  abort(error: AnyTaskError, told: boolean): void {
-    if (!told) this.#dropped = true;
+  /** Ends it with an error that the broker knows of already. */
+  abort(error: AnyTaskError): void {
+    if (!this.#over) this.#settings.dropped(this.queue, this.fence);
+    this.#over = true;
     this.#attempt?.abort(error);
   }
 
   /** Gives it back to its queue, unfinished and not counted. */
   release(): void {
-    if (this.#dropped) return;
+    if (this.#over) return;
     this.#report({ kind: "release" });
-    this.abort(new TaskError<string, unknown>("unavailable", "its worker is stopping"), false);
+    this.abort(new TaskError<string, unknown>("unavailable", "its worker is stopping"));
   }
 
   #begin(): Promise<void> | undefined {
@@ -115,7 +119,7 @@ export class Execution {
   }
 
   #conclude(outcome: Outcome): void {
-    if (this.#dropped) return;
+    if (this.#over) return;
     if (outcome.ok) return this.#answer(outcome);
     const { error } = outcome;
     const retry = this.#request?.options?.retry ?? this.#bound?.declaration.retry;
@@ -194,7 +198,8 @@ export class Execution {
   }
 
   #report(what: Kind): void {
-    if (this.#dropped) return;
+    if (this.#over) return;
+    this.#over = what.kind !== "progress";
     this.#settings.report(this.queue, {
       id: this.id,
       fence: this.fence,

@@ -13,30 +13,22 @@ const passing: ReadonlySet<TaskErrorCode> = new Set(["unavailable", "outcome_unk
 export class Reports {
   readonly #broker: Broker;
   readonly #log: Logger;
-  readonly #taken: () => void;
+  readonly #settled: (queue: string, reports: readonly Report[]) => void;
   readonly #batches = new Map<string, TurnBatch<Report>>();
   readonly #giveUp = new AbortController();
-  readonly #sending = new Set<{ readonly queue: string; readonly reports: readonly Report[] }>();
   #open = 0;
   #idle: (() => void) | undefined;
 
-  /** @param taken - called when some have been taken. */
-  constructor(broker: Broker, log: Logger, taken: () => void) {
+  /** @param settled - called when some have been taken, refused or given up. */
+  constructor(broker: Broker, log: Logger, settled: (queue: string, reports: readonly Report[]) => void) {
     this.#broker = broker;
     this.#log = log;
-    this.#taken = taken;
+    this.#settled = settled;
   }
 
   /** How many are not yet taken by the broker. */
   get open(): number {
     return this.#open;
-  }
-
-  /** The fences of a queue's reports that are on their way. */
-  fences(queue: string): readonly number[] {
-    return [...this.#sending].flatMap((sending) =>
-      sending.queue === queue ? sending.reports.map(({ fence }) => fence) : [],
-    );
   }
 
   add(queue: string, report: Report): void {
@@ -57,12 +49,9 @@ export class Reports {
   }
 
   #start(queue: string, reports: readonly Report[]): void {
-    const sending = { queue, reports };
-    this.#sending.add(sending);
     void this.#send(queue, reports).finally(() => {
-      this.#sending.delete(sending);
       this.#open -= reports.length;
-      this.#taken();
+      this.#settled(queue, reports);
       if (this.#open === 0) this.#idle?.();
     });
   }

@@ -1,5 +1,5 @@
 import { batchLimit } from "./batch.ts";
-import type { Beat, Broker, ClaimedBatch, ClaimedCall, ServedQueue, Unsubscribe } from "./broker.ts";
+import type { Broker, ClaimedBatch, ClaimedCall, ServedQueue, Unsubscribe } from "./broker.ts";
 import { openBroker } from "./brokers/open.ts";
 import { checkCount, checkDuration, checkNames } from "./checks.ts";
 import { pause } from "./clock.ts";
@@ -10,6 +10,7 @@ import { Execution, type ExecutionSettings, versionTask } from "./execution.ts";
 import { newAddress } from "./id.ts";
 import { type BoundTask, boundTasks, type Implementation } from "./implementation.ts";
 import { workerChannel } from "./keys.ts";
+import { Leases } from "./leases.ts";
 import { childLogger, type Logger, streamLogger } from "./log.ts";
 import { Reaper } from "./reaper.ts";
 import { Reports } from "./reports.ts";
@@ -108,6 +109,7 @@ class RunningWorker implements Worker {
   readonly #leaseMs: number;
   readonly #graceMs: number;
   readonly #queues: ServedQueue[];
+  readonly #leases = new Leases();
   readonly #reports: Reports;
   readonly #reaper: Reaper;
   readonly #settings: ExecutionSettings;
@@ -132,12 +134,16 @@ class RunningWorker implements Worker {
     this.#graceMs = options.graceMs ?? defaultGraceMs;
     this.#handleSignals = options.handleSignals ?? true;
     this.#queues = queuesOf(tasks);
-    this.#reports = new Reports(this.#broker, this.#log, () => this.#slotFreed?.());
+    this.#reports = new Reports(this.#broker, this.#log, (queue, reports) => {
+      this.#leases.settled(queue, reports);
+      this.#slotFreed?.();
+    });
     this.#settings = {
       tasks,
       maxResultBytes: options.maxResultBytes ?? defaultMaxBytes,
       log: this.#log,
       report: (queue, report) => this.#reports.add(queue, report),
+      dropped: (queue, fence) => this.#leases.dropped(queue, fence),
     };
     const intervalMs = Math.min(longestBeatMs, this.#leaseMs / 3);
     const beat = {
@@ -148,7 +154,7 @@ class RunningWorker implements Worker {
     };
     this.#reaper = new Reaper(this.#broker, this.#log, beat, {
       intervalMs,
-      queues: () => this.#beatQueues(),
+      queues: () => this.#queues.map((queue) => ({ ...queue, fences: this.#leases.fences(queue.name) })),
       lost: (queue, fence) => this.#lost(queue, fence),
     });
   }
@@ -221,6 +227,7 @@ class RunningWorker implements Worker {
           signal,
         });
         for (const batch of batches) {
+          this.#leases.claimed(batch);
           if (signal.aborted) this.#giveBack(batch);
           else this.#begin(batch);
         }
@@ -287,24 +294,16 @@ class RunningWorker implements Worker {
   #canceled(queue: string, id: string, fence: number): void {
     const error = new TaskError<string, unknown>("canceled", "the call was canceled");
     for (const execution of this.#running) {
-      if (execution.id === id && execution.fence === fence && execution.queue === queue) execution.abort(error, false);
+      if (execution.id === id && execution.fence === fence && execution.queue === queue) execution.abort(error);
     }
   }
 
   #lost(queue: string, fence: number): void {
     const error = new TaskError<string, unknown>("worker_lost", "its lease has lapsed: the call is another's now");
+    this.#leases.lost(queue, fence);
     for (const execution of this.#running) {
-      if (execution.fence === fence && execution.queue === queue) execution.abort(error, false);
+      if (execution.fence === fence && execution.queue === queue) execution.abort(error);
     }
-  }
-
-  #beatQueues(): Beat["queues"] {
-    return this.#queues.map((queue) => {
-      // What is done but not yet told is held, too: others would run it again.
-      const fences = new Set(this.#reports.fences(queue.name));
-      for (const execution of this.#running) if (execution.queue === queue.name) fences.add(execution.fence);
-      return { ...queue, fences: [...fences] };
-    });
   }
 
   async #end(graceMs: number): Promise<void> {
