@@ -1,4 +1,4 @@
-import type { ClaimedBatch, ClaimedCall, Report } from "./broker.ts";
+import type { ClaimedCall, Report } from "./broker.ts";
 import { retryDelay } from "./backoff.ts";
 import { encode } from "./codec.ts";
 import { readRequest, type Reply, type Request, toWire, waitingClient, writeReply } from "./envelope.ts";
@@ -6,6 +6,7 @@ import { type Header, newHeader, protocolVersion, readHeader } from "./header.ts
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import type { BoundTask } from "./implementation.ts";
 import { Attempt, type Outcome } from "./invoke.ts";
+import type { Lease } from "./leases.ts";
 import type { Logger } from "./log.ts";
 
 /** What an execution needs of its worker. */
@@ -48,18 +49,16 @@ export class Execution {
   #attempt: Attempt | undefined;
   /** Whether the last that is to be said of it has been said, by its report or by others. */
   #over = false;
-  /** The time of its claim: the broker's, and by this process's `performance.now`. */
-  readonly #now: number;
-  readonly #claimedAt = performance.now();
+  readonly #lease: Lease;
 
-  constructor(batch: ClaimedBatch, call: ClaimedCall, settings: ExecutionSettings) {
+  constructor(lease: Lease, call: ClaimedCall, settings: ExecutionSettings) {
     this.id = call.id;
-    this.queue = batch.queue;
-    this.fence = batch.fence;
+    this.queue = lease.queue;
+    this.fence = lease.fence;
     this.suspect = call.suspect;
+    this.#lease = lease;
     this.#call = call;
     this.#settings = settings;
-    this.#now = batch.now;
     this.busy = this.#begin();
   }
 
@@ -102,7 +101,7 @@ export class Execution {
       callId: this.id,
       attempt: attempt + 1,
       fence: this.fence,
-      limitMs: Math.min(attemptMs, left),
+      limitMs: Math.max(0, Math.min(attemptMs, left)),
       limitedByCall: left < attemptMs,
       log: this.#settings.log,
       onProgress: (value) => this.#report({ kind: "progress", value: encode(value) }),
@@ -184,7 +183,7 @@ export class Execution {
   #leftMs(): number {
     const { awaited, deadline } = this.#header;
     if (!awaited || deadline === 0) return Number.POSITIVE_INFINITY;
-    return deadline - this.#now - (performance.now() - this.#claimedAt);
+    return deadline - this.#lease.now - (performance.now() - this.#lease.claimedAt);
   }
 
   /** How long its reply stays: an awaited call's at least until its caller has given up, for it may send again. */

@@ -46,6 +46,7 @@ export class Attempt {
   constructor(bound: BoundTask, params: unknown, settings: AttemptSettings) {
     const { declaration } = bound;
     this.#context = new AttemptContext(declaration, settings);
+    const begunAt = performance.now();
     let returned: unknown;
     let later: boolean;
     try {
@@ -60,7 +61,9 @@ export class Attempt {
       return;
     }
     this.outcome = new Promise((resolve) => {
-      const undo = after(settings.limitMs, () => this.abort(timedOut(declaration, settings)));
+      // The handler may have held the event loop for a while before it gave its promise.
+      const leftMs = Math.max(0, settings.limitMs - (performance.now() - begunAt));
+      const undo = after(leftMs, () => this.abort(timedOut(declaration, settings)));
       this.#end = (outcome) => {
         undo();
         this.#end = undefined;

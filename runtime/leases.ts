@@ -1,7 +1,12 @@
 import type { ClaimedBatch, Report } from "./broker.ts";
 
-/** A claim's lease. */
-interface Lease {
+/** What a claim gave to this worker. */
+export interface Lease {
+  readonly queue: string;
+  readonly fence: number;
+  /** The time of the claim: the broker's, and by this process's `performance.now`. */
+  readonly now: number;
+  readonly claimedAt: number;
   /** How many of its calls are this worker's still. */
   open: number;
 }
@@ -20,10 +25,12 @@ export class Leases {
     return [...(this.#held.get(queue)?.keys() ?? [])];
   }
 
-  claimed({ queue, fence, calls }: ClaimedBatch): void {
+  claimed({ queue, fence, now, calls }: ClaimedBatch): Lease {
     let held = this.#held.get(queue);
     if (held === undefined) this.#held.set(queue, (held = new Map<number, Lease>()));
-    held.set(fence, { open: calls.length });
+    const lease = { queue, fence, now, claimedAt: performance.now(), open: calls.length };
+    held.set(fence, lease);
+    return lease;
   }
 
   /** These reports will not be sent again. */

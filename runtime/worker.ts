@@ -1,5 +1,5 @@
 import { batchLimit } from "./batch.ts";
-import type { Broker, ClaimedBatch, ClaimedCall, ServedQueue, Unsubscribe } from "./broker.ts";
+import type { Broker, ClaimedCall, ServedQueue, Unsubscribe } from "./broker.ts";
 import { openBroker } from "./brokers/open.ts";
 import { checkCount, checkDuration, checkNames } from "./checks.ts";
 import { pause } from "./clock.ts";
@@ -10,7 +10,7 @@ import { Execution, type ExecutionSettings, versionTask } from "./execution.ts";
 import { newAddress } from "./id.ts";
 import { type BoundTask, boundTasks, type Implementation } from "./implementation.ts";
 import { workerChannel } from "./keys.ts";
-import { Leases } from "./leases.ts";
+import { type Lease, Leases } from "./leases.ts";
 import { childLogger, type Logger, streamLogger } from "./log.ts";
 import { Reaper } from "./reaper.ts";
 import { Reports } from "./reports.ts";
@@ -226,10 +226,12 @@ class RunningWorker implements Worker {
           suspect: !this.#runsSuspect(),
           signal,
         });
-        for (const batch of batches) {
-          this.#leases.claimed(batch);
-          if (signal.aborted) this.#giveBack(batch);
-          else this.#begin(batch);
+        // All are held before a handler of the first may block.
+        const leases = batches.map((batch) => this.#leases.claimed(batch));
+        for (const [index, lease] of leases.entries()) {
+          const { calls } = batches[index]!;
+          if (signal.aborted) this.#giveBack(lease, calls);
+          else this.#begin(lease, calls);
         }
         pauseMs = firstPauseMs;
         if (trouble !== undefined) this.#log.info({}, "claims succeed again");
@@ -261,9 +263,9 @@ class RunningWorker implements Worker {
     return this.#concurrency - this.#running.size - Math.max(0, this.#reports.open - this.#concurrency);
   }
 
-  #begin(batch: ClaimedBatch): void {
-    for (const call of batch.calls) {
-      const execution = this.#execute(batch, call);
+  #begin(lease: Lease, calls: readonly ClaimedCall[]): void {
+    for (const call of calls) {
+      const execution = this.#execute(lease, call);
       if (execution === undefined) continue;
       if (execution.busy === undefined) continue;
       this.#running.add(execution);
@@ -275,19 +277,19 @@ class RunningWorker implements Worker {
   }
 
   /** Begins one call; a fault of ours in it must not cost its neighbours theirs. */
-  #execute(batch: ClaimedBatch, call: ClaimedCall): Execution | undefined {
+  #execute(lease: Lease, call: ClaimedCall): Execution | undefined {
     try {
-      return new Execution(batch, call, this.#settings);
+      return new Execution(lease, call, this.#settings);
     } catch (thrown) {
       const { message } = TaskError.from(thrown, "internal");
-      this.#log.error({ queue: batch.queue, callId: call.id, error: message }, "a call could not be begun; given back");
-      this.#reports.add(batch.queue, { kind: "release", id: call.id, fence: batch.fence });
+      this.#log.error({ queue: lease.queue, callId: call.id, error: message }, "a call could not be begun; given back");
+      this.#reports.add(lease.queue, { kind: "release", id: call.id, fence: lease.fence });
       return undefined;
     }
   }
 
   /** What was claimed while the worker was told to stop. */
-  #giveBack({ queue, fence, calls }: ClaimedBatch): void {
+  #giveBack({ queue, fence }: Lease, calls: readonly ClaimedCall[]): void {
     for (const { id } of calls) this.#reports.add(queue, { kind: "release", id, fence });
   }
 

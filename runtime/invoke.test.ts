@@ -1,0 +1,26 @@
+import { expect, test } from "vitest";
+import { implement, contractOf } from "./codegen.ts";
+import { task } from "./contract.ts";
+import { boundTasks } from "./implementation.ts";
+import { Attempt } from "./invoke.ts";
+import { streamLogger } from "./log.ts";
+import * as z from "zod";
+
+test("the time that a handler blocks before it gives its promise is part of its limit", async () => {
+  const contract = contractOf("q", { blocking: task({ params: {}, result: z.void() }) }, ["blocking"]);
+  let returnedAt = 0;
+  let signal: AbortSignal | undefined;
+  const blocking = (_: unknown, context: { readonly signal: AbortSignal }) => {
+    signal = context.signal;
+    const until = performance.now() + 400;
+    while (performance.now() < until);
+    returnedAt = performance.now();
+    return new Promise<void>(() => {});
+  };
+  const bound = boundTasks([implement(contract, { blocking })]).get("q.blocking")!;
+  const settings = { callId: "c", attempt: 1, fence: 1, limitedByCall: false, log: streamLogger("silent") };
+  const attempt = new Attempt(bound, {}, { ...settings, limitMs: 380, onProgress: () => {} });
+  await expect(attempt.outcome).resolves.toMatchObject({ ok: false, error: { code: "deadline_exceeded" } });
+  expect(performance.now() - returnedAt).toBeLessThan(300);
+  expect(signal?.aborted).toBe(true);
+});
