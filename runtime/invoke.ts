@@ -46,7 +46,6 @@ export class Attempt {
   constructor(bound: BoundTask, params: unknown, settings: AttemptSettings) {
     const { declaration } = bound;
     this.#context = new AttemptContext(declaration, settings);
-    const begunAt = performance.now();
     let returned: unknown;
     let later: boolean;
     try {
@@ -62,7 +61,7 @@ export class Attempt {
     }
     this.outcome = new Promise((resolve) => {
       // The handler may have held the event loop for a while before it gave its promise.
-      const leftMs = Math.max(0, settings.limitMs - (performance.now() - begunAt));
+      const leftMs = Math.max(0, this.#context.remainingMs);
       const undo = after(leftMs, () => this.abort(timedOut(declaration, settings)));
       this.#end = (outcome) => {
         undo();

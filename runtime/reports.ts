@@ -16,6 +16,8 @@ export class Reports {
   readonly #settled: (queue: string, reports: readonly Report[]) => void;
   readonly #batches = new Map<string, TurnBatch<Report>>();
   readonly #giveUp = new AbortController();
+  /** Calls whose progress is on its way, with what they have reported since: only the newest goes after it. */
+  readonly #progress = new Map<string, Report | undefined>();
   #open = 0;
   #idle: (() => void) | undefined;
 
@@ -32,6 +34,28 @@ export class Reports {
   }
 
   add(queue: string, report: Report): void {
+    if (report.kind === "progress") {
+      const call = callOf(queue, report);
+      const onItsWay = this.#progress.has(call);
+      this.#progress.set(call, onItsWay ? report : undefined);
+      if (onItsWay) return;
+    } else if (this.#progress.size > 0) {
+      // The last progress goes before the end.
+      this.#nextProgress(queue, report, false);
+    }
+    this.#enqueue(queue, report);
+  }
+
+  /** Sends what a call has reported since the progress that was on its way, if it did. */
+  #nextProgress(queue: string, report: Report, goesOn: boolean): void {
+    const call = callOf(queue, report);
+    const next = this.#progress.get(call);
+    if (next === undefined || !goesOn) this.#progress.delete(call);
+    else this.#progress.set(call, undefined);
+    if (next !== undefined) this.#enqueue(queue, next);
+  }
+
+  #enqueue(queue: string, report: Report): void {
     this.#open += 1;
     let batch = this.#batches.get(queue);
     if (batch === undefined) {
@@ -51,6 +75,7 @@ export class Reports {
   #start(queue: string, reports: readonly Report[]): void {
     void this.#send(queue, reports).finally(() => {
       this.#open -= reports.length;
+      for (const report of reports) if (report.kind === "progress") this.#nextProgress(queue, report, true);
       this.#settled(queue, reports);
       if (this.#open === 0) this.#idle?.();
     });
@@ -93,4 +118,8 @@ export class Reports {
   #logRefused(queue: string, { kind, id, fence }: Report): void {
     this.#log.debug({ queue, callId: id, fence, kind }, "a report came too late: the call has ended or is another's");
   }
+}
+
+function callOf(queue: string, { id, fence }: Report): string {
+  return `${fence} ${queue} ${id}`;
 }

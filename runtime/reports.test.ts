@@ -1,0 +1,70 @@
+import { expect, test } from "vitest";
+import type { Broker, Report } from "./broker.ts";
+import { Reports } from "./reports.ts";
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** A broker of which nothing but its finish is used, and which answers when it is told to. */
+class SlowBroker {
+  readonly batches: (readonly Report[])[] = [];
+  readonly #answers: (() => void)[] = [];
+  readonly port = {
+    finish: (_queue: string, reports: readonly Report[]) => {
+      this.batches.push(reports);
+      return new Promise((resolve) => this.#answers.push(() => resolve(reports.map(() => "accepted"))));
+    },
+  } as unknown as Broker;
+
+  async sent(count: number): Promise<void> {
+    await expect.poll(() => this.batches.length).toBe(count);
+  }
+
+  answer(): void {
+    this.#answers.shift()?.();
+  }
+}
+
+function progress(id: string, value: number): Report {
+  return { kind: "progress", id, fence: 1, value: Uint8Array.of(value) };
+}
+
+function said(reports: readonly Report[] | undefined): readonly string[] {
+  return (reports ?? []).map((report) => `${report.id} ${report.kind === "progress" ? report.value[0] : report.kind}`);
+}
+
+test("of the progress that a call reports while some is on its way, only the newest goes", async () => {
+  const broker = new SlowBroker();
+  const reports = new Reports(broker.port, quiet, () => undefined);
+  for (let value = 1; value <= 100; value++) {
+    reports.add("q", progress("a", value));
+    reports.add("q", progress("b", value));
+  }
+  expect(reports.open).toBe(2);
+  await broker.sent(1);
+  reports.add("q", progress("a", 101));
+  broker.answer();
+  await broker.sent(2);
+  expect(broker.batches.map(said)).toEqual([
+    ["a 1", "b 1"],
+    ["a 101", "b 100"],
+  ]);
+  broker.answer();
+  await reports.drained(new AbortController().signal);
+  reports.add("q", progress("a", 102));
+  await broker.sent(3);
+  expect(said(broker.batches[2])).toEqual(["a 102"]);
+});
+
+test("a call's last progress goes before its end, and none after it", async () => {
+  const broker = new SlowBroker();
+  const reports = new Reports(broker.port, quiet, () => undefined);
+  for (const value of [1, 2, 3]) reports.add("q", progress("a", value));
+  await broker.sent(1);
+  reports.add("q", { kind: "release", id: "a", fence: 1 });
+  await broker.sent(2);
+  expect(said(broker.batches[1])).toEqual(["a 3", "a release"]);
+  broker.answer();
+  broker.answer();
+  await reports.drained(new AbortController().signal);
+  expect(broker.batches).toHaveLength(2);
+});
