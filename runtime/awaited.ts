@@ -34,6 +34,8 @@ export class AwaitedCall implements Wait, SubmissionCaller {
   #endFallback: (() => void) | undefined;
   #endRecheck: (() => void) | undefined;
   #sent = false;
+  /** Whether no worker listened to its queue when last looked. */
+  #unserved = false;
   #revocation: Promise<boolean> | undefined;
   /** What was heard while it was being revoked: the end by that, or, if it came first, an answer. */
   #endedMeanwhile: Uint8Array | undefined;
@@ -120,7 +122,9 @@ export class AwaitedCall implements Wait, SubmissionCaller {
   async #checkServed(againMs = firstRecheckMs): Promise<void> {
     const { name, queue } = this.#call.declaration;
     try {
-      if ((await this.#presence.look(queue, name)) !== "others" || this.#over) return;
+      const served = await this.#presence.look(queue, name);
+      this.#unserved = served === "nobody";
+      if (served !== "others" || this.#over) return;
       if (await this.#revoke()) {
         this.#fail(this.#error("unimplemented", `no worker that listens to queue "${queue}" implements it`), false);
         return;
@@ -186,7 +190,8 @@ export class AwaitedCall implements Wait, SubmissionCaller {
   };
 
   #late(timeoutMs: number): void {
-    if (this.stored) this.#fail(this.#error("deadline_exceeded", `no reply within ${timeoutMs} ms`), true);
+    const why = this.#unserved ? `; no worker listens to queue "${this.queue}"` : "";
+    if (this.stored) this.#fail(this.#error("deadline_exceeded", `no reply within ${timeoutMs} ms${why}`), true);
     else this.#fail(notTaken(this.#call, this.#sent, timeoutMs), this.#sent);
   }
 

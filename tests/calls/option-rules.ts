@@ -10,6 +10,7 @@ export function optionRules(lab: () => CallLab): void {
       code: "deadline_exceeded",
       task: "lab.addition",
       callId: expect.any(String) as string,
+      reason: 'no reply within 80 ms; no worker listens to queue "lab"',
     });
     expect(performance.now() - began).toBeGreaterThanOrEqual(79);
   });
