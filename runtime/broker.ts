@@ -1,4 +1,5 @@
 import type { Priority } from "./contract.ts";
+import type { Operator } from "./operator.ts";
 import type { CallState } from "./state.ts";
 
 /**
@@ -50,6 +51,8 @@ export interface Broker {
    * as `unavailable`.
    */
   close(): Promise<void>;
+  /** The side of those who look after queues, of a broker that has one. */
+  readonly operator?: Operator | undefined;
 }
 
 /** How {@link Broker.subscribe} is undone. */

@@ -11,8 +11,9 @@ import {
   isSmallMap,
   prepend,
   readHeader,
+  underHeader,
 } from "./header.ts";
-import { isTerminal } from "./state.ts";
+import { isTerminal, states } from "./state.ts";
 
 /*
  * The shape of a call on the wire. A record is a MessagePack map of at most 15 entries, the first of which is
@@ -57,6 +58,8 @@ export interface WireError {
   readonly attempt?: number | undefined;
   readonly issues?: readonly TaskIssue[] | undefined;
   readonly stack?: string | undefined;
+  /** Of an attempt that was repeated: the worker that had it. */
+  readonly worker?: string | undefined;
 }
 
 function compose(header: Header, body: object): Buffer {
@@ -105,10 +108,49 @@ export function writeReply(header: Header, reply: Reply, request?: Uint8Array): 
 export function readReply(record: Uint8Array): Reply | undefined {
   const header = readHeader(record);
   if (header !== undefined && !isTerminal(header.state)) return undefined;
+  if (header?.state === "parked" && isParkedRequest(record)) return { error: errorOfState(header) };
   const body = readMap(record);
   if (isWireError(body["error"])) return { error: body["error"] };
   if ("value" in body) return { value: body["value"] };
   return header === undefined ? undefined : { error: errorOfState(header) };
+}
+
+/**
+ * Whether a record that has ended is its request still: so is that of a call whose workers died, which is only marked as
+ * parked. A reply has its error directly behind the header.
+ */
+export function isParkedRequest(record: Uint8Array): boolean {
+  if (!hasHeader(record) || states[record[headerOffset + 1]!] !== "parked" || record[0] === 0x81) return false;
+  const at = headerOffset + headerBytes;
+  return bufferOf(record).toString("latin1", at, at + 6) !== "\xa5error";
+}
+
+/**
+ * The request of a call that has ended, if its record still holds it: it was parked, or its request was to be kept.
+ *
+ * @throws TaskError `invalid_argument` for bytes that are no record.
+ */
+export function keptRequest(record: Uint8Array): Uint8Array | undefined {
+  if (isParkedRequest(record)) return record;
+  const { request } = readMap(record);
+  return request instanceof Uint8Array ? request : undefined;
+}
+
+/**
+ * A request as it is to be run again, in the generation after that of the record that it was kept in: without what
+ * befell the call until then, and without its deadline. Undefined for a request that is no record.
+ */
+export function nextGeneration(request: Uint8Array, ended: Header): Buffer | undefined {
+  return underHeader(request, {
+    ...ended,
+    state: "queued",
+    deaths: 0,
+    awaited: false,
+    attempt: 0,
+    generation: (ended.generation + 1) % 65_536,
+    fence: 0,
+    deadline: 0,
+  });
 }
 
 /** The client that a request's record names, read without unpacking the rest. */
@@ -171,7 +213,7 @@ function stackOf(error: AnyTaskError): string | undefined {
 }
 
 /** An error from the wire; a code of a newer version reads as `internal`. */
-export function fromWire(error: WireError, task: string, callId: string): AnyTaskError {
+export function fromWire(error: WireError, task: string | undefined, callId: string): AnyTaskError {
   const code = taskErrorCodes.includes(error.code) ? error.code : "internal";
   return new TaskError<string, unknown>(code, error.message, {
     name: code === "declared" ? error.name : undefined,

@@ -11,6 +11,8 @@ import type { Logger } from "./log.ts";
 
 /** What an execution needs of its worker. */
 export interface ExecutionSettings {
+  /** Who runs it. */
+  readonly worker: string;
   readonly tasks: ReadonlyMap<string, BoundTask>;
   readonly maxResultBytes: number;
   readonly log: Logger;
@@ -125,7 +127,7 @@ export class Execution {
     const delayMs = retryDelay(retry, this.#header.attempt + 1, error.code, outcome.wish);
     // Without time for another attempt, this one's error is the answer.
     if (delayMs === undefined || delayMs >= this.#leftMs()) this.#answer(outcome);
-    else this.#report({ kind: "retry", delayMs, failure: encode(toWire(error)) });
+    else this.#report({ kind: "retry", delayMs, failure: this.#failed(error) });
   }
 
   #answer(outcome: Outcome): void {
@@ -152,6 +154,11 @@ export class Execution {
     } catch (thrown) {
       return this.#failure("invalid_result", `result: ${TaskError.from(thrown).reason}`);
     }
+  }
+
+  /** The error of an attempt that is repeated, for whoever looks at the call meanwhile. */
+  #failed(error: AnyTaskError): Uint8Array {
+    return encode({ ...toWire(error), worker: this.#settings.worker });
   }
 
   #failure(code: "resource_exhausted" | "invalid_result", reason: string): Uint8Array {

@@ -35,7 +35,7 @@ export interface Header {
   readonly priority: Priority;
   /** Attempts that have ended. */
   readonly attempt: number;
-  /** Replays of this id. */
+  /** Replays of this id; after 65,535 it begins at 0 again. */
   readonly generation: number;
   /** The fence of the attempt that ended it; 0 before. */
   readonly fence: number;
@@ -144,6 +144,17 @@ export function withHeader(record: Uint8Array, changes: Partial<Header>): Buffer
   if (header === undefined) return isSmallMap(record) ? prepend(newHeader(changes), record) : Buffer.from(record);
   const copy = Buffer.from(record);
   putHeader(copy, headerOffset, { ...header, ...changes });
+  return copy;
+}
+
+/**
+ * A copy of a record under another header, whatever is wrong with its own. Undefined where it can have none, as it is no
+ * map that has room for one.
+ */
+export function underHeader(record: Uint8Array, header: Header): Buffer | undefined {
+  if (!hasHeader(record)) return isSmallMap(record) ? prepend(header, record) : undefined;
+  const copy = Buffer.from(record);
+  putHeader(copy, headerOffset, header);
   return copy;
 }
 

@@ -139,6 +139,7 @@ class RunningWorker implements Worker {
       this.#slotFreed?.();
     });
     this.#settings = {
+      worker: this.id,
       tasks,
       maxResultBytes: options.maxResultBytes ?? defaultMaxBytes,
       log: this.#log,

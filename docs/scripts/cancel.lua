@@ -18,7 +18,7 @@ local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
 local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
 
 -- Places in a record, counted from 1. TO is behind the header.
-local STATE, DEATHS, FLAGS, ATTEMPT, DEADLINE, PRINT, TO = 7, 8, 9, 10, 22, 30, 46
+local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, TO = 7, 8, 9, 10, 12, 22, 30, 46
 
 local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
 
@@ -146,8 +146,8 @@ local function ended(id, before, r)
   else
     tell_waiting(id, before, '\147\0', '\192', '')
   end
-  local flags, high, low = byte(before, FLAGS, ATTEMPT + 1)
-  if high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
+  local deaths, flags, high, low = byte(before, DEATHS, ATTEMPT + 1)
+  if deaths + high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
   if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
   if flags >= SUSPECT then cleared(id) end
 end

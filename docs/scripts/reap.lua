@@ -18,7 +18,7 @@ local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
 local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
 
 -- Places in a record, counted from 1. TO is behind the header.
-local STATE, DEATHS, FLAGS, ATTEMPT, DEADLINE, PRINT, TO = 7, 8, 9, 10, 22, 30, 46
+local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, TO = 7, 8, 9, 10, 12, 22, 30, 46
 
 -- How long what belongs to a call is kept at the most, ms: a week, as a parked call itself.
 local LONG = 604800000
@@ -109,6 +109,13 @@ local function holder_of(fence)
   return first and string.match(first, '^%z(.*) ') or nil
 end
 
+-- Keeps the error (MessagePack) of an attempt that has failed, for whoever looks at the call while it is open or parked.
+local function add_failure(id, failure)
+  call('RPUSH', P .. 'failures:' .. id, failure)
+  call('LTRIM', P .. 'failures:' .. id, -10, -1)
+  call('PEXPIRE', P .. 'failures:' .. id, LONG)
+end
+
 -- After a call has ended, with its last record before that, which has a header: those who wait are told, and its traces
 -- go. A reply that is large is not in the message, nor one more when the messages of this step are: it is to be read.
 local told = 0
@@ -120,8 +127,8 @@ local function ended(id, before, r)
   else
     tell_waiting(id, before, '\147\0', '\192', '')
   end
-  local flags, high, low = byte(before, FLAGS, ATTEMPT + 1)
-  if high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
+  local deaths, flags, high, low = byte(before, DEATHS, ATTEMPT + 1)
+  if deaths + high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
   if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
   if flags >= SUSPECT then cleared(id) end
 end
@@ -165,7 +172,14 @@ local function is_excused(worker)
   return true
 end
 
-local function take_back(id, excused)
+-- The error of an attempt whose worker died: { code, message, attempt, worker }.
+local function worker_lost(r, worker)
+  local attempt = math.min(struct.unpack('>H', r, ATTEMPT) + 1, 65535)
+  return '\132\164code\171worker_lost\167message\175its worker died\167attempt\205' .. struct.pack('>H', attempt)
+    .. '\166worker' .. str_head(#worker) .. worker
+end
+
+local function take_back(id, worker, excused)
   local r = call('GETRANGE', RESULT .. id, 0, 127)
   if not has_header(r) then
     -- Foreign bytes, in which no death can be counted: who is to say what they do to the next worker.
@@ -175,7 +189,10 @@ local function take_back(id, excused)
   end
   local deaths, flags = byte(r, DEATHS, FLAGS)
   local charged = flags >= SUSPECT or not excused
-  if charged then deaths = math.min(deaths + 1, 255) end
+  if charged then
+    deaths = math.min(deaths + 1, 255)
+    add_failure(id, worker_lost(r, worker))
+  end
   if flags >= SUSPECT then call('HDEL', P .. 'suspected', id) end
   local function mark(state, flags) return patched(r, STATE, string.char(state, deaths, flags)) end
   local deadline = deadline_of(r)
@@ -188,7 +205,7 @@ local function take_back(id, excused)
     call('PEXPIRE', RESULT .. id, LONG)
     call('ZADD', P .. 'parked', number(now), id)
     call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - LONG))
-    ended(id, r, '\129' .. sub(last, 2, 45))
+    ended(id, last, '\129' .. sub(last, 2, 45))
   else
     if flags < SUSPECT then flags = flags + SUSPECT end
     call('SETRANGE', RESULT .. id, 0, sub(mark(QUEUED, flags), 1, 45))
@@ -203,12 +220,13 @@ for _, fence in ipairs(lapsed) do
     more = 1
     break
   end
-  local excused = is_excused(holder_of(fence) or '')
+  local worker = holder_of(fence) or ''
+  local excused = is_excused(worker)
   local most_ids, taken = 501 - reaped, {}
   local members = call('ZRANGEBYSCORE', LEASES, fence, fence, 'LIMIT', 0, most_ids)
   for _, id in ipairs(members) do
     if byte(id) ~= 0 then
-      take_back(id, excused)
+      take_back(id, worker, excused)
       taken[#taken + 1] = id
     end
   end

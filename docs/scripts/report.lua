@@ -18,7 +18,7 @@ local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
 local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
 
 -- Places in a record, counted from 1. TO is behind the header.
-local STATE, DEATHS, FLAGS, ATTEMPT, DEADLINE, PRINT, TO = 7, 8, 9, 10, 22, 30, 46
+local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, TO = 7, 8, 9, 10, 12, 22, 30, 46
 
 -- How long what belongs to a call is kept at the most, ms: a week, as a parked call itself.
 local LONG = 604800000
@@ -121,6 +121,13 @@ local function close_claims(fences)
   end
 end
 
+-- Keeps the error (MessagePack) of an attempt that has failed, for whoever looks at the call while it is open or parked.
+local function add_failure(id, failure)
+  call('RPUSH', P .. 'failures:' .. id, failure)
+  call('LTRIM', P .. 'failures:' .. id, -10, -1)
+  call('PEXPIRE', P .. 'failures:' .. id, LONG)
+end
+
 -- After a call has ended, with its last record before that, which has a header: those who wait are told, and its traces
 -- go. A reply that is large is not in the message, nor one more when the messages of this step are: it is to be read.
 local told = 0
@@ -132,8 +139,8 @@ local function ended(id, before, r)
   else
     tell_waiting(id, before, '\147\0', '\192', '')
   end
-  local flags, high, low = byte(before, FLAGS, ATTEMPT + 1)
-  if high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
+  local deaths, flags, high, low = byte(before, DEATHS, ATTEMPT + 1)
+  if deaths + high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
   if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
   if flags >= SUSPECT then cleared(id) end
 end
@@ -163,9 +170,7 @@ local function attempts_of(r) return has_header(r) and struct.unpack('>H', r, AT
 
 function steps.retry(id, r, after, failure)
   returned(id, r, RETRYING, attempts_of(r) + 1)
-  call('RPUSH', P .. 'failures:' .. id, failure)
-  call('LTRIM', P .. 'failures:' .. id, -10, -1)
-  call('PEXPIRE', P .. 'failures:' .. id, LONG)
+  add_failure(id, failure)
   delay(id, now + after)
 end
 function steps.release(id, r)
@@ -186,6 +191,7 @@ function steps.park(id, r, record, ttl)
   call('SET', RESULT .. id, record, 'PX', ttl)
   call('ZADD', P .. 'parked', number(now), id)
   call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - LONG))
+  call('PEXPIRE', P .. 'failures:' .. id, LONG)
   if has_header(r) then ended(id, r, record) end
 end
 function steps.progress(id, r, value)

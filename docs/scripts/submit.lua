@@ -13,7 +13,7 @@ local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
 local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
 
 -- Places in a record, counted from 1. TO is behind the header.
-local STATE, DEATHS, FLAGS, ATTEMPT, DEADLINE, PRINT, TO = 7, 8, 9, 10, 22, 30, 46
+local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, TO = 7, 8, 9, 10, 12, 22, 30, 46
 
 local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
 
@@ -44,7 +44,8 @@ end
 -- All others are accepted, now or by an earlier sending.
 local n = tonumber(ARGV[2])
 
--- Forgets what has been received and has ended, except for parked calls: those are kept for whoever looks after them.
+-- Forgets what has been received and has ended. Parked calls are kept for whoever looks after them, and so are those that
+-- were run again: what was received is what they had ended with before.
 for first = 5 + 2 * n, #ARGV, 64 do
   local keys, over, records = {}, {}, nil
   for i = first, math.min(first + 63, #ARGV) do keys[#keys + 1] = RESULT .. ARGV[i] end
@@ -54,8 +55,8 @@ for first = 5 + 2 * n, #ARGV, 64 do
     local r
     if records then r = records[i] else r = call('GETRANGE', keys[i], 0, 44) end
     if r and has_header(r) then
-      local state = byte(r, STATE)
-      if state >= 4 and state < PARKED then over[#over + 1] = keys[i] end
+      local state, high, low = byte(r, STATE), byte(r, GENERATION, GENERATION + 1)
+      if state >= 4 and state < PARKED and high + low == 0 then over[#over + 1] = keys[i] end
     end
   end
   if #over > 0 then call('DEL', unpack(over)) end
@@ -182,8 +183,8 @@ local function ended(id, before, r)
   else
     tell_waiting(id, before, '\147\0', '\192', '')
   end
-  local flags, high, low = byte(before, FLAGS, ATTEMPT + 1)
-  if high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
+  local deaths, flags, high, low = byte(before, DEATHS, ATTEMPT + 1)
+  if deaths + high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
   if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
   if flags >= SUSPECT then cleared(id) end
 end

@@ -19,6 +19,7 @@ import { TaskError } from "../errors.ts";
 import { isTerminal } from "../state.ts";
 import { stored } from "./memory/call.ts";
 import { cancel, revoke } from "./memory/cancel.ts";
+import { MemoryOperator } from "./memory/operator.ts";
 import { renew } from "./memory/renew.ts";
 import { report } from "./memory/report.ts";
 import { Store } from "./memory/store.ts";
@@ -150,9 +151,11 @@ class MemoryConnection implements Broker {
     return this.#store.clock.now();
   }
 
-  #open(): Store {
+  readonly #open = (): Store => {
     if (this.#closed.signal.aborted)
       throw new TaskError("unavailable", "the connection to the memory broker is closed");
     return this.#store;
-  }
+  };
+
+  readonly operator = new MemoryOperator(this.#open);
 }

@@ -7,6 +7,7 @@ import { type Harness, Lab } from "./lab.ts";
 import { leaseRules } from "./lease-rules.ts";
 import { modelRules } from "./model-rules.ts";
 import { noticeRules } from "./notice-rules.ts";
+import { operatorRules } from "./operator-rules.ts";
 import { reportRules } from "./report-rules.ts";
 import { submitRules } from "./submit-rules.ts";
 
@@ -42,6 +43,9 @@ export function brokerConformance(name: string, open: () => Promise<Harness>): v
     });
     describe("notices", () => {
       noticeRules(lab);
+    });
+    describe("the operator", () => {
+      operatorRules(lab);
     });
     describe("foreign records", () => {
       foreignRules(lab);

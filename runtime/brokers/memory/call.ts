@@ -27,8 +27,8 @@ export interface Call extends Due {
   failures: readonly Uint8Array[];
   /** Who revoked it. */
   nonce: string | undefined;
-  /** A parked call's request, kept for a replay. */
-  request: Uint8Array | undefined;
+  /** When it was parked, epoch ms. */
+  parkedAt: number | undefined;
 }
 
 /** The calls of one claim. `due` is when its lease ends. */
@@ -59,7 +59,7 @@ export function newCall(id: string, record: Uint8Array, header: Header, to: stri
     progress: undefined,
     failures: [],
     nonce: undefined,
-    request: undefined,
+    parkedAt: undefined,
     due: 0,
     slot: -1,
   };
@@ -82,6 +82,14 @@ export function patch(call: Call, changes: Partial<Header>): void {
   } catch {
     // A malformed header stays as it is, for the worker that parks it.
   }
+}
+
+/** The errors of attempts that are kept with a call. */
+const keptFailures = 10;
+
+/** Keeps an attempt's error, encoded, for whoever looks at the call while it is open or parked. */
+export function addFailure(call: Call, failure: Uint8Array): void {
+  call.failures = [...call.failures, failure].slice(-keptFailures);
 }
 
 /** Whether a worker has run it before, or was at it when it died. */

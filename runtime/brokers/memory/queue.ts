@@ -27,7 +27,7 @@ export interface Listener extends Presence {
 /** With what a call ends. */
 export interface Ending {
   /** What its worker says. @default a record that is its header alone */
-  readonly reply?: { readonly record: Uint8Array; readonly header: Header };
+  readonly reply?: { readonly record: Uint8Array; readonly header: Header } | undefined;
   /** How long it can be read, ms. */
   readonly ttlMs?: number;
 }
@@ -49,6 +49,8 @@ export class Queue {
   readonly delayed = new DueHeap<Call>();
   /** Calls that ended, by when they are forgotten. */
   readonly ended = new DueHeap<Call>();
+  /** Calls that nobody can run or whose workers died, in the order in which they were parked. */
+  readonly parked = new Set<Call>();
   readonly leases = new Map<number, Lease>();
   readonly lapses = new DueHeap<Lease>();
   readonly listeners = new Map<string, Listener>();
@@ -165,6 +167,8 @@ export class Queue {
     call.record = reply?.record ?? bareRecord(call.header);
     call.state = state;
     call.progress = undefined;
+    if (state === "parked") this.#park(call, now);
+    else call.failures = [];
     // Not before its deadline, until when its submit may be sent again: it would run once more.
     this.ended.add(call, Math.max(now + (ttlMs ?? (awaited ? awaitedBareTtlMs : bareTtlMs)), deadline));
     if (call.list !== undefined) this.#addGhost(call.list);
@@ -175,6 +179,7 @@ export class Queue {
 
   forget(call: Call): void {
     this.ended.remove(call);
+    this.parked.delete(call);
     if (this.calls.get(call.id) === call) this.calls.delete(call.id);
   }
 
@@ -191,6 +196,11 @@ export class Queue {
   tellWaiting(call: Call, notice: Notice): void {
     if (call.to !== undefined) this.surroundings.tell(clientChannel(call.to), notice);
     for (const waiter of call.waiters ?? []) this.surroundings.tell(clientChannel(waiter), notice);
+  }
+
+  #park(call: Call, now: number): void {
+    call.parkedAt = now;
+    this.parked.add(call);
   }
 
   #addGhost(list: WaitingList): void {

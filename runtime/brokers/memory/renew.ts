@@ -1,6 +1,8 @@
 import type { Beat, BeatReply } from "../../broker.ts";
+import { encode } from "../../codec.ts";
+import { hasHeader } from "../../header.ts";
 import { parkedTtlMs } from "../retention.ts";
-import { type Lease, patch } from "./call.ts";
+import { addFailure, type Call, type Lease, patch } from "./call.ts";
 import type { Queue } from "./queue.ts";
 
 /** A worker's beat on one queue: its presence, its leases, and those that others let lapse. */
@@ -43,15 +45,25 @@ function reapOne(queue: Queue, lease: Lease, { maxDeliveries, leaseMs }: Beat, n
     const charged = call.suspect || !excused;
     queue.unlease(call);
     const { awaited, deadline, deaths } = call.header;
-    if (charged) patch(call, { deaths: Math.min(deaths + 1, 255) });
+    if (charged) {
+      patch(call, { deaths: Math.min(deaths + 1, 255) });
+      addFailure(call, workerLost(call, lease.worker));
+    }
     call.suspect = true;
     if (awaited && deadline > 0 && deadline <= now) {
       queue.end(call, "expired", now);
     } else if (charged && deaths + 1 >= maxDeliveries) {
-      call.request = call.record;
-      queue.end(call, "parked", now, { ttlMs: parkedTtlMs });
+      // The request stays as it is, to be run again.
+      patch(call, { state: "parked" });
+      const reply = hasHeader(call.record) ? { record: call.record, header: call.header } : undefined;
+      queue.end(call, "parked", now, { reply, ttlMs: parkedTtlMs });
     } else {
       queue.enqueue(call);
     }
   }
+}
+
+/** The error of an attempt whose worker died. */
+function workerLost(call: Call, worker: string): Uint8Array {
+  return encode({ code: "worker_lost", message: "its worker died", attempt: call.header.attempt + 1, worker });
 }

@@ -2,11 +2,8 @@ import type { Report, Verdict } from "../../broker.ts";
 import { readHeader } from "../../header.ts";
 import { TaskError } from "../../errors.ts";
 import { isTerminal } from "../../state.ts";
-import { type Call, headerOf, patch } from "./call.ts";
+import { addFailure, type Call, headerOf, patch } from "./call.ts";
 import { newList, type Queue } from "./queue.ts";
-
-/** The errors of attempts that are kept with a call. */
-const keptFailures = 10;
 
 /** Takes what a worker says of its attempts, in the given order. @throws TaskError before anything is done. */
 export function report(queue: Queue, reports: readonly Report[], now: number): readonly Verdict[] {
@@ -26,7 +23,6 @@ function reportOne(queue: Queue, report: Report, now: number, released: Call[]):
     case "finish":
     case "park": {
       const header = headerOf(report.record);
-      if (header.state === "parked") call.request = call.record;
       queue.end(call, header.state, now, { reply: { record: report.record, header }, ttlMs: report.ttlMs });
       break;
     }
@@ -34,7 +30,7 @@ function reportOne(queue: Queue, report: Report, now: number, released: Call[]):
       queue.unlease(call);
       // It came back from its worker: whoever dies next does not do so because of it.
       call.suspect = false;
-      call.failures = [...call.failures, report.failure].slice(-keptFailures);
+      addFailure(call, report.failure);
       patch(call, { attempt: Math.min(call.header.attempt + 1, 65_535), state: "retrying" });
       queue.delay(call, "retrying", now + report.delayMs);
       break;

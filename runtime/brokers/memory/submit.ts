@@ -4,11 +4,15 @@ import { isTerminal } from "../../state.ts";
 import { type Call, headerOf, newCall, patch } from "./call.ts";
 import type { Queue } from "./queue.ts";
 
-/** Forgets what has been received, then stores new calls in their order. */
+/**
+ * Forgets what has been received, then stores new calls in their order. Parked calls are kept for whoever looks after
+ * them, and so are those that were run again: what was received is what they had ended with before.
+ */
 export function submit(queue: Queue, batch: SubmitBatch, now: number): readonly Submitted[] {
   for (const id of batch.acknowledged) {
     const call = queue.calls.get(id);
-    if (call !== undefined && isTerminal(call.state)) queue.forget(call);
+    if (call === undefined || !isTerminal(call.state) || call.state === "parked") continue;
+    if (call.header.generation === 0) queue.forget(call);
   }
   queue.sweep(now, 2 * batch.calls.length + 8);
   return batch.calls.map((submission) => submitOne(queue, submission, now, batch.maxLength));

@@ -26,6 +26,7 @@ import { Channels } from "./channels.ts";
 import { Claims } from "./claims.ts";
 import { type Argument, Connection } from "./connection.ts";
 import { unavailable } from "./failure.ts";
+import { RedisOperator } from "./operator.ts";
 import { reportChunks } from "./reports.ts";
 import { cancelScript } from "./scripts/cancel.ts";
 import { presenceScript } from "./scripts/presence.ts";
@@ -185,6 +186,8 @@ export class RedisBroker implements Broker {
     this.#checkOpen();
     return this.#commands.run(script, queueKeys(this.#namespace, queue).queue, args, patient);
   };
+
+  readonly operator = new RedisOperator(this.#run);
 
   #checkOpen(): void {
     if (this.#closed !== undefined) throw unavailable("the connection to Redis was closed");

@@ -1,10 +1,14 @@
 import { cancelScript } from "./cancel.ts";
 import { claimScript } from "./claim.ts";
 import { finishScript } from "./finish.ts";
+import { discardScript } from "./discard.ts";
+import { inspectScript } from "./inspect.ts";
+import { parkedScript } from "./parked.ts";
 import { presenceScript } from "./presence.ts";
 import { readScript } from "./read.ts";
 import { reapScript } from "./reap.ts";
 import { renewScript } from "./renew.ts";
+import { replayScript } from "./replay.ts";
 import { reportScript } from "./report.ts";
 import { revokeScript } from "./revoke.ts";
 import type { Script } from "./script.ts";
@@ -22,4 +26,8 @@ export const scripts: readonly Script[] = [
   revokeScript,
   readScript,
   presenceScript,
+  parkedScript,
+  inspectScript,
+  replayScript,
+  discardScript,
 ];

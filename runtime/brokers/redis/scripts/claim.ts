@@ -1,3 +1,4 @@
+import { newFence } from "./fence.ts";
 import { script } from "./script.ts";
 
 /** Leases waiting calls to a worker. */
@@ -183,19 +184,7 @@ if not drain(P .. ARGV[6], P .. 'queue:high', P .. 'queue', P .. 'queue:low') th
 end
 
 local fence = 0
-if count > 0 then
-  local new = TIME[1] * 1000000 + TIME[2]
-  fence = string.format('%.0f', new)
-  local last = call('SET', P .. 'fence', fence, 'GET')
-  if not last then
-    -- A member of more than 64 bytes makes Redis keep leases in a tree from the first one on: the form that it has for
-    -- small sets takes several times as long.
-    call('ZADD', LEASES, 0, string.rep('\0', 65))
-  elseif tonumber(last) >= new then
-    fence = string.format('%.0f', tonumber(last) + 1)
-    call('SET', P .. 'fence', fence)
-  end
-  local leases = { fence, '\0' .. worker .. ' ' .. ARGV[8] }
+if count > 0 then${newFence}  local leases = { fence, '\0' .. worker .. ' ' .. ARGV[8] }
   for i = 1, count do
     leases[2 * i + 1] = fence
     leases[2 * i + 2] = ids[i]

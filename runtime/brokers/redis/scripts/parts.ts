@@ -31,7 +31,7 @@ local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
 `,
   String.raw`
 -- Places in a record, counted from 1. TO is behind the header.
-local STATE, DEATHS, FLAGS, ATTEMPT, DEADLINE, PRINT, TO = 7, 8, 9, 10, 22, 30, 46
+local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, TO = 7, 8, 9, 10, 12, 22, 30, 46
 `,
   String.raw`
 -- How long what belongs to a call is kept at the most, ms: a week, as a parked call itself.
@@ -206,6 +206,14 @@ local function close_claims(fences)
 end
 `,
   String.raw`
+-- Keeps the error (MessagePack) of an attempt that has failed, for whoever looks at the call while it is open or parked.
+local function add_failure(id, failure)
+  call('RPUSH', P .. 'failures:' .. id, failure)
+  call('LTRIM', P .. 'failures:' .. id, -10, -1)
+  call('PEXPIRE', P .. 'failures:' .. id, LONG)
+end
+`,
+  String.raw`
 -- After a call has ended, with its last record before that, which has a header: those who wait are told, and its traces
 -- go. A reply that is large is not in the message, nor one more when the messages of this step are: it is to be read.
 local told = 0
@@ -217,8 +225,8 @@ local function ended(id, before, r)
   else
     tell_waiting(id, before, '\147\0', '\192', '')
   end
-  local flags, high, low = byte(before, FLAGS, ATTEMPT + 1)
-  if high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
+  local deaths, flags, high, low = byte(before, DEATHS, ATTEMPT + 1)
+  if deaths + high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
   if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
   if flags >= SUSPECT then cleared(id) end
 end

@@ -27,7 +27,14 @@ local function is_excused(worker)
   return true
 end
 
-local function take_back(id, excused)
+-- The error of an attempt whose worker died: { code, message, attempt, worker }.
+local function worker_lost(r, worker)
+  local attempt = math.min(struct.unpack('>H', r, ATTEMPT) + 1, 65535)
+  return '\132\164code\171worker_lost\167message\175its worker died\167attempt\205' .. struct.pack('>H', attempt)
+    .. '\166worker' .. str_head(#worker) .. worker
+end
+
+local function take_back(id, worker, excused)
   local r = call('GETRANGE', RESULT .. id, 0, 127)
   if not has_header(r) then
     -- Foreign bytes, in which no death can be counted: who is to say what they do to the next worker.
@@ -37,7 +44,10 @@ local function take_back(id, excused)
   end
   local deaths, flags = byte(r, DEATHS, FLAGS)
   local charged = flags >= SUSPECT or not excused
-  if charged then deaths = math.min(deaths + 1, 255) end
+  if charged then
+    deaths = math.min(deaths + 1, 255)
+    add_failure(id, worker_lost(r, worker))
+  end
   if flags >= SUSPECT then call('HDEL', P .. 'suspected', id) end
   local function mark(state, flags) return patched(r, STATE, string.char(state, deaths, flags)) end
   local deadline = deadline_of(r)
@@ -50,7 +60,7 @@ local function take_back(id, excused)
     call('PEXPIRE', RESULT .. id, LONG)
     call('ZADD', P .. 'parked', number(now), id)
     call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - LONG))
-    ended(id, r, '\129' .. sub(last, 2, 45))
+    ended(id, last, '\129' .. sub(last, 2, 45))
   else
     if flags < SUSPECT then flags = flags + SUSPECT end
     call('SETRANGE', RESULT .. id, 0, sub(mark(QUEUED, flags), 1, 45))
@@ -65,12 +75,13 @@ for _, fence in ipairs(lapsed) do
     more = 1
     break
   end
-  local excused = is_excused(holder_of(fence) or '')
+  local worker = holder_of(fence) or ''
+  local excused = is_excused(worker)
   local most_ids, taken = 501 - reaped, {}
   local members = call('ZRANGEBYSCORE', LEASES, fence, fence, 'LIMIT', 0, most_ids)
   for _, id in ipairs(members) do
     if byte(id) ~= 0 then
-      take_back(id, excused)
+      take_back(id, worker, excused)
       taken[#taken + 1] = id
     end
   end

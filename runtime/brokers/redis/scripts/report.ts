@@ -30,9 +30,7 @@ local function attempts_of(r) return has_header(r) and struct.unpack('>H', r, AT
 
 function steps.retry(id, r, after, failure)
   returned(id, r, RETRYING, attempts_of(r) + 1)
-  call('RPUSH', P .. 'failures:' .. id, failure)
-  call('LTRIM', P .. 'failures:' .. id, -10, -1)
-  call('PEXPIRE', P .. 'failures:' .. id, LONG)
+  add_failure(id, failure)
   delay(id, now + after)
 end
 function steps.release(id, r)
@@ -53,6 +51,7 @@ function steps.park(id, r, record, ttl)
   call('SET', RESULT .. id, record, 'PX', ttl)
   call('ZADD', P .. 'parked', number(now), id)
   call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - LONG))
+  call('PEXPIRE', P .. 'failures:' .. id, LONG)
   if has_header(r) then ended(id, r, record) end
 end
 function steps.progress(id, r, value)

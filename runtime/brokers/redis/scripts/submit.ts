@@ -21,7 +21,8 @@ export const submitScript = script(
 -- All others are accepted, now or by an earlier sending.
 local n = tonumber(ARGV[2])
 
--- Forgets what has been received and has ended, except for parked calls: those are kept for whoever looks after them.
+-- Forgets what has been received and has ended. Parked calls are kept for whoever looks after them, and so are those that
+-- were run again: what was received is what they had ended with before.
 for first = 5 + 2 * n, #ARGV, 64 do
   local keys, over, records = {}, {}, nil
   for i = first, math.min(first + 63, #ARGV) do keys[#keys + 1] = RESULT .. ARGV[i] end
@@ -31,8 +32,8 @@ for first = 5 + 2 * n, #ARGV, 64 do
     local r
     if records then r = records[i] else r = call('GETRANGE', keys[i], 0, 44) end
     if r and has_header(r) then
-      local state = byte(r, STATE)
-      if state >= 4 and state < PARKED then over[#over + 1] = keys[i] end
+      local state, high, low = byte(r, STATE), byte(r, GENERATION, GENERATION + 1)
+      if state >= 4 and state < PARKED and high + low == 0 then over[#over + 1] = keys[i] end
     end
   end
   if #over > 0 then call('DEL', unpack(over)) end

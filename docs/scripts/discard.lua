@@ -1,0 +1,182 @@
+#!lua flags=allow-oom
+
+-- Locals are found faster than what stands in a table of globals.
+local ARGV, call, sub, byte = ARGV, redis.call, string.sub, string.byte
+
+local P = sub(KEYS[1], 1, -6)              -- '<namespace>:{<queue>}:'
+local RESULT, LEASES = P .. 'result:', P .. 'leases'
+
+local NS = string.match(P, '^(.-):{')
+
+local TIME = call('TIME')
+local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
+
+-- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
+local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
+
+-- Flags. Two more bits, 16 and 32, hold the priority; what is above 64 does not occur.
+local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
+
+-- Places in a record, counted from 1. TO is behind the header.
+local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, TO = 7, 8, 9, 10, 12, 22, 30, 46
+
+local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
+
+local function flagged(r, flag) return bit.band(byte(r, FLAGS), flag) ~= 0 end
+
+local function deadline_of(r) return (struct.unpack('>d', r, DEADLINE)) end
+
+-- Whether a record without a header is a reply of the plain level: a map that begins with 'value' or 'error'.
+local function is_plain_reply(r)
+  local first = byte(r, 1) == 222 and sub(r, 4, 9) or sub(r, 2, 7)
+  return first == '\165value' or first == '\165error'
+end
+
+-- Whether a record says that its call has ended. One in a state that does not exist is for a worker to park.
+local function has_ended(r)
+  if not has_header(r) then return is_plain_reply(r) end
+  local state = byte(r, STATE)
+  return state >= 4 and state <= PARKED
+end
+
+-- The client that a record with a header names: after it, the string 'to' and a short string.
+local function to_of(r)
+  local kind, t, o, head = byte(r, TO, TO + 3)
+  if kind == 162 and t == 116 and o == 111 and head and head > 160 and head < 192 then
+    return sub(r, TO + 4, TO + head - 157)
+  end
+end
+
+-- The heads of MessagePack strings and binaries, and those that were made before in this step.
+local str_heads, bin_heads = {}, {}
+local function str_head(length)
+  local head = length < 32 and string.char(160 + length)
+    or length < 256 and '\217' .. string.char(length)
+    or '\218' .. struct.pack('>H', length)
+  str_heads[length] = head
+  return head
+end
+local function bin_head(length)
+  local head = length < 256 and '\196' .. string.char(length)
+    or length < 65536 and '\197' .. struct.pack('>H', length)
+    or '\198' .. struct.pack('>I4', length)
+  bin_heads[length] = head
+  return head
+end
+
+-- Messages: one for each client, of as many items as the step has for it. An item is an array of three: its kind, an id,
+-- and what is in 'value', which has a head.
+local messages = {}
+local function tell(client, kind, id, head, value)
+  local message = messages[client]
+  if not message then
+    message = { size = 0 }
+    messages[client] = message
+  end
+  local at = message.size
+  message[at + 1] = kind
+  message[at + 2] = str_heads[#id] or str_head(#id)
+  message[at + 3] = id
+  message[at + 4] = head
+  message[at + 5] = value
+  message.size = at + 5
+end
+
+local function publish()
+  for client, message in pairs(messages) do call('PUBLISH', NS .. ':client:' .. client, table.concat(message)) end
+end
+
+-- Tells an item to all who wait for a call with a header: the client that asked, and those that asked for it later.
+local function tell_waiting(id, r, kind, head, value)
+  local to = to_of(r)
+  if to then tell(to, kind, id, head, value) end
+  if byte(r, FLAGS) % (2 * WAITERS) >= WAITERS then
+    for _, client in ipairs(call('SMEMBERS', P .. 'waiters:' .. id)) do
+      if client ~= to then tell(client, kind, id, head, value) end
+    end
+  end
+end
+
+-- Wakes one worker. One token is enough for whoever comes.
+local function ring()
+  if call('RPUSH', P .. 'bell', '1') > 1 then call('LPOP', P .. 'bell') end
+end
+
+-- A suspect has left its worker: the next one can be tried.
+local function cleared(id)
+  call('HDEL', P .. 'suspected', id)
+  if call('EXISTS', P .. 'suspects') == 1 then ring() end
+end
+
+-- After a call has ended, with its last record before that, which has a header: those who wait are told, and its traces
+-- go. A reply that is large is not in the message, nor one more when the messages of this step are: it is to be read.
+local told = 0
+local function ended(id, before, r)
+  local size = #r
+  if size <= 8192 and told <= 1048576 then
+    told = told + size
+    tell_waiting(id, before, '\147\0', bin_heads[size] or bin_head(size), r)
+  else
+    tell_waiting(id, before, '\147\0', '\192', '')
+  end
+  local deaths, flags, high, low = byte(before, DEATHS, ATTEMPT + 1)
+  if deaths + high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
+  if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
+  if flags >= SUSPECT then cleared(id) end
+end
+
+-- How long a record is kept at the least after its call has ended, ms: until its deadline it may be submitted again, and
+-- would run once more. A foreign deadline may be any number, or none.
+local function kept_for(least, before)
+  return math.max(least, math.min(math.ceil(deadline_of(before) - now), 31536000000000))
+end
+
+-- Ends a call without a worker's word: what is left is its header, and 'more' entries besides. Returns its record.
+local function conclude(id, r, state, more)
+  local head = sub(r, 2, 6) .. string.char(state) .. sub(r, 8, 45)
+  local last = more and '\130' .. head .. more or '\129' .. head
+  call('SET', RESULT .. id, last, 'PX', kept_for(flagged(r, AWAITED) and 60000 or 3600000, r))
+  local before = byte(r, STATE)
+  if before == DELAYED or before == RETRYING then call('ZREM', P .. 'delayed', id) end
+  ended(id, r, last)
+  return last
+end
+
+-- Whether a handler may have begun with it.
+local function has_begun(r)
+  local deaths, flags, high, low = byte(r, DEATHS, ATTEMPT + 1)
+  return deaths + high + low > 0 or flags >= SUSPECT
+end
+
+-- Whether an open call that no worker has is to end by its deadline: an awaited call's bounds all of it, any other's
+-- the wait for its start.
+local function is_late(r)
+  local deadline = deadline_of(r)
+  return deadline > 0 and deadline <= now and (flagged(r, AWAITED) or not has_begun(r))
+end
+
+-- The record of a call as it stands now: past its deadline it ends with the first look at it.
+-- Returns the record, and its fence while a worker has it; false for one that is unknown.
+local function look_up(id)
+  local r = call('GET', RESULT .. id)
+  if not r or has_ended(r) then return r end
+  local fence = call('ZSCORE', LEASES, id)
+  if not has_header(r) then return r, fence end
+  if not fence and is_late(r) then r = conclude(id, r, EXPIRED) end
+  return r, fence
+end
+
+-- discard
+-- KEYS[1] -> <namespace>:{<queue>}:queue
+-- ARGV[1] -> clock offset, ms
+-- ARGV[2] -> id
+-- Returns 1 if the call was parked, and is gone now; else 0, its record, 1 if a worker has it or 0; nil for a call that
+-- is unknown.
+local id = ARGV[2]
+local r, fence = look_up(id)
+publish()
+if r and not (has_header(r) and byte(r, STATE) == PARKED) then return { 0, r, fence and 1 or 0 } end
+call('ZREM', P .. 'parked', id)
+if not r then return nil end
+call('DEL', RESULT .. id, P .. 'failures:' .. id)
+return { 1 }

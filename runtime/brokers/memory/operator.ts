@@ -1,0 +1,100 @@
+import { isParkedRequest, waitingClient } from "../../envelope.ts";
+import { TaskError } from "../../errors.ts";
+import type { InspectedCall, Operator, PageRequest, ParkedPage, Replay, Replayed } from "../../operator.ts";
+import { type CallState, isTerminal } from "../../state.ts";
+import { type Call, headerOf, newCall } from "./call.ts";
+import type { Queue } from "./queue.ts";
+import type { Store } from "./store.ts";
+
+/** What the memory broker offers to those who look after its queues. */
+export class MemoryOperator implements Operator {
+  readonly #open: () => Store;
+
+  /** @param open - the store, while its connection is open. */
+  constructor(open: () => Store) {
+    this.#open = open;
+  }
+
+  async parked(name: string, { limit, after }: PageRequest): Promise<ParkedPage> {
+    const store = this.#open();
+    const queue = store.queue(name);
+    const from = after === undefined ? undefined : placeOf(after);
+    const parked = [...queue.parked].filter(({ id }) => queue.find(id, store.clock.now()) !== undefined);
+    const rest = parked.map((call) => ({ call, place: [call.parkedAt ?? 0, call.id] as Place })).sort(newestFirst);
+    const some = rest.filter(({ place }) => from === undefined || newestFirst({ place: from }, { place }) < 0);
+    const page = some.slice(0, limit);
+    return {
+      calls: page.map(({ call: { id, record }, place: [parkedAt] }) => ({ id, parkedAt, record })),
+      next: some.length > limit ? JSON.stringify(page.at(-1)!.place) : undefined,
+    };
+  }
+
+  async inspect(name: string, id: string): Promise<InspectedCall | undefined> {
+    const store = this.#open();
+    const call = store.queue(name).find(id, store.clock.now());
+    if (call === undefined) return undefined;
+    const { state, record, parkedAt, failures } = call;
+    return { state, record, parkedAt, failures };
+  }
+
+  async replay(name: string, id: string, { record, lease }: Replay): Promise<Replayed | undefined> {
+    const store = this.#open();
+    const queue = store.queue(name);
+    const now = store.clock.now();
+    const old = queue.find(id, now);
+    if (old === undefined) return undefined;
+    const header = headerOf(record);
+    const ahead =
+      header.fingerprint === old.header.fingerprint
+        ? (header.generation - old.header.generation + 65_536) % 65_536
+        : undefined;
+    if (ahead === 0 && lease === undefined) return { outcome: "queued" };
+    if (ahead === 0 && old.lease !== undefined && old.lease.worker === lease?.worker) return leased(old, now);
+    if (ahead !== 1 || !isTerminal(old.state)) return { outcome: "refused", state: old.state };
+    const call = again(queue, old, record);
+    if (lease === undefined) {
+      queue.enqueue(call);
+      return { outcome: "queued" };
+    }
+    queue.lease([call], lease.worker, now, lease.leaseMs);
+    return leased(call, now);
+  }
+
+  async discard(name: string, id: string): Promise<CallState | undefined> {
+    const store = this.#open();
+    const queue = store.queue(name);
+    const call = queue.find(id, store.clock.now());
+    if (call?.state === "parked") queue.forget(call);
+    return call?.state;
+  }
+}
+
+/** The call of an id that has ended, as it was before it began. One whose workers died is a suspect from the start. */
+function again(queue: Queue, old: Call, record: Uint8Array): Call {
+  queue.forget(old);
+  const call = newCall(old.id, record, headerOf(record), waitingClient(record));
+  call.suspect = isParkedRequest(old.record);
+  queue.calls.set(call.id, call);
+  return call;
+}
+
+function leased({ lease, suspect }: Call, now: number): Replayed {
+  return { outcome: "leased", fence: lease?.fence ?? 0, now, suspect };
+}
+
+/** Where a call stands among the parked: by its time, and, as many are parked at a time, by its id. */
+type Place = readonly [parkedAt: number, id: string];
+
+function newestFirst({ place: [at, id] }: { place: Place }, { place: [other, otherId] }: { place: Place }): number {
+  return other - at || (id < otherId ? 1 : id > otherId ? -1 : 0);
+}
+
+function placeOf(next: string): Place {
+  try {
+    const [parkedAt, id] = JSON.parse(next) as unknown[];
+    if (typeof parkedAt === "number" && typeof id === "string") return [parkedAt, id];
+  } catch {
+    // It is said below.
+  }
+  throw new TaskError("invalid_argument", "after is no page's next");
+}

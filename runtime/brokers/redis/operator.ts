@@ -1,0 +1,70 @@
+import { TaskError } from "../../errors.ts";
+import type { InspectedCall, Operator, PageRequest, ParkedPage, Replay, Replayed } from "../../operator.ts";
+import type { CallState } from "../../state.ts";
+import { discardScript } from "./scripts/discard.ts";
+import { inspectScript } from "./scripts/inspect.ts";
+import { parkedScript } from "./scripts/parked.ts";
+import { replayScript } from "./scripts/replay.ts";
+import { bufferOf, storedCall } from "./stored.ts";
+import type { RunScript } from "./submissions.ts";
+
+/** Where a page ended, as its script says it: when the last one was parked, and its id. */
+const cursor = /^[0-9.e+]+ [^]+$/;
+
+/** A call's record, 1 if a worker has it, when it was parked, and the errors of its attempts. */
+type Inspected = readonly [Buffer, number, Buffer | null, ...Buffer[]];
+
+/** What a broker on Redis offers to those who look after its queues. */
+export class RedisOperator implements Operator {
+  readonly #run: RunScript;
+
+  constructor(run: RunScript) {
+    this.#run = run;
+  }
+
+  async parked(queue: string, { limit, after = "" }: PageRequest): Promise<ParkedPage> {
+    if (after !== "" && !cursor.test(after)) throw new TaskError("invalid_argument", "after is no page's next");
+    const [next, ...rest] = (await this.#run(parkedScript, queue, () => [limit, after])) as readonly Buffer[];
+    const calls = [];
+    for (let at = 0; at + 2 < rest.length; at += 3) {
+      calls.push({ id: String(rest[at]), parkedAt: Number(rest[at + 1]), record: rest[at + 2]! });
+    }
+    return { calls, next: String(next) || undefined };
+  }
+
+  async inspect(queue: string, id: string): Promise<InspectedCall | undefined> {
+    const reply = (await this.#run(inspectScript, queue, () => [id])) as Inspected | null;
+    if (reply === null) return undefined;
+    const [record, running, parkedAt, ...failures] = reply;
+    const { state } = storedCall(record, running === 1, null);
+    return { state, record, parkedAt: parkedAt === null ? undefined : Number(parkedAt), failures };
+  }
+
+  async replay(queue: string, id: string, { record, lease }: Replay): Promise<Replayed | undefined> {
+    const args = [id, bufferOf(record), lease?.worker ?? "", lease?.leaseMs ?? 0];
+    const reply = (await this.#run(replayScript, queue, () => args)) as readonly (Buffer | number)[] | null;
+    if (reply === null) return undefined;
+    const [outcome, first, second, suspect] = reply;
+    switch (outcome) {
+      case 1:
+        return { outcome: "queued" };
+      case 2:
+        return { outcome: "leased", fence: Number(first), now: Number(second), suspect: suspect === 1 };
+      default:
+        return { outcome: "refused", state: storedCall(first as Buffer, second === 1, null).state };
+    }
+  }
+
+  async discard(queue: string, id: string): Promise<CallState | undefined> {
+    let sentBefore = false;
+    const args = (again: boolean) => {
+      sentBefore = again;
+      return [id];
+    };
+    const reply = (await this.#run(discardScript, queue, args)) as readonly (Buffer | number)[] | null;
+    // What was sent before, and is unknown by now, was gone with that.
+    if (reply === null) return sentBefore ? "parked" : undefined;
+    const [discarded, record, running] = reply;
+    return discarded === 1 ? "parked" : storedCall(record as Buffer, running === 1, null).state;
+  }
+}

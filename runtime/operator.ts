@@ -1,0 +1,75 @@
+import type { CallState } from "./state.ts";
+
+/**
+ * What a broker offers to those who look after its queues, beside the ten methods that calls need ({@link Broker}). As
+ * there, every method may be called again with the same arguments, and times are by the broker's clock.
+ */
+export interface Operator {
+  /**
+   * A page of a queue's parked calls, those that were parked last first: so that calls which are parked meanwhile don't
+   * move the pages. Calls whose records are gone are dropped on the way.
+   */
+  parked(queue: string, page: PageRequest): Promise<ParkedPage>;
+  /** All that is kept of a call; undefined for one that is unknown or gone. */
+  inspect(queue: string, id: string): Promise<InspectedCall | undefined>;
+  /**
+   * Runs a call again that has ended, under the same id. It is done only for a call that is in the generation before that
+   * of the given record: of two who replay it at a time, or one who sends it twice, all get the same yes, and it runs
+   * once. A call whose workers died is a suspect from the start. Undefined for a call that is unknown or gone.
+   */
+  replay(queue: string, id: string, replay: Replay): Promise<Replayed | undefined>;
+  /**
+   * Forgets a parked call.
+   *
+   * @returns the state that it was in: if it is not `parked`, nothing was done. Undefined for a call that is unknown or gone.
+   */
+  discard(queue: string, id: string): Promise<CallState | undefined>;
+}
+
+/** Which page. */
+export interface PageRequest {
+  /** How many at the most, 1 to 1,000. */
+  readonly limit: number;
+  /** The `next` of the page before. @default the first page */
+  readonly after?: string | undefined;
+}
+
+/** A page of parked calls. It may hold fewer than were asked for, even none, where others follow: they may be large. */
+export interface ParkedPage {
+  readonly calls: readonly ParkedRecord[];
+  /** Where the next page begins; undefined after the last one. */
+  readonly next: string | undefined;
+}
+
+/** A parked call's record: see {@link keptRequest}. */
+export interface ParkedRecord {
+  readonly id: string;
+  /** Epoch ms. */
+  readonly parkedAt: number;
+  readonly record: Uint8Array;
+}
+
+/** All that is kept of a call. */
+export interface InspectedCall {
+  readonly state: CallState;
+  readonly record: Uint8Array;
+  /** Epoch ms. */
+  readonly parkedAt: number | undefined;
+  /** The errors of its last attempts (at most 10), encoded, the oldest first: those that were repeated or whose worker died. */
+  readonly failures: readonly Uint8Array[];
+}
+
+/** How a call is run again. */
+export interface Replay {
+  /** Its request's record, as {@link nextGeneration} makes it. */
+  readonly record: Uint8Array;
+  /** Who gets it at once, as by a claim, in place of its being queued. A name that no other process ever has. */
+  readonly lease?: { readonly worker: string; readonly leaseMs: number } | undefined;
+}
+
+/** What became of a {@link Replay}. */
+export type Replayed =
+  | { readonly outcome: "queued" }
+  | { readonly outcome: "leased"; readonly fence: number; readonly now: number; readonly suspect: boolean }
+  /** Nothing was done: it has not ended, or another replay went before. */
+  | { readonly outcome: "refused"; readonly state: CallState };
