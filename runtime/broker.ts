@@ -114,6 +114,8 @@ export interface ClaimRequest {
   readonly suspect: boolean;
   /** Ends the wait; the claim then resolves with what it has. */
   readonly signal: AbortSignal;
+  /** Whether claims have given nothing where calls wait: what may be broken is to be opened anew. @default false */
+  readonly afresh?: boolean | undefined;
 }
 
 /** A queue, and the tasks (by their names on the wire) that the worker implements in it. */
@@ -187,6 +189,8 @@ export interface BeatReply {
   readonly lost: readonly { readonly queue: string; readonly fence: number }[];
   /** How many calls were taken back from workers that are gone. */
   readonly reaped: number;
+  /** How many calls wait for their turn in the queues; 0 where {@link Beat.reap} was not asked. */
+  readonly waiting: number;
 }
 
 /** A call as it stands. */

@@ -155,7 +155,7 @@ end
 -- ARGV[1] -> clock offset, ms
 -- ARGV[2] -> how often a call's worker may die before it is parked
 -- ARGV[3] -> lease, ms: for how long a worker that died with a suspect is known to have done so
--- Returns how many calls were taken back, at most 500, and 1 if there are more, or 0.
+-- Returns how many calls were taken back, at most 500; 1 if there are more, or 0; and how many wait in the lists now.
 --
 -- If a worker that died had a suspect, that one alone is charged with its death; else all its calls are. All become
 -- suspects, for the one to blame may be among them.
@@ -244,4 +244,5 @@ if #suspects > 0 then
   ring()
 end
 publish()
-return { reaped, more }
+local waiting = call('LLEN', P .. 'queue') + call('LLEN', P .. 'queue:high') + call('LLEN', P .. 'queue:low')
+return { reaped, more, waiting }

@@ -91,7 +91,11 @@ class MemoryConnection implements Broker {
     const store = this.#open();
     const replies = beat.queues.map((served) => renew(store.queue(served.name), served, beat, this.#now()));
     store.sweepLater();
-    return { lost: replies.flatMap(({ lost }) => lost), reaped: replies.reduce((sum, { reaped }) => sum + reaped, 0) };
+    return {
+      lost: replies.flatMap(({ lost }) => lost),
+      reaped: replies.reduce((sum, { reaped }) => sum + reaped, 0),
+      waiting: replies.reduce((sum, { waiting }) => sum + waiting, 0),
+    };
   }
 
   async cancel(queue: string, id: string): Promise<StoredCall | undefined> {

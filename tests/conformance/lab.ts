@@ -190,7 +190,7 @@ export class Lab {
       maxDeliveries = 3,
       reap = false,
     } = beat;
-    const { lost, reaped } = await this.broker.renew({
+    const { lost, reaped, waiting } = await this.broker.renew({
       worker,
       queues: [{ name: queue, tasks, fences }],
       leaseMs,
@@ -198,7 +198,7 @@ export class Lab {
       maxDeliveries,
       reap,
     });
-    return { lost: lost.map(({ fence }) => fence), reaped };
+    return { lost: lost.map(({ fence }) => fence), reaped, waiting };
   }
 
   /** Claims everything as a worker that dies at once, and lets its leases lapse and be taken back. */

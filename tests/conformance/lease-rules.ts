@@ -9,7 +9,7 @@ export function leaseRules(lab: () => Lab): void {
     const { fence, ...claimed } = await lab().claimOne({ leaseMs: 10_000 });
     for (let beat = 0; beat < 5; beat++) {
       await lab().advance(8_000);
-      expect(await lab().beat({ fences: [fence], reap: true })).toEqual({ lost: [], reaped: 0 });
+      expect(await lab().beat({ fences: [fence], reap: true })).toEqual({ lost: [], reaped: 0, waiting: 0 });
       expect(await lab().reap()).toBe(0);
     }
     expect(await lab().state("a")).toBe("running");
@@ -20,15 +20,25 @@ export function leaseRules(lab: () => Lab): void {
     await lab().submit("a");
     const { fence } = await lab().claimOne({ leaseMs: 1_000 });
     await lab().advance(5_000);
-    expect(await lab().beat({ fences: [fence], reap: true })).toEqual({ lost: [], reaped: 0 });
+    expect(await lab().beat({ fences: [fence], reap: true })).toEqual({ lost: [], reaped: 0, waiting: 0 });
     expect(await lab().reap()).toBe(0);
+  });
+
+  test("a beat that reaps says how many calls wait for their turn", async () => {
+    const priorities = ["high", "normal", "low", "normal"] as const;
+    await lab().submitAll(priorities.map((priority, index) => submission(`c${index}`, { header: { priority } })));
+    await lab().submit("later", { delayMs: 60_000 });
+    expect(await lab().beat({ reap: true })).toMatchObject({ waiting: 4 });
+    expect(await lab().beat({ reap: false })).toMatchObject({ waiting: 0 });
+    await lab().claimOne();
+    expect(await lab().beat({ reap: true })).toMatchObject({ waiting: 3 });
   });
 
   test("a beat that does not reap takes nothing back", async () => {
     await lab().submit("a");
     await lab().claimOne({ leaseMs: 1_000 });
     await lab().advance(5_000);
-    expect(await lab().beat({ worker: "other", reap: false })).toEqual({ lost: [], reaped: 0 });
+    expect(await lab().beat({ worker: "other", reap: false })).toEqual({ lost: [], reaped: 0, waiting: 0 });
     expect(await lab().state("a")).toBe("running");
   });
 

@@ -68,10 +68,15 @@ export class Queue {
     this.surroundings = surroundings;
   }
 
+  /** How many calls wait for their turn. */
+  get waitingLength(): number {
+    const { high, normal, low } = this.waiting;
+    return high.calls.size + normal.calls.size + low.calls.size;
+  }
+
   /** How many calls wait for their time or their turn. */
   get length(): number {
-    const { high, normal, low } = this.waiting;
-    return high.calls.size + normal.calls.size + low.calls.size + this.delayed.size;
+    return this.waitingLength + this.delayed.size;
   }
 
   /** The call of an id as it stands now: gone after its time, expired after its deadline. */

@@ -18,7 +18,8 @@ export function renew(queue: Queue, served: Beat["queues"][number], beat: Beat, 
     if (lease?.worker === beat.worker) queue.lapses.move(lease, now + beat.leaseMs);
     else lost.push({ queue: queue.name, fence });
   }
-  return { lost, reaped: beat.reap ? reap(queue, beat, now) : 0 };
+  if (!beat.reap) return { lost, reaped: 0, waiting: 0 };
+  return { lost, reaped: reap(queue, beat, now), waiting: queue.waitingLength };
 }
 
 function reap(queue: Queue, beat: Beat, now: number): number {

@@ -14,6 +14,7 @@ export async function renewAll(run: RunScript, beat: Beat): Promise<BeatReply> {
   return {
     lost: replies.flatMap(({ lost }) => lost),
     reaped: replies.reduce((sum, { reaped }) => sum + reaped, 0),
+    waiting: replies.reduce((sum, { waiting }) => sum + waiting, 0),
   };
 }
 
@@ -30,11 +31,13 @@ async function renewOne(run: RunScript, queue: Beat["queues"][number], beat: Bea
     at += fencesAtOnce;
   } while (at < fences.length);
   let reaped = 0;
+  let waiting = 0;
   let more = beat.reap;
   while (more) {
     const reply = (await run(reapScript, name, () => [beat.maxDeliveries, beat.leaseMs])) as readonly number[];
     reaped += reply[0] ?? 0;
     more = reply[1] === 1;
+    waiting = reply[2] ?? 0;
   }
-  return { lost, reaped };
+  return { lost, reaped, waiting };
 }

@@ -50,6 +50,10 @@ export class Claims {
 
   async claim(request: ClaimRequest): Promise<readonly ClaimedBatch[]> {
     if (this.#closed) throw unavailable("the connection to Redis was closed");
+    if (request.afresh === true) {
+      this.#views.clear();
+      for (const connection of [this.#settings.commands, this.#settings.blocking]) connection.leave();
+    }
     const claiming = this.#claim(request);
     this.#open.add(claiming);
     try {

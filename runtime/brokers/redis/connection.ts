@@ -107,6 +107,11 @@ export class Connection {
     if (isReady(this.#link)) await act(this.#link).catch(() => undefined);
   }
 
+  /** Leaves the connection that it has, as if it had been lost. */
+  leave(): void {
+    this.#link?.disconnect();
+  }
+
   /** What `EVALSHA` is given for a script. */
   argumentsOf(script: Script, key: string, args: readonly Argument[]): Argument[] {
     return [script.sha, 1, key, this.#settings.clockOffset(), ...args];
