@@ -1,6 +1,7 @@
 import type { Broker, StoredCall, SubmissionCaller, Submitted } from "./broker.ts";
 import { about, type Call, notTaken, refusal, type Settled } from "./call.ts";
 import { after } from "./clock.ts";
+import type { Bounded, Deadlines } from "./deadlines.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import { newId } from "./id.ts";
 import type { PresenceView } from "./presence.ts";
@@ -18,19 +19,34 @@ const firstRecheckMs = 20;
 /** From then on, the looks for its reply are frequent enough. */
 const longestRecheckMs = 1_000;
 
+/** Who makes a call. */
+export interface Owner {
+  readonly broker: Broker;
+  readonly presence: PresenceView;
+  readonly deadlines: Deadlines;
+  /** The call is over; `ended` where its end was received. */
+  over(call: AwaitedCall, ended: boolean): void;
+}
+
 /** A call that this client awaits. */
-export class AwaitedCall implements Wait, SubmissionCaller {
+export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
+  readonly call: Call;
   readonly queue: string;
   readonly id: string;
   readonly unique: boolean;
   stored = false;
-  readonly #call: Call;
-  readonly #broker: Broker;
-  readonly #presence: PresenceView;
+  lookAt = 0;
+  looks = 0;
+  lane = undefined;
+  lateAt = 0;
+  before = undefined;
+  behind = undefined;
+  readonly #owner: Owner;
+  readonly #timeoutMs: number;
   readonly #fallback: Fallback | undefined;
-  readonly #settle: (settled: Settled, ended: boolean) => void;
-  /** Undo its timers. */
-  #endDeadline: (() => void) | undefined;
+  readonly #settle: (settled: Settled) => void;
+  /** Undo its timers, and no longer hear its signal. */
+  #endSignal: (() => void) | undefined;
   #endFallback: (() => void) | undefined;
   #endRecheck: (() => void) | undefined;
   #sent = false;
@@ -43,29 +59,36 @@ export class AwaitedCall implements Wait, SubmissionCaller {
 
   constructor(
     call: Call,
-    broker: Broker,
-    presence: PresenceView,
+    owner: Owner,
+    timeoutMs: number,
     fallback: Fallback | undefined,
-    settle: (settled: Settled, ended: boolean) => void,
+    settle: (settled: Settled) => void,
   ) {
+    this.call = call;
     this.queue = call.declaration.queue;
     this.id = call.id;
     this.unique = call.options.id === undefined;
-    this.#call = call;
-    this.#broker = broker;
-    this.#presence = presence;
+    this.#owner = owner;
+    this.#timeoutMs = timeoutMs;
     this.#fallback = fallback;
     this.#settle = settle;
   }
 
-  start(timeoutMs: number): void {
-    const { declaration, options } = this.#call;
-    this.#endDeadline = after(timeoutMs, () => this.#late(timeoutMs));
+  start(): void {
+    const { declaration, options } = this.call;
+    const { deadlines, presence } = this.#owner;
+    deadlines.add(this, this.#timeoutMs);
     if (this.#fallback !== undefined) this.#armFallback(this.#fallback);
     // Asked while the call is on its way, so that the answer is there when it has arrived.
-    if (!this.#presence.proven(declaration.name)) this.#presence.prefetch(this.queue, declaration.name);
-    options.signal?.addEventListener("abort", this.#cancel, { once: true });
-    if (options.signal?.aborted === true) this.#cancel();
+    if (!presence.proven(declaration.name)) presence.prefetch(this.queue, declaration.name);
+    if (options.signal !== undefined) this.#hearSignal(options.signal);
+  }
+
+  #hearSignal(signal: AbortSignal): void {
+    const cancel = () => this.#cancel();
+    signal.addEventListener("abort", cancel, { once: true });
+    this.#endSignal = () => signal.removeEventListener("abort", cancel);
+    if (signal.aborted) cancel();
   }
 
   wanted(): boolean {
@@ -78,10 +101,10 @@ export class AwaitedCall implements Wait, SubmissionCaller {
 
   submitted({ outcome, ended }: Submitted): void {
     if (this.#over) return;
-    if (outcome !== "accepted") return this.#fail(refusal(this.#call, outcome), false);
+    if (outcome !== "accepted") return this.#fail(refusal(this.call, outcome), false);
     this.stored = true;
     if (ended !== undefined) return this.ended(ended);
-    if (!this.#presence.proven(this.#call.declaration.name)) void this.#checkServed();
+    if (!this.#owner.presence.proven(this.call.declaration.name)) void this.#checkServed();
   }
 
   failed(error: AnyTaskError): void {
@@ -96,9 +119,9 @@ export class AwaitedCall implements Wait, SubmissionCaller {
       this.#endedMeanwhile = record;
       return;
     }
-    const settled = receive(this.#call.declaration, this.id, record);
+    const settled = receive(this.call.declaration, this.id, record);
     // Only a worker succeeds with it or fails.
-    if (settled.ok || settled.error.attempt !== undefined) this.#presence.prove(this.#call.declaration.name);
+    if (settled.ok || settled.error.attempt !== undefined) this.#owner.presence.prove(this.call.declaration.name);
     this.#finish(settled, true);
   }
 
@@ -108,7 +131,7 @@ export class AwaitedCall implements Wait, SubmissionCaller {
 
   open({ state }: StoredCall): void {
     this.stored = true;
-    if (state === "queued" && !this.#presence.proven(this.#call.declaration.name)) void this.#checkServed();
+    if (state === "queued" && !this.#owner.presence.proven(this.call.declaration.name)) void this.#checkServed();
   }
 
   closed(): void {
@@ -120,9 +143,9 @@ export class AwaitedCall implements Wait, SubmissionCaller {
    * in its hands, to put it aside: then it is tried again a little later.
    */
   async #checkServed(againMs = firstRecheckMs): Promise<void> {
-    const { name, queue } = this.#call.declaration;
+    const { name, queue } = this.call.declaration;
     try {
-      const served = await this.#presence.look(queue, name);
+      const served = await this.#owner.presence.look(queue, name);
       this.#unserved = served === "nobody";
       if (served !== "others" || this.#over) return;
       if (await this.#revoke()) {
@@ -169,7 +192,7 @@ export class AwaitedCall implements Wait, SubmissionCaller {
   async #revokeOnce(): Promise<boolean> {
     let revoked = false;
     try {
-      revoked = await this.#broker.revoke(this.queue, this.id, newId());
+      revoked = await this.#owner.broker.revoke(this.queue, this.id, newId());
       return revoked;
     } finally {
       const record = this.#endedMeanwhile;
@@ -182,31 +205,33 @@ export class AwaitedCall implements Wait, SubmissionCaller {
     }
   }
 
-  readonly #cancel = (): void => {
+  #cancel(): void {
     if (this.#over) return;
-    this.#fail(this.#error("canceled", "its caller canceled it", this.#call.options.signal?.reason), true);
+    this.#fail(this.#error("canceled", "its caller canceled it", this.call.options.signal?.reason), true);
     // The caller has its answer; that the worker can't be told now changes nothing for it.
-    this.#broker.cancel(this.queue, this.id).catch(() => undefined);
-  };
+    this.#owner.broker.cancel(this.queue, this.id).catch(() => undefined);
+  }
 
-  #late(timeoutMs: number): void {
+  late(): void {
+    const timeoutMs = this.#timeoutMs;
     const why = this.#unserved ? `; no worker listens to queue "${this.queue}"` : "";
     if (this.stored) this.#fail(this.#error("deadline_exceeded", `no reply within ${timeoutMs} ms${why}`), true);
-    else this.#fail(notTaken(this.#call, this.#sent, timeoutMs), this.#sent);
+    else this.#fail(notTaken(this.call, this.#sent, timeoutMs), this.#sent);
   }
 
   #fail(error: AnyTaskError, started: boolean): void {
-    this.#finish({ ok: false, error: error.with(about(this.#call)), started }, false);
+    this.#finish({ ok: false, error: error.with(about(this.call)), started }, false);
   }
 
   #finish(settled: Settled, ended: boolean): void {
     if (this.#over) return;
     this.#over = true;
-    this.#endDeadline?.();
+    this.#owner.deadlines.delete(this);
     this.#endFallback?.();
     this.#endRecheck?.();
-    this.#call.options.signal?.removeEventListener("abort", this.#cancel);
-    this.#settle(settled, ended);
+    this.#endSignal?.();
+    this.#owner.over(this, ended);
+    this.#settle(settled);
   }
 
   #error(
@@ -214,6 +239,6 @@ export class AwaitedCall implements Wait, SubmissionCaller {
     reason: string,
     cause?: unknown,
   ): AnyTaskError {
-    return new TaskError<string, unknown>(code, reason, { ...about(this.#call), cause });
+    return new TaskError<string, unknown>(code, reason, { ...about(this.call), cause });
   }
 }

@@ -89,8 +89,8 @@ export function refuseSubmitOptions(options: AllOptions): void {
  * @throws TaskError `deadline_exceeded` when the parent's time is up.
  */
 export function withinParent(options: AllOptions, timeoutMs: number): AllOptions {
+  if (options.parent === undefined) return options;
   const { parent, signal, ...others } = options;
-  if (parent === undefined) return options;
   const leftMs = Math.ceil(parent.remainingMs);
   if (leftMs <= 0) throw new TaskError("deadline_exceeded", "the time of the call that makes it is up");
   return {

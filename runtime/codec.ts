@@ -18,14 +18,15 @@ let idle: Packer | undefined;
  * An own codec, as msgpackr's forms of Set (a value *behind* an extension, which other libraries read as two), of
  * bigints below 2 ** 53 (they arrive as numbers), of Map and of a key `__proto__` (renamed) could not stay.
  *
+ * @param free - how many bytes, whatever is in them, to leave before the value's own, at most 4,096.
  * @throws TaskError `invalid_argument` for anything else, with the path as its issue: functions, symbols, instances of
  * other classes, invalid Dates, arrays with holes, values that contain themselves.
  */
-export function encode(value: unknown): Buffer {
+export function encode(value: unknown, free = 0): Buffer {
   const packer = idle ?? new Packer();
   idle = undefined;
   try {
-    return packer.pack(value);
+    return packer.pack(value, free);
   } finally {
     idle = packer;
   }
@@ -41,4 +42,9 @@ export function encode(value: unknown): Buffer {
  */
 export function decode(bytes: Uint8Array): unknown {
   return new Unpacker(bytes).unpack();
+}
+
+/** The entries of a map of which `count` are left from a place on to the end. @throws TaskError as {@link decode}. */
+export function decodeEntries(bytes: Uint8Array, at: number, count: number): Record<string, unknown> {
+  return new Unpacker(bytes).entries(at, count);
 }

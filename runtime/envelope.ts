@@ -1,16 +1,18 @@
 import type { Retry } from "./backoff.ts";
 import { checkDuration, checkRetry } from "./checks.ts";
-import { decode, encode } from "./codec.ts";
+import { decode, decodeEntries, encode } from "./codec.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode, type TaskIssue, taskErrorCodes } from "./errors.ts";
 import {
   bufferOf,
+  fillPrefix,
   hasHeader,
   type Header,
   headerBytes,
   headerOffset,
   isSmallMap,
-  prepend,
+  prefixBytes,
   readHeader,
+  stateOf,
   underHeader,
 } from "./header.ts";
 import { isTerminal, states } from "./state.ts";
@@ -63,9 +65,10 @@ export interface WireError {
 }
 
 function compose(header: Header, body: object): Buffer {
-  const entries = encode(body);
-  if (!isSmallMap(entries)) throw new TaskError("internal", "a record has more than 14 entries");
-  return prepend(header, entries);
+  const record = encode(body, prefixBytes - 1);
+  if (!isSmallMap(record, prefixBytes - 1)) throw new TaskError("internal", "a record has more than 14 entries");
+  fillPrefix(record, header);
+  return record;
 }
 
 /** A call's record before it has ended. */
@@ -106,13 +109,13 @@ export function writeReply(header: Header, reply: Reply, request?: Uint8Array): 
 
 /** What a record that has ended says, whoever wrote it; undefined for one that has not. */
 export function readReply(record: Uint8Array): Reply | undefined {
-  const header = readHeader(record);
-  if (header !== undefined && !isTerminal(header.state)) return undefined;
-  if (header?.state === "parked" && isParkedRequest(record)) return { error: errorOfState(header) };
+  const state = stateOf(record);
+  if (state !== undefined && !isTerminal(state)) return undefined;
+  if (state === "parked" && isParkedRequest(record)) return withoutWord(record);
   const body = readMap(record);
   if (isWireError(body["error"])) return { error: body["error"] };
   if ("value" in body) return { value: body["value"] };
-  return header === undefined ? undefined : { error: errorOfState(header) };
+  return state === undefined ? undefined : withoutWord(record);
 }
 
 /**
@@ -166,6 +169,8 @@ export function waitingClient(record: Uint8Array): string | undefined {
 function readMap(record: Uint8Array): Record<string, unknown> {
   let body: unknown;
   try {
+    // The header's bytes are read where they stand, by who needs them.
+    if (hasHeader(record)) return decodeEntries(record, prefixBytes, (record[0]! & 0x0f) - 1);
     body = decode(record);
   } catch (cause) {
     throw new TaskError("invalid_argument", "a record is no MessagePack", { cause });
@@ -181,6 +186,11 @@ function isWireError(value: unknown): value is WireError {
 }
 
 /** What is told of a call that ended without a worker's word. */
+function withoutWord(record: Uint8Array): Reply | undefined {
+  const header = readHeader(record);
+  return header && { error: errorOfState(header) };
+}
+
 function errorOfState(header: Header): WireError {
   switch (header.state) {
     case "canceled":

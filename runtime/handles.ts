@@ -151,6 +151,8 @@ export class Handles {
       id,
       unique,
       stored: false,
+      lookAt: 0,
+      looks: 0,
       ended: once(listener.ended),
       gone: () => failed(this.#error(declaration, id, "not_found", "its record is gone")),
       progress: once((value: Uint8Array) => listener.progress?.(value)),

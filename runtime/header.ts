@@ -1,5 +1,5 @@
 import type { Priority } from "./contract.ts";
-import { TaskError } from "./errors.ts";
+import { type AnyTaskError, TaskError } from "./errors.ts";
 import { type CallState, states } from "./state.ts";
 
 /*
@@ -45,24 +45,27 @@ export interface Header {
   readonly fingerprint: string;
 }
 
-const noFingerprint = "0000000000000000";
+/** Of calls whose id was made by us. */
+export const noFingerprint = "0000000000000000";
+
+/** Of a new call of which nothing is asked. */
+export const emptyHeader: Header = {
+  version: protocolVersion,
+  state: "queued",
+  deaths: 0,
+  awaited: false,
+  keepRequest: false,
+  priority: "normal",
+  attempt: 0,
+  generation: 0,
+  fence: 0,
+  deadline: 0,
+  fingerprint: noFingerprint,
+};
 
 /** A header of a new call; what is not given is zero. */
 export function newHeader(given: Partial<Header>): Header {
-  return {
-    version: protocolVersion,
-    state: "queued",
-    deaths: 0,
-    awaited: false,
-    keepRequest: false,
-    priority: "normal",
-    attempt: 0,
-    generation: 0,
-    fence: 0,
-    deadline: 0,
-    fingerprint: noFingerprint,
-    ...given,
-  };
+  return { ...emptyHeader, ...given };
 }
 
 /*
@@ -90,8 +93,8 @@ function putHeader(target: Buffer, at: number, header: Header): void {
   target.writeUInt16BE(header.generation, at + 6);
   target.writeDoubleBE(header.fence, at + 8);
   target.writeDoubleBE(header.deadline, at + 16);
-  target.write(header.fingerprint, at + 24, 8, "hex");
-  target.fill(0, at + 32, at + 40);
+  target.fill(0, at + 24, at + 40);
+  if (header.fingerprint !== noFingerprint) target.write(header.fingerprint, at + 24, 8, "hex");
 }
 
 /** The same bytes as a Buffer, which reads numbers. */
@@ -111,15 +114,27 @@ export function hasHeader(record: Uint8Array): boolean {
   );
 }
 
+/** The state in a record's header; undefined for one of the plain level. @throws TaskError `internal` for one that does not exist. */
+export function stateOf(record: Uint8Array): CallState | undefined {
+  if (!hasHeader(record)) return undefined;
+  const state = states[record[headerOffset + 1]!];
+  if (state === undefined) throw malformed();
+  return state;
+}
+
+function malformed(): AnyTaskError {
+  return new TaskError<string, unknown>("internal", "a record's header is malformed");
+}
+
 /** A record's header; undefined for one of the plain level. @throws TaskError `internal` for a state that does not exist. */
 export function readHeader(record: Uint8Array): Header | undefined {
   if (!hasHeader(record)) return undefined;
   const source = bufferOf(record);
   const at = headerOffset;
-  const state = states[source[at + 1]!];
+  const state = stateOf(record);
   const flags = source[at + 3]!;
   const priority = priorityCodes[(flags >> priorityShift) & 3];
-  if (state === undefined || priority === undefined) throw new TaskError("internal", "a record's header is malformed");
+  if (state === undefined || priority === undefined) throw malformed();
   return {
     version: source[at]!,
     state,
@@ -131,8 +146,12 @@ export function readHeader(record: Uint8Array): Header | undefined {
     generation: source.readUInt16BE(at + 6),
     fence: source.readDoubleBE(at + 8),
     deadline: source.readDoubleBE(at + 16),
-    fingerprint: source.toString("hex", at + 24, at + 32),
+    fingerprint: isZero(source, at + 24) ? noFingerprint : source.toString("hex", at + 24, at + 32),
   };
+}
+
+function isZero(source: Buffer, at: number): boolean {
+  return (source.readUInt32BE(at) | source.readUInt32BE(at + 4)) === 0;
 }
 
 /**
@@ -159,19 +178,27 @@ export function underHeader(record: Uint8Array, header: Header): Buffer | undefi
 }
 
 /** Whether this is a map whose size still fits into its first byte with one entry more. */
-export function isSmallMap(bytes: Uint8Array): boolean {
-  return bytes.length > 0 && bytes[0]! >= 0x80 && bytes[0]! < 0x8f;
+export function isSmallMap(bytes: Uint8Array, at = 0): boolean {
+  return bytes.length > at && bytes[at]! >= 0x80 && bytes[at]! < 0x8f;
 }
 
+/** What a header takes in front of a map's entries, in place of the map's first byte. */
+export const prefixBytes = headerOffset + headerBytes;
+
 /** A map with a header put before its entries. */
-export function prepend(header: Header, map: Uint8Array): Buffer {
-  const record = Buffer.allocUnsafe(headerOffset + headerBytes + map.length - 1);
-  record[0] = map[0]! + 1;
+function prepend(header: Header, map: Uint8Array): Buffer {
+  const record = Buffer.allocUnsafe(prefixBytes + map.length - 1);
+  record.set(map, prefixBytes - 1);
+  fillPrefix(record, header);
+  return record;
+}
+
+/** Puts a header before the entries of a small map that begins a byte before the end of the prefix. */
+export function fillPrefix(record: Buffer, header: Header): void {
+  record[0] = record[prefixBytes - 1]! + 1;
   record[1] = 0xa1;
   record[2] = 0x68;
   record[3] = 0xc4;
   record[4] = headerBytes;
   putHeader(record, headerOffset, header);
-  record.set(map.subarray(1), headerOffset + headerBytes);
-  return record;
 }

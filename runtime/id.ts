@@ -19,6 +19,8 @@ function randomDigits(length: number): string {
   return text;
 }
 
+/** The last two of a number's characters. */
+const pairs = Array.from({ length: 64 ** 2 }, (_, value) => digits(value, 2));
 const process = randomDigits(7);
 const perTick = 64 ** 3;
 let tick = 0;
@@ -37,7 +39,9 @@ export function newId(): string {
     tickText = digits(tick, 7);
     count = 0;
   }
-  return tickText + digits(count++, 3) + process;
+  const text = tickText + alphabet[count >> 12]! + pairs[count & 4_095]! + process;
+  count++;
+  return text;
 }
 
 /** A random name for a client or a worker: 10 characters, 60 bits. */

@@ -1,11 +1,12 @@
 import { batchLimit, TurnBatch } from "./batch.ts";
-import { AwaitedCall, type Fallback } from "./awaited.ts";
+import { AwaitedCall, type Fallback, type Owner } from "./awaited.ts";
 import { after } from "./clock.ts";
+import { Deadlines } from "./deadlines.ts";
 import type { Broker, Submission, SubmissionCaller, Submitted } from "./broker.ts";
 import { about, type AllOptions, type Call, notTaken, refusal, type Settled } from "./call.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { type RequestOptions, writeRequest } from "./envelope.ts";
-import { newHeader } from "./header.ts";
+import { emptyHeader, type Header, noFingerprint } from "./header.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import type { PresenceView } from "./presence.ts";
 import type { Replies } from "./replies.ts";
@@ -20,8 +21,10 @@ export interface RemoteLimits {
 /** A submission on its way, and who wants to know of it. */
 interface Sending {
   readonly submission: Submission;
-  submitted(submitted: Submitted): void;
-  failed(error: AnyTaskError): void;
+  readonly by: {
+    submitted(submitted: Submitted): void;
+    failed(error: AnyTaskError): void;
+  };
 }
 
 /** How a call is sent. */
@@ -34,10 +37,11 @@ interface Send {
 }
 
 /** Sends calls to their queues and settles them by their replies. */
-export class RemoteCalls {
-  readonly #broker: Broker;
+export class RemoteCalls implements Owner {
+  readonly broker: Broker;
+  readonly presence: PresenceView;
+  readonly deadlines = new Deadlines();
   readonly #replies: Replies;
-  readonly #presence: PresenceView;
   readonly #limits: RemoteLimits;
   readonly #batches = new Map<string, TurnBatch<Sending>>();
   readonly #acknowledged = new Map<string, string[]>();
@@ -46,9 +50,9 @@ export class RemoteCalls {
   #submitting = 0;
 
   constructor(broker: Broker, replies: Replies, presence: PresenceView, limits: RemoteLimits) {
-    this.#broker = broker;
+    this.broker = broker;
+    this.presence = presence;
     this.#replies = replies;
-    this.#presence = presence;
     this.#limits = limits;
   }
 
@@ -60,13 +64,7 @@ export class RemoteCalls {
         resolve({ ok: false, started: false, error: tooMany });
         return;
       }
-      const pending: AwaitedCall = new AwaitedCall(call, this.#broker, this.#presence, fallback, (settled, ended) => {
-        this.#pending.delete(pending);
-        this.#replies.delete(pending);
-        // A record with an id that the user gave stays, for others to read.
-        if (ended && call.options.id === undefined) this.#acknowledge(pending.queue, call.id);
-        resolve(settled);
-      });
+      const pending = new AwaitedCall(call, this, timeoutMs, fallback, resolve);
       let submission: Submission;
       try {
         submission = this.#compose(call, { awaited: true, deadlineMs: timeoutMs, caller: pending });
@@ -76,13 +74,16 @@ export class RemoteCalls {
       }
       this.#pending.add(pending);
       this.#replies.add(pending);
-      pending.start(timeoutMs);
-      this.#send(pending.queue, {
-        submission,
-        submitted: (submitted) => pending.submitted(submitted),
-        failed: (error) => pending.failed(error),
-      });
+      pending.start();
+      this.#send(pending.queue, { submission, by: pending });
     });
+  }
+
+  over(pending: AwaitedCall, ended: boolean): void {
+    this.#pending.delete(pending);
+    this.#replies.delete(pending);
+    // A record with an id that the user gave stays, for others to read.
+    if (ended && pending.unique) this.#acknowledge(pending.queue, pending.id);
   }
 
   /**
@@ -119,16 +120,17 @@ export class RemoteCalls {
       const cancel = (): void => {
         settle(() => reject(new TaskError("canceled", "its caller canceled it", about(call))));
         // It may have been stored already.
-        if (sent) this.#broker.cancel(declaration.queue, call.id).catch(() => undefined);
+        if (sent) this.broker.cancel(declaration.queue, call.id).catch(() => undefined);
       };
       const undo = after(timeoutMs, () => settle(() => reject(notTaken(call, sent, timeoutMs))));
       options.signal?.addEventListener("abort", cancel, { once: true });
       if (options.signal?.aborted === true) return cancel();
-      this.#send(declaration.queue, {
-        submission,
-        submitted: ({ outcome }) => settle(() => (outcome === "accepted" ? resolve() : reject(refusal(call, outcome)))),
-        failed: (error) => settle(() => reject(error.with(about(call)))),
-      });
+      const by = {
+        submitted: ({ outcome }: Submitted) =>
+          settle(() => (outcome === "accepted" ? resolve() : reject(refusal(call, outcome)))),
+        failed: (error: AnyTaskError) => settle(() => reject(error.with(about(call)))),
+      };
+      this.#send(declaration.queue, { submission, by });
     });
   }
 
@@ -158,13 +160,14 @@ export class RemoteCalls {
       params,
       options: requestOptions(options),
     };
-    const header = newHeader({
+    const header: Header = {
+      ...emptyHeader,
       awaited: send.awaited,
       deadline: send.deadlineMs,
       priority,
       keepRequest: options.keepRequest ?? declaration.task.keepRequest ?? false,
-      ...(options.id !== undefined && { fingerprint: fingerprintOf(declaration.name, params) }),
-    });
+      fingerprint: options.id === undefined ? noFingerprint : fingerprintOf(declaration.name, params),
+    };
     const record = writeRequest(header, body);
     if (record.length > this.#limits.maxParamsBytes) {
       throw new TaskError(
@@ -186,21 +189,21 @@ export class RemoteCalls {
 
   async #submit(queue: string, added: readonly Sending[]): Promise<void> {
     const sendings = added.filter(({ submission }) => submission.caller?.wanted() !== false);
-    const acknowledged = this.#acknowledged.get(queue) ?? [];
-    this.#acknowledged.delete(queue);
+    const acknowledged = this.#acknowledged.get(queue) ?? none;
+    if (acknowledged.length > 0) this.#acknowledged.delete(queue);
     if (sendings.length === 0 && acknowledged.length === 0) return;
     try {
       await this.#replies.ready();
       const calls = sendings.map(({ submission }) => submission);
-      const results = await this.#broker.submit(queue, {
+      const results = await this.broker.submit(queue, {
         calls,
         acknowledged,
         maxLength: this.#limits.maxQueueLength,
       });
-      for (const [index, sending] of sendings.entries()) sending.submitted(results[index]!);
+      for (const [index, sending] of sendings.entries()) sending.by.submitted(results[index]!);
     } catch (thrown) {
       const error = TaskError.from(thrown, "internal");
-      for (const sending of sendings) sending.failed(error);
+      for (const sending of sendings) sending.by.failed(error);
     }
   }
 
@@ -211,6 +214,8 @@ export class RemoteCalls {
     else if (ids.push(id) >= batchLimit) void this.#submit(queue, []);
   }
 }
+
+const none: readonly string[] = [];
 
 /** How long a submitted call is held back, ms. `runAt` is the caller's time; delays are the broker's. */
 function delayOf({ delayMs, runAt }: AllOptions): number {

@@ -12,6 +12,9 @@ export interface Wait {
   readonly unique: boolean;
   /** Whether the broker is known to have the call: until then a missing record means nothing. */
   stored: boolean;
+  /** When it is looked up next, by {@link performance.now}, and how often it was: for {@link Replies} alone. */
+  lookAt: number;
+  looks: number;
   /** The call has ended, with this record. */
   ended(record: Uint8Array): void;
   /** The call's record is gone. */
@@ -19,13 +22,6 @@ export interface Wait {
   /** It was looked up and has not ended. */
   open?(call: StoredCall): void;
   progress?(value: Uint8Array): void;
-}
-
-interface Waiting {
-  readonly wait: Wait;
-  /** When it is looked up next, by {@link performance.now}. */
-  lookAt: number;
-  looks: number;
 }
 
 const firstLookMs = 1_000;
@@ -42,7 +38,8 @@ export class Replies {
   /** The client's name: what a record's `to` holds. */
   readonly address = newAddress();
   readonly #broker: Broker;
-  readonly #waiting = new Map<string, Waiting[]>();
+  /** Those who wait, by id: mostly one for each. */
+  readonly #waiting = new Map<string, Wait | Wait[]>();
   #subscription: Promise<() => Promise<void>> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -70,23 +67,21 @@ export class Replies {
   }
 
   add(wait: Wait): void {
-    const waiting: Waiting = { wait, looks: 0, lookAt: performance.now() + firstLookMs };
+    wait.lookAt = performance.now() + firstLookMs;
     const others = this.#waiting.get(wait.id);
-    if (others === undefined) this.#waiting.set(wait.id, [waiting]);
-    else others.push(waiting);
+    this.#waiting.set(wait.id, others === undefined ? wait : [...all(others), wait]);
     this.#timer ??= setInterval(() => this.#lookUpDue(), tickMs);
+    if (this.#waiting.size === 1) this.#timer.ref();
   }
 
   delete(wait: Wait): void {
     const others = this.#waiting.get(wait.id);
     if (others === undefined) return;
-    const rest = others.length === 1 ? [] : others.filter((other) => other.wait !== wait);
+    const rest = others === wait ? [] : all(others).filter((other) => other !== wait);
     if (rest.length > 0) this.#waiting.set(wait.id, rest);
-    else if (others[0]?.wait === wait) this.#waiting.delete(wait.id);
-    if (this.#waiting.size === 0) {
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-    }
+    else this.#waiting.delete(wait.id);
+    // Calls made one after the other are not to cost a timer each.
+    if (this.#waiting.size === 0) this.#timer?.unref();
   }
 
   /** Stops hearing. Whoever still waits is the caller's to settle. */
@@ -105,36 +100,34 @@ export class Replies {
     }
     const waiting = this.#waiting.get(notice.id);
     if (waiting === undefined) return;
+    if (Array.isArray(waiting)) for (const wait of waiting) this.#tell(wait, notice);
+    else this.#tell(waiting, notice);
+  }
+
+  #tell(wait: Wait, notice: Exclude<Notice, { readonly kind: "resumed" }>): void {
     // A message doesn't tell the queue: what may be known in two is looked up in its own.
-    const told = waiting.every(({ wait }) => wait.unique);
-    if (notice.kind === "progress" && told) {
-      for (const { wait } of waiting) wait.progress?.(notice.value);
-    } else if (notice.kind === "ended" && told && notice.record !== undefined) {
-      for (const { wait } of waiting) wait.ended(notice.record);
-    } else {
-      this.#lookUp(waiting);
-    }
+    if (wait.unique && notice.kind === "progress") wait.progress?.(notice.value);
+    else if (wait.unique && notice.kind === "ended" && notice.record !== undefined) wait.ended(notice.record);
+    else this.#lookUp([wait]);
   }
 
   #lookUpDue(): void {
     const now = performance.now();
-    const due: Waiting[] = [];
-    for (const waiting of this.#waiting.values()) {
-      for (const one of waiting) if (one.lookAt <= now) due.push(one);
-    }
+    const due: Wait[] = [];
+    for (const waiting of this.#waiting.values())
+      for (const wait of all(waiting)) if (wait.lookAt <= now) due.push(wait);
     this.#lookUp(due);
   }
 
-  #lookUp(due: readonly Waiting[]): void {
+  #lookUp(due: readonly Wait[]): void {
     const now = performance.now();
-    const byQueue = new Map<string, Waiting[]>();
-    for (const waiting of due) {
+    const byQueue = new Map<string, Wait[]>();
+    for (const wait of due) {
       const spread = 0.75 + 0.5 * Math.random();
-      waiting.lookAt = now + Math.min(firstLookMs * 2 ** ++waiting.looks, longestLookMs) * spread;
-      const { queue } = waiting.wait;
-      const others = byQueue.get(queue);
-      if (others === undefined) byQueue.set(queue, [waiting]);
-      else others.push(waiting);
+      wait.lookAt = now + Math.min(firstLookMs * 2 ** ++wait.looks, longestLookMs) * spread;
+      const others = byQueue.get(wait.queue);
+      if (others === undefined) byQueue.set(wait.queue, [wait]);
+      else others.push(wait);
     }
     for (const [queue, waiting] of byQueue) {
       for (let at = 0; at < waiting.length; at += looksAtOnce) {
@@ -143,20 +136,20 @@ export class Replies {
     }
   }
 
-  async #read(queue: string, waiting: readonly Waiting[]): Promise<void> {
+  async #read(queue: string, waiting: readonly Wait[]): Promise<void> {
     // Only a record that was stored before the look was sent can be found missing by it.
-    const stored = waiting.map(({ wait }) => wait.stored);
+    const stored = waiting.map(({ stored }) => stored);
     let calls: readonly (StoredCall | undefined)[];
     try {
       calls = await this.#broker.read(
         queue,
-        waiting.map(({ wait }) => wait.id),
+        waiting.map(({ id }) => id),
       );
     } catch {
       return; // The next look comes, and each wait has a bound of its own.
     }
     if (this.#closed) return;
-    for (const [index, { wait }] of waiting.entries()) {
+    for (const [index, wait] of waiting.entries()) {
       const call = calls[index];
       if (call === undefined) {
         if (stored[index] === true) wait.gone();
@@ -168,4 +161,8 @@ export class Replies {
       }
     }
   }
+}
+
+function all(waiting: Wait | Wait[]): readonly Wait[] {
+  return Array.isArray(waiting) ? waiting : [waiting];
 }

@@ -16,9 +16,9 @@ export class Output {
   #targetView = new DataView(this.#target.buffer);
   #at = 0;
 
-  /** Forgets what has been written. */
-  begin(): void {
-    this.#at = 0;
+  /** Forgets what has been written, and leaves so many bytes free before what comes, not more than {@link firstSpace}. */
+  begin(free: number): void {
+    this.#at = free;
   }
 
   /** A copy of what has been written: the space is used again. */

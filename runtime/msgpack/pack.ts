@@ -23,9 +23,9 @@ export class Packer {
   readonly #output = new Output();
   readonly #path: (string | number)[] = [];
 
-  /** The value's bytes, in memory of their own. @throws TaskError `invalid_argument` naming the path of what can't be carried. */
-  pack(value: unknown): Buffer {
-    this.#output.begin();
+  /** The value's bytes behind so many free ones, in memory of their own. @throws TaskError `invalid_argument` naming the path of what can't be carried. */
+  pack(value: unknown, free: number): Buffer {
+    this.#output.begin(free);
     try {
       this.#write(value, 0);
     } catch (error) {

@@ -23,8 +23,20 @@ export class Unpacker {
   /** The value. @throws TaskError `invalid_argument` for bytes that are not exactly one value. */
   unpack(): unknown {
     const value = this.#read(0);
-    if (this.#at !== this.#end) this.#fail(`${this.#end - this.#at} bytes follow the value`);
+    this.#finish();
     return value;
+  }
+
+  /** A map's last `count` entries, which stand from a place on. @throws TaskError as {@link unpack}. */
+  entries(at: number, count: number): Record<string, unknown> {
+    this.#skip(at);
+    const record = this.#record(count, 0);
+    this.#finish();
+    return record;
+  }
+
+  #finish(): void {
+    if (this.#at !== this.#end) this.#fail(`${this.#end - this.#at} bytes follow the value`);
   }
 
   #read(depth: number): unknown {

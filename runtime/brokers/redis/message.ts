@@ -62,7 +62,8 @@ class Reader {
     const head = this.byte();
     const length =
       (head & 0xe0) === 0xa0 ? head & 0x1f : head === 0xd9 ? this.#size(1) : head === 0xda ? this.#size(2) : -1;
-    return this.#take(length)?.toString("utf8");
+    const at = this.#skip(length);
+    return at < 0 ? undefined : this.#bytes.toString("utf8", at, at + length);
   }
 
   /** The bytes, undefined for nil. */
@@ -70,21 +71,25 @@ class Reader {
     const head = this.byte();
     if (head === 0xc0) return undefined;
     const length = head === 0xc4 ? this.#size(1) : head === 0xc5 ? this.#size(2) : head === 0xc6 ? this.#size(4) : -1;
-    return this.#take(length) ?? "malformed";
+    const at = this.#skip(length);
+    return at < 0 ? "malformed" : this.#bytes.subarray(at, at + length);
   }
 
   double(): number | undefined {
-    return this.byte() === 0xcb ? this.#take(8)?.readDoubleBE() : undefined;
+    const at = this.byte() === 0xcb ? this.#skip(8) : -1;
+    return at < 0 ? undefined : this.#bytes.readDoubleBE(at);
   }
 
   #size(bytes: number): number {
-    return this.#take(bytes)?.readUIntBE(0, bytes) ?? -1;
+    const at = this.#skip(bytes);
+    return at < 0 ? -1 : this.#bytes.readUIntBE(at, bytes);
   }
 
-  #take(length: number): Buffer | undefined {
-    if (length < 0 || this.#at + length > this.#bytes.length) return undefined;
-    const part = this.#bytes.subarray(this.#at, this.#at + length);
+  /** Where the next bytes begin; they are taken. -1 if there are not so many. */
+  #skip(length: number): number {
+    if (length < 0 || this.#at + length > this.#bytes.length) return -1;
+    const at = this.#at;
     this.#at += length;
-    return part;
+    return at;
   }
 }
