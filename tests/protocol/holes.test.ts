@@ -5,7 +5,8 @@ import { type RedisServer, startRedis } from "../redis/server.ts";
 import { describeRedis } from "../redis/suite.ts";
 import { ByHand, redisAt, shaOf } from "./by-hand.ts";
 import { countedSums } from "./counted-sums.ts";
-import { Place, Signal } from "./place.ts";
+import { Place } from "./place.ts";
+import { Signal } from "./signal.ts";
 import { Proxy } from "./proxy.ts";
 import { Published } from "./published.ts";
 import { parse, writeRecord } from "./record.ts";
@@ -14,7 +15,7 @@ describeRedis("hole 1: a submit is sent twice", () => {
   test("as its reply was lost: the id stands in the list once, and the call runs once", async () => {
     const place = new Place();
     const redis = redisAt(place.url);
-    const proxy = await Proxy.to(place.url);
+    const proxy = await Proxy.to(place.url, onTestFinished);
     const tasks = place.tasks(proxy.url);
     const { lost } = proxy.loseReplyTo(await shaOf(redis, "submit"));
     const sum = tasks.addition(4, 6);
@@ -42,7 +43,7 @@ describeRedis("hole 2: workers wait on connections that are half open", () => {
   test("and the bells and calls that go to them are not lost", async () => {
     const place = new Place();
     const { implementation, ran } = countedSums();
-    const proxy = await Proxy.to(place.url);
+    const proxy = await Proxy.to(place.url, onTestFinished);
     // Their leases are short, so that what a frozen one claims need not be waited for.
     for (let count = 0; count < 5; count++) await place.worker([implementation], { url: proxy.url, leaseMs: 600 });
     await expect.poll(() => proxy.linesThatSent(place.key("math", "bell"))).toBe(5);
@@ -174,7 +175,7 @@ describeRedis("hole 7: the reply to a claim is lost", () => {
   test("a worker that loses one with its connection does not wait for the lease to lapse", async () => {
     const place = new Place();
     const redis = redisAt(place.url);
-    const proxy = await Proxy.to(place.url);
+    const proxy = await Proxy.to(place.url, onTestFinished);
     const { lost } = proxy.loseReplyTo(await shaOf(redis, "claim"));
     const handle = await place.tasks().submit.addition(4, 6);
     const { implementation, ran } = countedSums();
@@ -188,7 +189,7 @@ describeRedis("hole 7: the reply to a claim is lost", () => {
   test("nor does one that waits for the bell, and claims in the same write", async () => {
     const place = new Place();
     const redis = redisAt(place.url);
-    const proxy = await Proxy.to(place.url);
+    const proxy = await Proxy.to(place.url, onTestFinished);
     const sha = await shaOf(redis, "claim");
     const { implementation, ran } = countedSums();
     await place.worker([implementation], { url: proxy.url, leaseMs: 60_000 });
@@ -240,7 +241,7 @@ describeRedis("hole 9: a revoked call is submitted once more", () => {
   test("a client that does not hear whether it has revoked asks again, and runs the call once, here", async () => {
     const place = new Place();
     const redis = redisAt(place.url);
-    const proxy = await Proxy.to(place.url);
+    const proxy = await Proxy.to(place.url, onTestFinished);
     const { implementation, ran } = countedSums();
     const tasks = place.tasks(proxy.url, [implementation]);
     const { lost } = proxy.loseReplyTo(await shaOf(redis, "revoke"));
@@ -259,7 +260,7 @@ describeRedis("hole 9: a revoked call is submitted once more", () => {
 describeRedis("hole 10: a message is not heard", () => {
   test("as the connection was lost before it: the client subscribes again, looks, and has its answer at once", async () => {
     const place = new Place();
-    const proxy = await Proxy.to(place.url);
+    const proxy = await Proxy.to(place.url, onTestFinished);
     const begun = new Signal();
     const go = new Signal();
     await place.worker([

@@ -13,7 +13,8 @@ import { taskErrorCodes } from "../../runtime/errors.ts";
 import { states } from "../../runtime/state.ts";
 import { startRedis } from "../redis/server.ts";
 import { describeRedis } from "../redis/suite.ts";
-import { Place, Signal } from "./place.ts";
+import { Place } from "./place.ts";
+import { Signal } from "./signal.ts";
 import { Published } from "./published.ts";
 import { writeRecord } from "./record.ts";
 

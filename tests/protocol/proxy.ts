@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-import { onTestFinished } from "vitest";
-import { Signal } from "./place.ts";
+import { Signal } from "./signal.ts";
 
 /** As much of what a client has sent is looked at, bytes: whole commands but for their records. */
 const keptBytes = 16_384;
@@ -31,18 +30,19 @@ interface Trap {
   readonly lost: Signal;
 }
 
-/** A way to a Redis that can fail as networks do. Ends with the test. */
+/** A way to a Redis that can fail as networks do. */
 export class Proxy {
   readonly #server: Server;
   readonly #port: number;
   readonly #lines = new Set<Line>();
   readonly #traps = new Set<Trap>();
 
-  static async to(url: string): Promise<Proxy> {
+  /** @param until - takes what ends it, as vitest's `onTestFinished` does. */
+  static async to(url: string, until: (close: () => Promise<void>) => void): Promise<Proxy> {
     const proxy = new Proxy(Number(new URL(url).port));
     proxy.#server.listen(0, "127.0.0.1");
     await once(proxy.#server, "listening");
-    onTestFinished(() => proxy.#close());
+    until(() => proxy.#close());
     return proxy;
   }
 

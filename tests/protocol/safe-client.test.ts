@@ -4,7 +4,8 @@ import { math } from "../../examples/handlers/math.ts";
 import { text } from "../../examples/handlers/text.ts";
 import { implementMath, implementOrders, implementTiming } from "../../generated/index.ts";
 import { describeRedis } from "../redis/suite.ts";
-import { Place, Signal } from "./place.ts";
+import { Place } from "./place.ts";
+import { Signal } from "./signal.ts";
 import { fingerprintOf } from "./record.ts";
 import { StrangeClient } from "./safe-client.ts";
 

@@ -1,7 +1,8 @@
 import { expect, onTestFinished, test } from "vitest";
 import { isDeclared } from "../../generated/index.ts";
 import { describeRedis } from "../redis/suite.ts";
-import { Place, Signal } from "./place.ts";
+import { Place } from "./place.ts";
+import { Signal } from "./signal.ts";
 import type { Reply } from "./record.ts";
 import { type StrangeHandler, StrangeWorker } from "./safe-worker.ts";
 

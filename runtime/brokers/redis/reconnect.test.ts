@@ -187,7 +187,7 @@ describeRedis("a broker on Redis, whose connections are cut", () => {
 describeRedis("a reply that is lost on its way", () => {
   test("of a submit: it is one call, and no record is forgotten that was submitted after its acknowledgement", async () => {
     const { server } = await serve();
-    const proxy = await Proxy.to(server.url);
+    const proxy = await Proxy.to(server.url, onTestFinished);
     const [broker, other] = [open(proxy.url), open(server.url)];
     await submit(broker, "old");
     await finish(broker, await claim(broker));
@@ -202,7 +202,7 @@ describeRedis("a reply that is lost on its way", () => {
 
   test("of a finish: its verdict is unknown, its effect is not", async () => {
     const { server } = await serve();
-    const proxy = await Proxy.to(server.url);
+    const proxy = await Proxy.to(server.url, onTestFinished);
     const broker = open(proxy.url);
     await submit(broker, "a");
     const claimed = await claim(broker);
@@ -217,7 +217,7 @@ describeRedis("a reply that is lost on its way", () => {
     ["a waiting claim", 30_000],
   ])("of %s: the calls are given again, at once, and nobody is blamed", async (_, waitMs) => {
     const { server } = await serve();
-    const proxy = await Proxy.to(server.url);
+    const proxy = await Proxy.to(server.url, onTestFinished);
     const broker = open(proxy.url);
     await submit(broker, "warm");
     await finish(broker, await claim(broker)); // The script is loaded, the queue known to be empty.
@@ -235,7 +235,7 @@ describeRedis("a reply that is lost on its way", () => {
 
   test("of a claim, when the next one has fewer slots: what is too much goes back to the head", async () => {
     const { server } = await serve();
-    const proxy = await Proxy.to(server.url);
+    const proxy = await Proxy.to(server.url, onTestFinished);
     const broker = open(proxy.url);
     await submit(broker, "warm");
     await finish(broker, await claim(broker));
