@@ -1,19 +1,30 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 
-/** A program of this folder in a process of its own, which ends with ours at the latest. */
+/** A program in a process of its own, which ends with ours at the latest. */
 export class Child {
   readonly #name: string;
   readonly #process: ChildProcess;
   readonly #ended: Promise<readonly [code: number | null, signal: NodeJS.Signals | null]>;
+  readonly #said: unknown[] = [];
+  #heard: (() => void) | undefined;
   #output = "";
 
-  constructor(file: string, args: readonly string[]) {
+  /**
+   * @param file - of this folder, or a URL
+   * @param preload - URL of a module that is loaded before the program
+   */
+  constructor(file: string | URL, args: readonly string[], preload?: URL) {
     this.#name = [file, ...args].join(" ");
+    const preloaded = preload === undefined ? [] : ["--import", preload.href];
     this.#process = fork(new URL(file, import.meta.url), args, {
-      execArgv: ["--import", "tsx", "-C", "taskpact-source"],
+      execArgv: [...preloaded, "--import", "tsx", "-C", "taskpact-source"],
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       serialization: "advanced",
+    });
+    this.#process.on("message", (said) => {
+      this.#said.push(said);
+      this.#heard?.();
     });
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => (this.#output += text));
@@ -21,25 +32,28 @@ export class Child {
     this.#ended = once(this.#process, "close").then(([code, signal]) => [code, signal] as const);
   }
 
-  /** The next thing it says. @throws Error with its output if it ends before. */
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
+  /** The next thing it says, or has said. @throws Error with its output if it ends before. */
   async said(): Promise<unknown> {
-    const over = new AbortController();
-    const message = once(this.#process, "message", { signal: over.signal }).then(([said]) => said as unknown);
-    const ended = this.#ended.then(([code, signal]) => {
-      over.abort();
-      throw new Error(`${this.#name} ended with ${code ?? signal} before it had its say:\n${this.#output}`);
-    });
-    return Promise.race([message, ended]).finally(() => {
-      ended.catch(() => undefined);
-      message.catch(() => undefined);
-    });
+    if (this.#said.length === 0) {
+      const heard = new Promise<void>((resolve) => (this.#heard = resolve));
+      const end = await Promise.race([heard, this.#ended]);
+      if (this.#said.length === 0) {
+        const [code, signal] = end ?? [];
+        throw new Error(`${this.#name} ended with ${code ?? signal} before it had its say:\n${this.#output}`);
+      }
+    }
+    return this.#said.shift();
   }
 
   tell(what: string): void {
     this.#process.send(what);
   }
 
-  signal(name: "SIGTERM" | "SIGINT"): void {
+  signal(name: "SIGTERM" | "SIGINT" | "SIGSTOP" | "SIGCONT"): void {
     this.#process.kill(name);
   }
 
@@ -49,9 +63,19 @@ export class Child {
     if (code !== 0) throw new Error(`${this.#name} ended with ${code ?? signal}:\n${this.#output}`);
   }
 
+  /** Resolves when it has ended, in whichever way. */
+  async gone(): Promise<void> {
+    await this.#ended;
+  }
+
   /** Ends it, whatever it does. */
   async kill(): Promise<void> {
     this.#process.kill("SIGKILL");
     await this.#ended;
+  }
+
+  /** What it has written. */
+  output(): string {
+    return this.#output;
   }
 }
