@@ -1,0 +1,5 @@
+import type { FaultCase } from "./case.ts";
+import { killStorm } from "./cases/kill-storm.ts";
+
+/** All cases, in the order of the table in docs/reliability.md. */
+export const cases: readonly FaultCase[] = [killStorm];

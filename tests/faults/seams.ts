@@ -1,0 +1,89 @@
+import { Redis } from "ioredis";
+import type { Broker } from "taskpact";
+import type { Journal } from "./journal.ts";
+
+/** The steps between which a worker can die. */
+export const seams = [
+  "after the bell",
+  "after the claim",
+  "in the handler",
+  "before the finish",
+  "after the finish",
+] as const;
+export type Seam = (typeof seams)[number];
+
+/** Where a worker is to die: at a seam, the so-manieth time that it comes there. */
+export interface Death {
+  readonly seam: Seam;
+  readonly pass: number;
+}
+
+/** Ends this process at the given seam. */
+export class Reaping {
+  readonly #death: Death | undefined;
+  #passes = 0;
+
+  constructor(death: Death | undefined) {
+    this.#death = death;
+  }
+
+  /** Whether it is time to die at this seam. */
+  comes(seam: Seam): boolean {
+    if (this.#death?.seam !== seam) return false;
+    this.#passes += 1;
+    return this.#passes >= this.#death.pass;
+  }
+
+  pass(seam: Seam): void {
+    if (this.comes(seam)) die();
+  }
+}
+
+/** Does not return. */
+export function die(): void {
+  process.kill(process.pid, "SIGKILL");
+}
+
+/** The bell is the driver's business: the broker has it and the claim in one step. */
+export function listenToBells(reaping: Reaping): void {
+  const prototype = Redis.prototype as unknown as { blpop: (...args: unknown[]) => Promise<unknown> };
+  const { blpop } = prototype;
+  prototype.blpop = async function (this: unknown, ...args: unknown[]) {
+    const rang = await blpop.apply(this, args);
+    if (rang !== null) reaping.pass("after the bell");
+    return rang;
+  };
+}
+
+/** What a worker asks before the finish with which it dies. */
+export type BeforeLastFinish = () => Promise<void>;
+
+/** A broker whose process may die before and after each step, and that writes down what it says of reports. */
+export function seamed(broker: Broker, reaping: Reaping, journal: Journal, ask: BeforeLastFinish): Broker {
+  return {
+    submit: (...args) => broker.submit(...args),
+    async claim(request) {
+      const batches = await broker.claim(request);
+      if (batches.length > 0) reaping.pass("after the claim");
+      return batches;
+    },
+    async finish(queue, reports) {
+      const last = reports.some(({ kind }) => kind === "finish") && reaping.comes("after the finish");
+      if (reports.some(({ kind }) => kind === "finish")) reaping.pass("before the finish");
+      if (last) await ask();
+      const verdicts = await broker.finish(queue, reports);
+      if (last) die();
+      for (const [at, { id, fence, kind }] of reports.entries()) {
+        journal.write({ what: verdicts[at]!, id, fence, kind });
+      }
+      return verdicts;
+    },
+    renew: (...args) => broker.renew(...args),
+    cancel: (...args) => broker.cancel(...args),
+    revoke: (...args) => broker.revoke(...args),
+    read: (...args) => broker.read(...args),
+    subscribe: (...args) => broker.subscribe(...args),
+    presence: (...args) => broker.presence(...args),
+    close: () => broker.close(),
+  };
+}

@@ -1,0 +1,86 @@
+import { join } from "node:path";
+import { mkdir } from "node:fs/promises";
+import type { Redis } from "ioredis";
+import type { ClientOptions } from "taskpact/codegen";
+import { Child } from "../processes/child.ts";
+import { connectRedis } from "../redis/external.ts";
+import { type RedisOptions, type RedisServer, startRedis } from "../redis/server.ts";
+import type { Run } from "./case.ts";
+import { type Entry, readJournals } from "./journal.ts";
+import type { WorkerPlan } from "./plan.ts";
+import { createFaultTasks, type FaultTasks, queue } from "./tasks.ts";
+
+/** Lines are for people. */
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** A worker's process that listens, or did. */
+export interface WorkerProcess {
+  /** Its name among the workers. */
+  readonly id: string;
+  readonly child: Child;
+}
+
+/** Where a case plays: callers and workers of one namespace, on a private server. All ends with the case. */
+export class Stage {
+  readonly run: Run;
+  readonly server: RedisServer;
+  readonly namespace: string;
+  /** The harness's own way to Redis. */
+  readonly redis: Redis;
+  readonly #folder: string;
+
+  /** @param server - one that there is, or how to start one */
+  static async open(run: Run, server: RedisServer | RedisOptions = {}, namespace = "faults"): Promise<Stage> {
+    const ours = "url" in server ? server : await startRedis(server);
+    if (ours !== server) run.defer(() => ours.stop());
+    const redis = await connectRedis(ours.url);
+    run.defer(() => redis.disconnect());
+    const folder = join(run.folder, namespace);
+    await mkdir(folder);
+    return new Stage(run, ours, namespace, redis, folder);
+  }
+
+  private constructor(run: Run, server: RedisServer, namespace: string, redis: Redis, folder: string) {
+    this.run = run;
+    this.server = server;
+    this.namespace = namespace;
+    this.redis = redis;
+    this.#folder = folder;
+  }
+
+  /** Starts one; resolves when it listens. @throws Error with its output if it ends before */
+  async worker(plan: Partial<WorkerPlan> = {}, preload?: URL): Promise<WorkerProcess> {
+    const child = this.#start(new URL("worker.ts", import.meta.url), plan, preload);
+    const { listening } = (await child.said()) as { readonly listening: string };
+    return { id: listening, child };
+  }
+
+  /** Starts a caller's process. @param plan - what it does, besides where: its first argument, as JSON */
+  caller(plan: object, preload?: URL): Child {
+    return this.#start(new URL("caller.ts", import.meta.url), plan, preload);
+  }
+
+  /** A client in this process. */
+  client(options: Partial<ClientOptions> = {}): FaultTasks {
+    const tasks = createFaultTasks({ broker: this.server.url, namespace: this.namespace, log: quiet, ...options });
+    this.run.defer(() => tasks.client.close());
+    return tasks;
+  }
+
+  /** A key of a queue. */
+  key(name: string, of: string = queue): string {
+    return `${this.namespace}:{${of}}:${name}`;
+  }
+
+  /** What its processes have written down so far. */
+  journal(): Promise<readonly Entry[]> {
+    return readJournals(this.#folder);
+  }
+
+  #start(program: URL, plan: object, preload: URL | undefined): Child {
+    const place = { url: this.server.url, namespace: this.namespace, folder: this.#folder };
+    const child = new Child(program, [JSON.stringify({ ...place, ...plan })], preload);
+    this.run.defer(() => child.kill());
+    return child;
+  }
+}
