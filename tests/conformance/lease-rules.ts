@@ -104,6 +104,21 @@ export function leaseRules(lab: () => Lab): void {
       expect(await lab().claim({ suspect: true })).toEqual([]);
     });
 
+    test("a suspect that a claim has left waits for nobody's bell", async () => {
+      await lab().submitAll([submission("a"), submission("b")]);
+      await lab().dieWith();
+      expect((await lab().claim({ suspect: true })).length).toBe(1);
+      // Whatever has rung for it is heard, by one that may not have it.
+      const other = lab().claim({ suspect: false, waitMs: 30 });
+      await lab().settled();
+      await lab().advance(30);
+      expect(await other).toEqual([]);
+      const begun = performance.now();
+      expect((await lab().claim({ suspect: true, waitMs: 60_000 })).length).toBe(1);
+      // Without a bell, a wait ends after a second.
+      expect(performance.now() - begun).toBeLessThan(800);
+    });
+
     test("one suspect at the most is in a claim of many queues", async () => {
       for (const name of ["q1", "q2"]) await lab().broker.submit(name, { calls: [submission("a")], acknowledged: [] });
       const queues = ["q1", "q2"].map((name) => ({ name, tasks: ["q.task"] }));

@@ -100,12 +100,12 @@ export class Claims {
     return queues.some(({ name }) => this.#views.get(name)?.left === "suspects");
   }
 
-  /** The queues that hold more calls, or are not known to hold none. */
-  #promising({ queues }: ClaimRequest): readonly ServedQueue[] {
+  /** The queues that hold more that this one may have, or are not known to hold none. */
+  #promising({ queues, suspect }: ClaimRequest): readonly ServedQueue[] {
     const now = performance.now();
     return queues.filter(({ name }) => {
       const { left, dueAt } = this.#views.get(name) ?? unknownView;
-      return left === "calls" || dueAt <= now;
+      return left === "calls" || (left === "suspects" && suspect) || dueAt <= now;
     });
   }
 
