@@ -2,44 +2,44 @@ import type { WorkerPlan } from "./plan.ts";
 import type { Random } from "./random.ts";
 import type { Stage, WorkerProcess } from "./stage.ts";
 
-/** Some workers' processes, of which others take the places of those that die. */
+/**
+ * Some workers' processes. Others are kept loaded, so that one steps at once into the place of one that is killed: a
+ * process takes longer to start than it lives in a storm.
+ */
 export class Crew {
   readonly #stage: Stage;
   readonly #plan: Partial<WorkerPlan>;
   readonly #alive: WorkerProcess[] = [];
-  readonly #starting = new Set<Promise<void>>();
-  #failure: Error | undefined;
+  readonly #spares: Promise<() => Promise<WorkerProcess>>[] = [];
 
   constructor(stage: Stage, plan: Partial<WorkerPlan>) {
     this.#stage = stage;
     this.#plan = plan;
   }
 
-  /** Adds some; resolves when they listen. */
+  /** Adds some, and as many spares; resolves when they listen. */
   async grow(count: number): Promise<void> {
-    await Promise.all(Array.from({ length: count }, () => this.#start()));
+    const starting = Array.from({ length: count }, () => this.#stage.worker(this.#plan));
+    for (let spares = 0; spares < count; spares++) this.#addSpare();
+    this.#alive.push(...(await Promise.all(starting)));
   }
 
-  /** One that listens; undefined if none does at the moment. */
-  pick(random: Random): WorkerProcess | undefined {
-    if (this.#failure !== undefined) throw this.#failure;
-    return this.#alive.length === 0 ? undefined : random.pick(this.#alive);
-  }
-
-  /** Kills one, and has another started; resolves when the first is gone. */
-  async replace(victim: WorkerProcess): Promise<void> {
+  /**
+   * Kills one of them, as soon as there is another to take its place; resolves when that one listens.
+   *
+   */
+  async kill(random: Random, killed: (victim: WorkerProcess) => void): Promise<void> {
+    const go = await this.#spares.shift()!;
+    const victim = random.pick(this.#alive);
     this.#alive.splice(this.#alive.indexOf(victim), 1);
-    const starting = this.#start()
-      .catch((error: Error) => void (this.#failure = error))
-      .then(() => void this.#starting.delete(starting));
-    this.#starting.add(starting);
-    await victim.child.kill();
+    killed(victim);
+    const [next] = await Promise.all([go(), victim.child.kill()]);
+    this.#alive.push(next);
+    this.#addSpare();
   }
 
   /** Stops all in an orderly way. */
   async stop(): Promise<void> {
-    await Promise.all(this.#starting);
-    if (this.#failure !== undefined) throw this.#failure;
     await Promise.all(
       this.#alive.map(async ({ child }) => {
         child.tell("stop");
@@ -48,7 +48,9 @@ export class Crew {
     );
   }
 
-  async #start(): Promise<void> {
-    this.#alive.push(await this.#stage.worker(this.#plan));
+  #addSpare(): void {
+    const spare = this.#stage.spare(this.#plan);
+    spare.catch(() => undefined); // Told to who wants it.
+    this.#spares.push(spare);
   }
 }

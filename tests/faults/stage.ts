@@ -50,9 +50,18 @@ export class Stage {
 
   /** Starts one; resolves when it listens. @throws Error with its output if it ends before */
   async worker(plan: Partial<WorkerPlan> = {}, preload?: URL): Promise<WorkerProcess> {
+    return (await this.spare(plan, preload))();
+  }
+
+  /** Starts one that is loaded and waits: what is returned lets it go, and resolves when it listens. */
+  async spare(plan: Partial<WorkerPlan> = {}, preload?: URL): Promise<() => Promise<WorkerProcess>> {
     const child = this.#start(new URL("worker.ts", import.meta.url), plan, preload);
-    const { listening } = (await child.said()) as { readonly listening: string };
-    return { id: listening, child };
+    await child.said();
+    return async () => {
+      child.tell("go");
+      const { listening } = (await child.said()) as { readonly listening: string };
+      return { id: listening, child };
+    };
   }
 
   /** Starts a caller's process. @param plan - what it does, besides where: its first argument, as JSON */

@@ -1,4 +1,4 @@
-/** A worker under faults: its plan is its first argument, as JSON. Told to stop, it stops, and says "stopped". */
+/** A worker under faults: its plan is its first argument, as JSON. It says "ready", and waits to be told "go"; told to stop, it stops. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Context, createWorker, type Logger, type TaskError } from "taskpact";
 import { implement } from "taskpact/codegen";
@@ -103,6 +103,9 @@ const worker = createWorker({
   log,
 });
 process.on("message", (told) => void (told === "stop" && worker.stop()));
+const told = new Promise((resolve) => process.once("message", resolve));
+say("ready");
+await told;
 await worker.run();
 await broker.close();
 sayLast("stopped");

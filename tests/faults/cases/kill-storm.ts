@@ -38,11 +38,9 @@ export const killStorm: FaultCase = {
     let kills = 0;
     while (!over.signal.aborted && kills < mostKills) {
       await sleep(everyMs, undefined, { signal: over.signal }).catch(() => undefined);
-      const victim = crew.pick(run.random);
-      if (over.signal.aborted || victim === undefined) continue;
+      if (over.signal.aborted) break;
+      await crew.kill(run.random, ({ id }) => reclaims.killed(id));
       kills += 1;
-      reclaims.killed(victim.id);
-      await crew.replace(victim);
       await oracle.look(accepted);
     }
     await all;
