@@ -1,5 +1,6 @@
 import type { FaultCase } from "./case.ts";
+import { killAtEveryStep } from "./cases/kill-at-every-step.ts";
 import { killStorm } from "./cases/kill-storm.ts";
 
 /** All cases, in the order of the table in docs/reliability.md. */
-export const cases: readonly FaultCase[] = [killStorm];
+export const cases: readonly FaultCase[] = [killStorm, killAtEveryStep];

@@ -2,54 +2,79 @@ import type { WorkerPlan } from "./plan.ts";
 import type { Random } from "./random.ts";
 import type { Stage, WorkerProcess } from "./stage.ts";
 
+/** What a crew is like. */
+export interface CrewSettings {
+  /** The plan of the next one. */
+  readonly plan: () => Partial<WorkerPlan>;
+  /** Called when one listens. */
+  readonly joined?: ((worker: WorkerProcess) => void) | undefined;
+  /** Called when one has died. */
+  readonly died?: ((worker: WorkerProcess) => void) | undefined;
+}
+
 /**
- * Some workers' processes. Others are kept loaded, so that one steps at once into the place of one that is killed: a
+ * Some workers' processes. Others are kept loaded, so that one steps at once into the place of one that dies: a
  * process takes longer to start than it lives in a storm.
  */
 export class Crew {
   readonly #stage: Stage;
-  readonly #plan: Partial<WorkerPlan>;
-  readonly #alive: WorkerProcess[] = [];
+  readonly #settings: CrewSettings;
+  readonly #alive = new Map<WorkerProcess, Promise<void>>();
   readonly #spares: Promise<() => Promise<WorkerProcess>>[] = [];
+  #stopping = false;
+  /** How many have died. */
+  deaths = 0;
 
-  constructor(stage: Stage, plan: Partial<WorkerPlan>) {
+  constructor(stage: Stage, settings: CrewSettings) {
     this.#stage = stage;
-    this.#plan = plan;
+    this.#settings = settings;
   }
 
   /** Adds some, and as many spares; resolves when they listen. */
   async grow(count: number): Promise<void> {
-    const starting = Array.from({ length: count }, () => this.#stage.worker(this.#plan));
-    for (let spares = 0; spares < count; spares++) this.#addSpare();
-    this.#alive.push(...(await Promise.all(starting)));
+    for (let spares = 0; spares < 2 * count; spares++) this.#addSpare();
+    await Promise.all(Array.from({ length: count }, () => this.#join()));
   }
 
-  /**
-   * Kills one of them, as soon as there is another to take its place; resolves when that one listens.
-   *
-   */
-  async kill(random: Random, killed: (victim: WorkerProcess) => void): Promise<void> {
-    const go = await this.#spares.shift()!;
-    const victim = random.pick(this.#alive);
-    this.#alive.splice(this.#alive.indexOf(victim), 1);
-    killed(victim);
-    const [next] = await Promise.all([go(), victim.child.kill()]);
-    this.#alive.push(next);
-    this.#addSpare();
+  /** Kills one of them, as soon as there is another to take its place; resolves when that one listens. */
+  async kill(random: Random): Promise<void> {
+    await this.#spares[0];
+    const victim = random.pick([...this.#alive.keys()]);
+    const replaced = this.#alive.get(victim)!;
+    await victim.child.kill();
+    await replaced;
   }
 
-  /** Stops all in an orderly way. */
+  /** Stops all in an orderly way, and replaces none. */
   async stop(): Promise<void> {
-    await Promise.all(
-      this.#alive.map(async ({ child }) => {
-        child.tell("stop");
-        await child.ended();
-      }),
-    );
+    this.#stopping = true;
+    for (const { child } of this.#alive.keys()) child.tell("stop");
+    await Promise.all(this.#alive.values());
+  }
+
+  async #join(): Promise<void> {
+    const go = await this.#spares.shift()!;
+    const worker = await go();
+    const replaced = this.#mourn(worker);
+    replaced.catch(() => undefined); // Told to who kills or stops it.
+    this.#alive.set(worker, replaced);
+    this.#settings.joined?.(worker);
+  }
+
+  async #mourn(worker: WorkerProcess): Promise<void> {
+    const end = await worker.child.gone();
+    this.#alive.delete(worker);
+    if (end === 0 && this.#stopping) return;
+    if (end !== "SIGKILL") throw new Error(`a worker ended with ${end}:\n${worker.child.output()}`);
+    this.deaths += 1;
+    this.#settings.died?.(worker);
+    if (this.#stopping) return;
+    this.#addSpare();
+    await this.#join();
   }
 
   #addSpare(): void {
-    const spare = this.#stage.spare(this.#plan);
+    const spare = this.#stage.spare(this.#settings.plan());
     spare.catch(() => undefined); // Told to who wants it.
     this.#spares.push(spare);
   }

@@ -66,10 +66,13 @@ export class Oracle {
    * At any moment: an accepted call that is open stands in a list, is delayed or is leased, and each lease has its end.
    * One step of Redis, so that nothing moves meanwhile.
    */
-  async look(ids: readonly string[], of: string = queue): Promise<void> {
+  async look(calls: readonly Expected[], queues: readonly string[] = [queue, errands]): Promise<void> {
     const { run, redis } = this.#stage;
-    const astray = (await redis.eval(lookScript, 1, this.#stage.key("queue", of), ...ids)) as readonly string[];
-    for (const what of astray.slice(0, 5)) run.must(false, `at a look: ${what}`);
+    for (const name of queues) {
+      const ids = calls.flatMap((call) => ((call.queue ?? queue) === name ? [call.id] : []));
+      const astray = (await redis.eval(lookScript, 1, this.#stage.key("queue", name), ...ids)) as readonly string[];
+      for (const what of astray.slice(0, 5)) run.must(false, `at a look: ${what}`);
+    }
   }
 
   /** When all is over: each call has ended as it had to, once, by its last run; and nothing is left of the queues. */

@@ -49,8 +49,9 @@ export class Child {
     return this.#said.shift();
   }
 
+  /** One that is just gone hears nothing. */
   tell(what: string): void {
-    this.#process.send(what);
+    this.#process.send(what, () => undefined);
   }
 
   signal(name: "SIGTERM" | "SIGINT" | "SIGSTOP" | "SIGCONT"): void {
@@ -63,9 +64,10 @@ export class Child {
     if (code !== 0) throw new Error(`${this.#name} ended with ${code ?? signal}:\n${this.#output}`);
   }
 
-  /** Resolves when it has ended, in whichever way. */
-  async gone(): Promise<void> {
-    await this.#ended;
+  /** Resolves when it has ended, in whichever way, with its code or the signal that ended it. */
+  async gone(): Promise<number | NodeJS.Signals | null> {
+    const [code, signal] = await this.#ended;
+    return code ?? signal;
   }
 
   /** Ends it, whatever it does. */

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FaultCase, Run } from "../case.ts";
+import type { FaultCase } from "../case.ts";
 import { Crew } from "../crew.ts";
+import { Lot } from "../lot.ts";
 import { Oracle } from "../oracle.ts";
 import { Reclaims } from "../reclaims.ts";
 import { Stage } from "../stage.ts";
-import type { FaultTasks, Handle } from "../tasks.ts";
 
 const everyMs = 500;
 const concurrency = 10;
@@ -18,39 +18,33 @@ export const killStorm: FaultCase = {
   holds:
     "every accepted call ends once; 0 lost, 0 stale finishes accepted; redelivered <= kills x concurrency; reclaimed within lease + 1 s",
   async run(run) {
-    const size = run.scale === "full" ? 10_000 : 300;
-    const mostKills = run.scale === "full" ? Number.POSITIVE_INFINITY : 6;
+    const [size, mostKills] = run.scale === "full" ? [10_000, Number.POSITIVE_INFINITY] : [300, 6];
     const stage = await Stage.open(run);
     const oracle = await Oracle.watch(stage);
     const reclaims = new Reclaims(stage);
-    const crew = new Crew(stage, { tasks: ["work"], concurrency, leaseMs, maxDeliveries });
+    const crew = new Crew(stage, {
+      plan: () => ({ tasks: ["work"], concurrency, leaseMs, maxDeliveries }),
+      died: ({ id }) => reclaims.killed(id),
+    });
     await crew.grow(4);
-    const tasks = stage.client();
 
-    const accepted: string[] = [];
-    const random = run.random.fork("calls");
-    const all = Promise.all(
-      Array.from({ length: size }, (_, number) => one(run, tasks, number, random.between(20, 250), accepted)),
-    );
+    const lot = new Lot(stage, stage.client(), run.random.fork("calls"));
+    lot.add(size, 20, 250);
     const over = new AbortController();
-    void Promise.allSettled([all]).then(() => over.abort());
-
-    let kills = 0;
-    while (!over.signal.aborted && kills < mostKills) {
+    const ended = lot.ended().finally(() => over.abort());
+    ended.catch(() => undefined); // Told below.
+    while (!over.signal.aborted && crew.deaths < mostKills) {
       await sleep(everyMs, undefined, { signal: over.signal }).catch(() => undefined);
       if (over.signal.aborted) break;
-      await crew.kill(run.random, ({ id }) => reclaims.killed(id));
-      kills += 1;
-      await oracle.look(accepted);
+      await crew.kill(run.random);
+      await oracle.look(lot.accepted);
     }
-    await all;
+    await ended;
+    const kills = crew.deaths;
     await crew.stop();
     await reclaims.stop();
 
-    const { lost, stale, redelivered, refused } = await oracle.judge(
-      accepted.map((id) => ({ id, number: Number(id.slice(1)) })),
-    );
-    run.must(accepted.length === size, `only ${accepted.length} of ${size} submits were accepted`);
+    const { lost, stale, redelivered, refused } = await oracle.judge(lot.accepted);
     run.must(redelivered <= kills * concurrency, `${redelivered} runs were repeats, with ${kills} kills`);
     run.must(reclaims.worstMs <= leaseMs + 1_000, `a lease outlived its worker by ${reclaims.worstMs} ms`);
     run.figure("calls", size);
@@ -63,19 +57,3 @@ export const killStorm: FaultCase = {
     run.figure("lease, ms", leaseMs);
   },
 };
-
-/** Half of them are submitted, half awaited; each answer must be right. */
-async function one(run: Run, tasks: FaultTasks, number: number, lastsMs: number, accepted: string[]): Promise<void> {
-  const id = `c${number}`;
-  const as = tasks.with({ id, timeoutMs: 10 * 60_000 });
-  if (number % 2 === 0) {
-    const value = await as.work(number, lastsMs);
-    accepted.push(id);
-    run.must(value.number === number, `${id} was answered with ${value.number}`);
-    return;
-  }
-  const handle: Handle = await as.submit.work(number, lastsMs);
-  accepted.push(id);
-  const value = await handle.result();
-  run.must(value.number === number, `${id} was answered with ${value.number}`);
-}
