@@ -1,6 +1,8 @@
 import type { FaultCase } from "./case.ts";
+import { callerKilled } from "./cases/caller-killed.ts";
 import { killAtEveryStep } from "./cases/kill-at-every-step.ts";
 import { killStorm } from "./cases/kill-storm.ts";
+import { poison } from "./cases/poison.ts";
 
 /** All cases, in the order of the table in docs/reliability.md. */
-export const cases: readonly FaultCase[] = [killStorm, killAtEveryStep];
+export const cases: readonly FaultCase[] = [killStorm, killAtEveryStep, callerKilled, poison];

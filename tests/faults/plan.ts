@@ -1,12 +1,16 @@
 import type { Death } from "./seams.ts";
 import type { Name } from "./tasks.ts";
 
-/** What a worker's process is to be like; what is left out is as the runtime has it. */
-export interface WorkerPlan {
+/** Where a process plays. */
+export interface PlacePlan {
   readonly url: string;
   readonly namespace: string;
   /** Where its journal goes. */
   readonly folder: string;
+}
+
+/** What a worker's process is to be like; what is left out is as the runtime has it. */
+export interface WorkerPlan extends PlacePlan {
   /** @default all of them, in two queues */
   readonly tasks?: readonly Name[] | undefined;
   readonly concurrency?: number | undefined;
@@ -17,4 +21,14 @@ export interface WorkerPlan {
   readonly death?: Death | undefined;
   /** Whether it says "finishing" before the finish after which it dies, and waits for a word. */
   readonly asksBeforeDeath?: boolean | undefined;
+}
+
+/** What a caller's process does. */
+export interface CallerPlan extends PlacePlan {
+  readonly seed: number;
+  /** The number of its first call, which has the id `c<number>`. */
+  readonly first: number;
+  readonly calls: number;
+  /** When it dies: before its so-manieth batch is sent, while it is on its way, or when it is stored. @default not by itself */
+  readonly death?: { readonly moment: "before" | "during" | "after"; readonly pass: number } | undefined;
 }

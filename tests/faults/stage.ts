@@ -64,9 +64,9 @@ export class Stage {
     };
   }
 
-  /** Starts a caller's process. @param plan - what it does, besides where: its first argument, as JSON */
-  caller(plan: object, preload?: URL): Child {
-    return this.#start(new URL("caller.ts", import.meta.url), plan, preload);
+  /** Starts another program of this folder. @param plan - what it does, besides where: its first argument, as JSON */
+  start(program: string, plan: object, preload?: URL): Child {
+    return this.#start(new URL(program, import.meta.url), plan, preload);
   }
 
   /** A client in this process. */
