@@ -1,8 +1,19 @@
 import type { FaultCase } from "./case.ts";
+import { blockedLoop } from "./cases/blocked-loop.ts";
 import { callerKilled } from "./cases/caller-killed.ts";
+import { clocks } from "./cases/clocks.ts";
+import { frozenProcess } from "./cases/frozen-process.ts";
 import { killAtEveryStep } from "./cases/kill-at-every-step.ts";
 import { killStorm } from "./cases/kill-storm.ts";
 import { poison } from "./cases/poison.ts";
 
 /** All cases, in the order of the table in docs/reliability.md. */
-export const cases: readonly FaultCase[] = [killStorm, killAtEveryStep, callerKilled, poison];
+export const cases: readonly FaultCase[] = [
+  killStorm,
+  killAtEveryStep,
+  callerKilled,
+  clocks,
+  blockedLoop,
+  frozenProcess,
+  poison,
+];

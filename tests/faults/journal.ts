@@ -48,6 +48,20 @@ export async function readJournals(folder: string): Promise<readonly Entry[]> {
   return lines.map((line) => JSON.parse(line) as Entry).sort((a, b) => a.at - b.at);
 }
 
+/** The runs of each call, in order. */
+export function runsOf(
+  entries: readonly Entry[],
+): ReadonlyMap<string, readonly (Entry & { readonly what: "began" })[]> {
+  const runs = new Map<string, (Entry & { readonly what: "began" })[]>();
+  for (const entry of entries) {
+    if (entry.what !== "began") continue;
+    const others = runs.get(entry.id);
+    if (others === undefined) runs.set(entry.id, [entry as Entry & { readonly what: "began" }]);
+    else others.push(entry as Entry & { readonly what: "began" });
+  }
+  return runs;
+}
+
 /** The machine's monotonic clock, ms. */
 export function machineMs(): number {
   return Number(process.hrtime.bigint() / 1_000n) / 1_000;

@@ -32,3 +32,15 @@ export interface CallerPlan extends PlacePlan {
   /** When it dies: before its so-manieth batch is sent, while it is on its way, or when it is stored. @default not by itself */
   readonly death?: { readonly moment: "before" | "during" | "after"; readonly pass: number } | undefined;
 }
+
+/** What a caller's process does whose clock may be off. */
+export interface ClockCallerPlan extends PlacePlan {
+  readonly name: string;
+  readonly seed: number;
+  /** How many calls of each kind. */
+  readonly calls: number;
+  /** How long calls that wait do so, ms. */
+  readonly waitMs: number;
+  /** How long a long run takes, ms. */
+  readonly longMs: number;
+}

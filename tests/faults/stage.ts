@@ -8,6 +8,7 @@ import { type RedisOptions, type RedisServer, startRedis } from "../redis/server
 import type { Run } from "./case.ts";
 import { type Entry, readJournals } from "./journal.ts";
 import type { WorkerPlan } from "./plan.ts";
+import { until } from "./until.ts";
 import { createFaultTasks, type FaultTasks, queue } from "./tasks.ts";
 
 /** Lines are for people. */
@@ -84,6 +85,11 @@ export class Stage {
   /** What its processes have written down so far. */
   journal(): Promise<readonly Entry[]> {
     return readJournals(this.#folder);
+  }
+
+  /** Resolves when its processes have written what is wanted. @throws Error after 30 s */
+  written(what: string, wanted: (entries: readonly Entry[]) => boolean): Promise<void> {
+    return until(`${what} is written down`, async () => wanted(await this.journal()));
   }
 
   #start(program: URL, plan: object, preload: URL | undefined): Child {
