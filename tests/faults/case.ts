@@ -24,6 +24,8 @@ export interface Run {
   readonly random: Random;
   /** A folder of its own, which goes when the case is over. */
   readonly folder: string;
+  /** Aborted when the case is over, before anything is undone: what is under way is to be left alone from then on. */
+  readonly over: AbortSignal;
   /** Something measured, or a condition under which it was: a row's figure. The name has its unit: "worst reclaim, ms". */
   figure(name: string, value: number | string): void;
   /** Something that must hold. If it doesn't, the case has failed, and goes on. */

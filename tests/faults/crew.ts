@@ -63,6 +63,7 @@ export class Crew {
 
   async #mourn(worker: WorkerProcess): Promise<void> {
     const end = await worker.child.gone();
+    if (this.#stage.run.over.aborted) return;
     this.#alive.delete(worker);
     if (end === 0 && this.#stopping) return;
     if (end !== "SIGKILL") throw new Error(`a worker ended with ${end}:\n${worker.child.output()}`);

@@ -37,7 +37,7 @@ export class Lot {
 
   /** Adds calls in twos and threes until it is told to stop; the time between them is enough for workers to fall idle. */
   async trickle(enough: () => boolean, tasks: readonly ("work" | "errand")[]): Promise<void> {
-    while (!enough()) {
+    while (!enough() && !this.#stage.run.over.aborted) {
       this.add(this.#random.between(1, 4), 1, 40, this.#random.pick(tasks));
       await sleep(this.#random.between(1, 40));
     }

@@ -26,6 +26,8 @@ export interface Verdict {
   readonly stale: number;
   /** Runs of handlers beyond the first of each call. */
   readonly redelivered: number;
+  /** How many deaths the one call was charged with that was charged with the most, parked ones aside. */
+  readonly mostDeaths: number;
   /** Finishes that came too late, and were told so. */
   readonly refused: number;
 }
@@ -87,6 +89,7 @@ export class Oracle {
     };
     let lost = 0;
     let stale = 0;
+    let mostDeaths = 0;
 
     for (const { call, record } of await this.#records(calls)) {
       const { id, state = "succeeded", number } = call;
@@ -105,6 +108,7 @@ export class Oracle {
       const ended = (verdicts.get(id) ?? []).filter(({ what }) => what === "accepted");
       if (ended.length > 1) blame(id, `${ended.length} finishes of a call were accepted`);
       if (state !== "succeeded") continue;
+      mostDeaths = Math.max(mostDeaths, header?.deaths ?? 0);
       const value = entries["value"] as RunAnswer;
       if (number !== undefined && value.number !== number) blame(id, "an answer is another call's");
       if (value.fence !== header?.fence) blame(id, "an answer bears another fence than its record");
@@ -126,6 +130,7 @@ export class Oracle {
     return {
       lost,
       stale,
+      mostDeaths,
       redelivered: ran.reduce((sum, [, entries]) => sum + entries.length - 1, 0),
       refused: [...verdicts.values()].flat().filter(({ what }) => what === "refused").length,
     };

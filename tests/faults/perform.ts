@@ -15,13 +15,15 @@ export async function perform(fault: FaultCase, scale: Scale, seed: number): Pro
   const undos: (() => unknown)[] = [];
   const folder = await mkdtemp(join(tmpdir(), "taskpact-faults-"));
   undos.push(() => rm(folder, { recursive: true, force: true }));
+  const over = new AbortController();
   const run: Run = {
     scale,
     seed,
     random: new Random(seedOf(seed, fault.name)),
     folder,
+    over: over.signal,
     figure: (name, value) => void (figures[name] = value),
-    must: (holds, promise) => void (holds || violations.push(promise)),
+    must: (holds, promise) => void (holds || violations.includes(promise) || violations.push(promise)),
     defer: (undo) => void undos.push(undo),
   };
 
@@ -35,6 +37,7 @@ export async function perform(fault: FaultCase, scale: Scale, seed: number): Pro
     violations.push(describeThrown(thrown));
   }
   clearTimeout(timer);
+  over.abort();
   for (const undo of undos.toReversed()) {
     try {
       await undo();

@@ -16,6 +16,7 @@ export class Reclaims {
     this.#stage = stage;
     this.#queues = queues;
     this.#watching = this.#watch();
+    this.#watching.catch(() => undefined); // Told by `stop`.
     stage.run.defer(() => this.stop());
   }
 
@@ -35,7 +36,7 @@ export class Reclaims {
   }
 
   async #watch(): Promise<void> {
-    while (!this.#over) {
+    while (!this.#over && !this.#stage.run.over.aborted) {
       for (const name of this.#queues) {
         const asked = machineMs();
         // Before the ids of a claim's leases stands who made it: a zero byte, the worker, a blank and a token.

@@ -39,11 +39,12 @@ export const callerKilled: FaultCase = {
     }
     const readMs = Math.round(performance.now() - begun);
     // Whether these were stored nobody was told; if they were, they have ended as well.
-    const orphans: string[] = [];
-    for (const id of sent) {
-      const answer = await read(id);
-      if (answer.ok) orphans.push(id);
-      else run.must(answer.error.code === "not_found", `${id} is read as ${answer.error.message}`);
+    const unknown = [...sent];
+    const answers = await Promise.all(unknown.map(read));
+    const orphans = unknown.filter((_, at) => answers[at]!.ok);
+    for (const [at, answer] of answers.entries()) {
+      const gone = answer.ok || answer.error.code === "not_found";
+      run.must(gone, `${unknown[at]} is read as ${answer.ok || answer.error.message}`);
     }
     for (const { child } of workers) child.tell("stop");
     await Promise.all(workers.map(({ child }) => child.ended()));

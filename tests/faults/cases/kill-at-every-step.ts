@@ -79,7 +79,9 @@ async function dieAt(
       }),
     died: ({ id }) => {
       reclaims.killed(id);
-      looks.push(oracle.look(lot.accepted));
+      const look = oracle.look(lot.accepted);
+      look.catch(() => undefined); // Told below.
+      looks.push(look);
     },
   });
   // One that does not die, so that there is always somebody to take back what the others held.
