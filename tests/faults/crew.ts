@@ -22,12 +22,18 @@ export class Crew {
   readonly #alive = new Map<WorkerProcess, Promise<void>>();
   readonly #spares: Promise<() => Promise<WorkerProcess>>[] = [];
   #stopping = false;
-  /** How many have died. */
-  deaths = 0;
+  #deaths = 0;
+  #failure: Error | undefined;
 
   constructor(stage: Stage, settings: CrewSettings) {
     this.#stage = stage;
     this.#settings = settings;
+  }
+
+  /** How many have died. @throws Error if one of them has ended in another way, or could not be replaced */
+  deaths(): number {
+    if (this.#failure !== undefined) throw this.#failure;
+    return this.#deaths;
   }
 
   /** Adds some, and as many spares; resolves when they listen. */
@@ -56,7 +62,7 @@ export class Crew {
     const go = await this.#spares.shift()!;
     const worker = await go();
     const replaced = this.#mourn(worker);
-    replaced.catch(() => undefined); // Told to who kills or stops it.
+    replaced.catch((error: Error) => void (this.#failure ??= error));
     this.#alive.set(worker, replaced);
     this.#settings.joined?.(worker);
   }
@@ -67,7 +73,7 @@ export class Crew {
     this.#alive.delete(worker);
     if (end === 0 && this.#stopping) return;
     if (end !== "SIGKILL") throw new Error(`a worker ended with ${end}:\n${worker.child.output()}`);
-    this.deaths += 1;
+    this.#deaths += 1;
     this.#settings.died?.(worker);
     if (this.#stopping) return;
     this.#addSpare();

@@ -88,7 +88,7 @@ async function dieAt(
   const survivor = await stage.worker({ ...shared, tasks: ["work", "errand"], concurrency: 2 });
   await crew.grow(2);
 
-  await lot.trickle(() => crew.deaths >= deaths, ["work", "work", "errand"]);
+  await lot.trickle(() => crew.deaths() >= deaths, ["work", "work", "errand"]);
   await lot.ended();
   await Promise.all(looks);
   await crew.stop();
@@ -96,7 +96,7 @@ async function dieAt(
   await survivor.child.ended();
   await reclaims.stop();
 
-  const kills = crew.deaths;
+  const kills = crew.deaths();
   const { lost, stale, redelivered } = await oracle.judge(lot.accepted);
   const what = here.length === 1 ? here[0]!.name : "at all seams";
   run.must(redelivered <= kills * concurrency, `${what}: ${redelivered} runs were repeats, with ${kills} kills`);

@@ -33,14 +33,14 @@ export const killStorm: FaultCase = {
     const over = new AbortController();
     const ended = lot.ended().finally(() => over.abort());
     ended.catch(() => undefined); // Told below.
-    while (!over.signal.aborted && crew.deaths < mostKills) {
+    while (!over.signal.aborted && crew.deaths() < mostKills) {
       await sleep(everyMs, undefined, { signal: over.signal }).catch(() => undefined);
       if (over.signal.aborted) break;
       await crew.kill(run.random);
       await oracle.look(lot.accepted);
     }
     await ended;
-    const kills = crew.deaths;
+    const kills = crew.deaths();
     await crew.stop();
     await reclaims.stop();
 

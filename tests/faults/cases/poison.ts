@@ -45,7 +45,7 @@ async function poisoned(run: Run, round: number, neighbours: number): Promise<vo
   const poisonous = tasks.with({ id: "poison" }).safe.poison();
   await Promise.all([...before, ...good(place, neighbours)]);
   const answer = await poisonous;
-  const { deaths } = crew;
+  const deaths = crew.deaths();
   await crew.stop();
   await reclaims.stop();
 
