@@ -13,7 +13,7 @@ import type { CallState } from "./state.ts";
  */
 export interface Broker {
   /**
-   * Forgets what is acknowledged, then stores new calls and puts their ids into their lists; all in one step, in the
+   * Forgets what is acknowledged, unless it is parked, then stores new calls and puts their ids into their lists; all in one step, in the
    * given order. A call that is known under its id is not stored again; its client is then told of its end, too.
    */
   submit(queue: string, batch: SubmitBatch): Promise<readonly Submitted[]>;
@@ -81,7 +81,10 @@ export interface SubmissionCaller {
   sent(): void;
 }
 
-/** The calls of one turn of the event loop, and the ids whose answers have been received: those that have ended are forgotten. */
+/**
+ * The calls of one turn of the event loop, and the ids whose answers have been received: those that have ended are
+ * forgotten, but for parked ones.
+ */
 export interface SubmitBatch {
   readonly calls: readonly Submission[];
   readonly acknowledged: readonly string[];

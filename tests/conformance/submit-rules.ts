@@ -120,6 +120,13 @@ export function submitRules(lab: () => Lab): void {
     expect(await lab().finish(running)).toBe("accepted");
   });
 
+  test("an acknowledged call that is parked stays, for whoever looks after it", async () => {
+    await lab().submit("a");
+    await lab().dieWith({}, 1);
+    await lab().submitAll([], ["a"]);
+    expect(await lab().state("a")).toBe("parked");
+  });
+
   test("an acknowledged id can be used again in the same batch, for another call", async () => {
     await lab().submit("a");
     await lab().finish(await lab().claimOne());
