@@ -84,6 +84,22 @@ export function reportRules(lab: () => Lab): void {
     expect(readReply((await lab().read("a"))!.record)).toEqual({ value: 1 });
   });
 
+  test("a late call that is given back, and reported on again in the same batch, has expired once", async () => {
+    await lab().submit("a", { header: { deadline: 500 } });
+    const first = await lab().claimOne();
+    await lab().report(first, { kind: "release" });
+    const { fence } = await lab().claimOne();
+    await lab().advance(1_000);
+    const verdicts = await lab().broker.finish(queue, [
+      { id: "a", fence, kind: "release" },
+      { id: "a", fence: first.fence, kind: "release" },
+    ]);
+    expect(verdicts).toEqual(["accepted", "refused"]);
+    expect(await lab().claim()).toEqual([]);
+    expect(await lab().state("a")).toBe("expired");
+    expect(await lab().state("a")).toBe("expired");
+  });
+
   test("a finish after the lease has lapsed, but before it was taken back, is accepted", async () => {
     await lab().submit("a");
     const claimed = await lab().claimOne({ leaseMs: 1_000 });

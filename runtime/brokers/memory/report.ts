@@ -12,7 +12,8 @@ export function report(queue: Queue, reports: readonly Report[], now: number): r
   const released: Call[] = [];
   const verdicts = reports.map((one) => reportOne(queue, one, now, released));
   // The last one first, so that they stand at the head in the order in which they were claimed.
-  for (const call of released.toReversed()) queue.enqueue(call, "head");
+  // One that is late may have been looked at by another report meanwhile, and have expired.
+  for (const call of released.toReversed()) if (!isTerminal(call.state)) queue.enqueue(call, "head");
   return verdicts;
 }
 
