@@ -29,6 +29,8 @@ local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' en
 
 local function flagged(r, flag) return bit.band(byte(r, FLAGS), flag) ~= 0 end
 
+local function deadline_of(r) return (struct.unpack('>d', r, DEADLINE)) end
+
 -- The list that a call waits in, by the priority in its flags.
 local function list_of(r)
   local priority = bit.band(byte(r, FLAGS), 48)
@@ -145,6 +147,12 @@ local function ended(id, before, r)
   if flags >= SUSPECT then cleared(id) end
 end
 
+-- How long a record is kept at the least after its call has ended, ms: until its deadline it may be submitted again, and
+-- would run once more. A foreign deadline may be any number, or none.
+local function kept_for(least, before)
+  return math.max(least, math.min(math.ceil(deadline_of(before) - now), 31536000000000))
+end
+
 -- report
 -- KEYS[1] -> <namespace>:{<queue>}:queue
 -- ARGV[1] -> clock offset, ms
@@ -188,7 +196,9 @@ function steps.aside(id, r, task)
   ring()
 end
 function steps.park(id, r, record, ttl)
-  call('SET', RESULT .. id, record, 'PX', ttl)
+  local kept = has_header(r) and kept_for(tonumber(ttl), r) or ttl
+  call('SET', RESULT .. id, record, 'PX', kept)
+  call('PEXPIRE', P .. 'failures:' .. id, kept)
   call('ZADD', P .. 'parked', number(now), id)
   call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - LONG))
   call('PEXPIRE', P .. 'failures:' .. id, LONG)

@@ -216,6 +216,17 @@ export function reportRules(lab: () => Lab): void {
       expect(await inbox.heard(1)).toMatchObject([{ kind: "ended", id: "a" }]);
       expect(await lab().claim({ suspect: true })).toEqual([]);
     });
+
+    test("it is kept at least until its deadline, until when it may be submitted again", async () => {
+      await lab().submit("a", { header: { deadline: 60_000 } });
+      const claimed = await lab().claimOne();
+      const record = reply(1, { state: "parked", fence: claimed.fence });
+      await lab().report(claimed, { kind: "park", record, ttlMs: 1_000 });
+      await lab().advance(30_000);
+      expect(await lab().state("a")).toBe("parked");
+      await lab().advance(30_001);
+      expect(await lab().state("a")).toBe("gone");
+    });
   });
 
   describe("progress", () => {

@@ -48,7 +48,9 @@ function steps.aside(id, r, task)
   ring()
 end
 function steps.park(id, r, record, ttl)
-  call('SET', RESULT .. id, record, 'PX', ttl)
+  local kept = has_header(r) and kept_for(tonumber(ttl), r) or ttl
+  call('SET', RESULT .. id, record, 'PX', kept)
+  call('PEXPIRE', P .. 'failures:' .. id, kept)
   call('ZADD', P .. 'parked', number(now), id)
   call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - LONG))
   call('PEXPIRE', P .. 'failures:' .. id, LONG)
