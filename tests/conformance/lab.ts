@@ -24,6 +24,12 @@ export interface Harness {
   advance(ms: number): Promise<void>;
   /** Ends what is left. */
   dispose(): Promise<void>;
+  /** Lets the server forget the scripts that it has loaded; left out where there are none, or they are also others'. */
+  readonly forgetScripts?: (() => Promise<void>) | undefined;
+  /** The calls of a queue that workers hold, with their fences, where that can be seen without a touch. */
+  leases?(queue: string): Promise<ReadonlyMap<string, number>>;
+  /** The keys of a queue, without what they have in common, where it has any. */
+  keys?(queue: string): Promise<readonly string[]>;
 }
 
 /** The queue of most tests. */

@@ -1,67 +1,128 @@
 import type { CallState } from "../../runtime/state.ts";
-
-/** A call as the model knows it. */
-export interface ModelCall {
-  readonly id: string;
-  readonly awaited: boolean;
-  /** Epoch of the model; Infinity for none. */
-  readonly deadline: number;
-  state: CallState;
-  due: number;
-  attempt: number;
-  deaths: number;
-  suspect: boolean;
-  revokedBy: string | undefined;
-  lease: { readonly fence: number; readonly worker: string; due: number } | undefined;
-}
+import {
+  bareTtl,
+  forgottenAt,
+  hasStarted,
+  hourMs,
+  isLate,
+  isTerminal,
+  type ModelCall,
+  type ModelLease,
+  type ModelReport,
+  type ModelSubmission,
+  type Origin,
+} from "./model-call.ts";
 
 /**
  * What a queue does, in the plainest words that could be found: one map of calls, looked through at each step. It
- * does not say in which order calls are claimed, only which ones may be.
+ * says which calls a claim may give, and in which order those of one list come; between lists, it leaves the choice.
  */
 export class Model {
   now = 0;
+  /** The last number of a submission or a progress. */
+  number = 0;
+  /** The last fence. */
+  fence = 0;
   readonly calls = new Map<string, ModelCall>();
+  /** Every lease ever given, for late reports. */
+  readonly leases: { readonly id: string; readonly fence: number; readonly worker: string }[] = [];
+  /**
+   * Ids of calls that ended while they stood in a list, and whether that was another than those by priority. They may
+   * stand there still: an id that is used again may then be claimed from its forerunner's place.
+   */
+  readonly #ghosts = new Map<string, boolean>();
   /** Workers that died with a suspect, and until when nobody else is charged for them. */
   readonly #excused = new Map<string, number>();
+  #first = 0;
+  #last = 0;
 
-  submit(id: string, delayMs: number, deadlineMs: number, awaited: boolean): void {
-    if (this.calls.has(id)) return;
-    this.calls.set(id, {
-      id,
-      awaited,
-      deadline: deadlineMs > 0 ? this.now + deadlineMs : Infinity,
-      state: delayMs > 0 ? "delayed" : "queued",
-      due: this.now + delayMs,
+  /** The call after whatever time has done to it, as a look at it finds it. */
+  look(id: string): ModelCall | undefined {
+    const call = this.calls.get(id);
+    if (call === undefined) return undefined;
+    if (isLate(call, this.now)) this.#end(call, "expired", bareTtl(call), call.metAt);
+    if (!isTerminal(call.state) || this.now < call.forgotten[1]) return call;
+    this.calls.delete(id);
+    return undefined;
+  }
+
+  /** Whether only the broker knows when it expired, and so whether it is still there. */
+  isVague(id: string): boolean {
+    const call = this.calls.get(id);
+    if (call === undefined) return false;
+    if (isLate(call, this.now)) return call.metAt !== undefined;
+    return isTerminal(call.state) && this.now >= call.forgotten[0] && this.now < call.forgotten[1];
+  }
+
+  submit(one: ModelSubmission): { readonly outcome: "accepted" | "conflict"; readonly ended: boolean } {
+    const known = this.look(one.id);
+    if (known !== undefined && known.fingerprint !== one.fingerprint) return { outcome: "conflict", ended: false };
+    if (known !== undefined) return { outcome: "accepted", ended: isTerminal(known.state) };
+    this.calls.set(one.id, {
+      ...one,
+      deadline: one.deadlineMs > 0 ? this.now + one.deadlineMs : Infinity,
+      state: one.delayMs > 0 ? "delayed" : "queued",
+      due: this.now + one.delayMs,
+      place: ++this.#last,
+      aside: undefined,
       attempt: 0,
       deaths: 0,
       suspect: false,
+      progress: undefined,
       revokedBy: undefined,
       lease: undefined,
+      metAt: undefined,
+      forgotten: [0, 0],
     });
+    return { outcome: "accepted", ended: false };
   }
 
-  /** The call after whatever time has done to it, as a read finds it. */
-  look(id: string): ModelCall | undefined {
+  /** A client has received its reply. What is parked stays, for whoever looks after it. */
+  acknowledge(id: string): void {
     const call = this.calls.get(id);
-    if (call === undefined || this.#terminal(call) || call.lease !== undefined || this.now < call.deadline) return call;
-    if (call.awaited || !this.#started(call)) call.state = "expired";
-    return call;
+    if (call !== undefined && isTerminal(call.state) && call.state !== "parked") this.calls.delete(id);
   }
 
-  /** Which calls a claim may give, without and with a suspect. */
-  claimable(): { readonly plain: readonly ModelCall[]; readonly suspects: readonly ModelCall[] } {
-    const found = [...this.calls.keys()].map((id) => this.look(id)!);
-    for (const call of found)
-      if ((call.state === "delayed" || call.state === "retrying") && call.due <= this.now) call.state = "queued";
-    const queued = found.filter(({ state }) => state === "queued");
-    return { plain: queued.filter(({ suspect }) => !suspect), suspects: queued.filter(({ suspect }) => suspect) };
+  /** The calls that a claim may give, by where it finds them; and those that it may find in a place that is not theirs. */
+  claimable(tasks: readonly string[]): ReadonlyMap<Origin, readonly ModelCall[]> {
+    this.#promote();
+    const lists = new Map<Origin, ModelCall[]>();
+    for (const call of this.calls.values()) {
+      if (call.state !== "queued") continue;
+      if (this.#met(call)) continue;
+      if (this.#ghosts.has(call.id)) {
+        lists.set("haunted", [...(lists.get("haunted") ?? []), call]);
+        continue;
+      }
+      if (call.aside !== undefined && !tasks.includes(call.aside)) continue;
+      const origin = call.suspect
+        ? "suspects"
+        : call.aside === undefined
+          ? call.priority
+          : (`aside ${call.aside}` as const);
+      lists.set(origin, [...(lists.get(origin) ?? []), call]);
+    }
+    for (const calls of lists.values()) calls.sort((one, other) => one.place - other.place);
+    return lists;
   }
 
   claim(id: string, fence: number, worker: string, leaseMs: number): void {
     const call = this.calls.get(id)!;
     call.state = "running";
+    call.aside = undefined;
     call.lease = { fence, worker, due: this.now + leaseMs };
+    this.leases.push({ id, fence, worker });
+    this.fence = fence;
+  }
+
+  /** Whether an open call may stand in a list twice. A claim may then give fewer than it could: what else waits is for the next. */
+  get haunted(): boolean {
+    return [...this.calls.values()].some(({ id, state }) => this.#ghosts.has(id) && !isTerminal(state));
+  }
+
+  /** A claim has found no more in the lists by priority, and in the others, too, if it was `everywhere`. */
+  drained(everywhere: boolean): void {
+    for (const [id, elsewhere] of this.#ghosts) if (everywhere || !elsewhere) this.#ghosts.delete(id);
   }
 
   /** The call, if this fence holds it. */
@@ -70,14 +131,27 @@ export class Model {
     return call?.lease?.fence === fence ? call : undefined;
   }
 
-  leave(call: ModelCall, state: CallState): void {
-    call.lease = undefined;
-    call.state = state;
+  /** The leases that a worker holds. */
+  heldBy(worker: string): readonly ModelLease[] {
+    return [...this.calls.values()].flatMap(({ lease }) => (lease?.worker === worker ? [lease] : []));
+  }
+
+  /** Takes reports in their order; what is given back stands in this order at the head of its list. */
+  report(reports: readonly { readonly id: string; readonly fence: number; readonly what: ModelReport }[]): boolean[] {
+    const released: ModelCall[] = [];
+    const accepted = reports.map(({ id, fence, what }) => {
+      const call = this.held(id, fence);
+      if (call !== undefined) this.#report(call, what, released);
+      else this.#met(this.calls.get(id));
+      return call !== undefined;
+    });
+    for (const call of released.toReversed()) call.place = --this.#first;
+    return accepted;
   }
 
   cancel(id: string): CallState | undefined {
     const call = this.look(id);
-    if (call !== undefined && !this.#terminal(call)) this.leave(call, "canceled");
+    if (call !== undefined && !isTerminal(call.state)) this.#end(call, "canceled", bareTtl(call));
     return call?.state;
   }
 
@@ -85,18 +159,17 @@ export class Model {
     const call = this.look(id);
     if (call === undefined) return false;
     if (call.revokedBy !== undefined) return call.revokedBy === nonce;
-    if (this.#terminal(call) || call.lease !== undefined || this.#started(call)) return false;
+    if (isTerminal(call.state) || call.lease !== undefined || hasStarted(call)) return false;
     call.revokedBy = nonce;
-    call.state = "canceled";
+    this.#end(call, "canceled", bareTtl(call));
     return true;
   }
 
-  /** @returns the ids that were taken back. */
-  reap(maxDeliveries: number, leaseMs: number): readonly string[] {
+  /** @returns how many calls were taken back. */
+  reap(maxDeliveries: number, leaseMs: number): number {
     const lapsed = [...this.calls.values()].filter(({ lease }) => lease !== undefined && lease.due <= this.now);
-    const workers = new Set(lapsed.map(({ lease }) => lease!.worker));
-    const taken = lapsed.map(({ id }) => id);
-    for (const worker of workers) {
+    const place = ++this.#last;
+    for (const worker of new Set(lapsed.map(({ lease }) => lease!.worker))) {
       const suspected = [...this.calls.values()].some((call) => call.suspect && call.lease?.worker === worker);
       const excused = suspected || (this.#excused.get(worker) ?? 0) > this.now;
       if (suspected) this.#excused.set(worker, this.now + leaseMs);
@@ -104,19 +177,69 @@ export class Model {
         const charged = call.suspect || !excused;
         if (charged) call.deaths++;
         call.suspect = true;
-        if (call.awaited && call.deadline <= this.now) this.leave(call, "expired");
-        else if (charged && call.deaths >= maxDeliveries) this.leave(call, "parked");
-        else this.leave(call, "queued");
+        call.place = place;
+        if (call.awaited && call.deadline <= this.now) this.#end(call, "expired", bareTtl(call));
+        else if (charged && call.deaths >= maxDeliveries) this.#end(call, "parked", 7 * 24 * hourMs);
+        else this.#leave(call, "queued");
       }
     }
-    return taken;
+    return lapsed.length;
   }
 
-  #terminal({ state }: ModelCall): boolean {
-    return ["succeeded", "failed", "canceled", "expired", "parked"].includes(state);
+  /** A step comes by that may look at a call, or not. @returns whether it is late. */
+  #met(call: ModelCall | undefined): boolean {
+    const late = call !== undefined && isLate(call, this.now);
+    if (late) call.metAt ??= this.now;
+    return late;
   }
 
-  #started({ attempt, deaths, suspect }: ModelCall): boolean {
-    return attempt > 0 || deaths > 0 || suspect;
+  #promote(): void {
+    const due = [...this.calls.values()].filter(
+      (call) => (call.state === "delayed" || call.state === "retrying") && call.due <= this.now,
+    );
+    let last: number | undefined;
+    for (const call of due.sort((one, other) => one.due - other.due)) {
+      call.state = "queued";
+      call.place = call.due === last ? this.#last : ++this.#last;
+      last = call.due;
+    }
+  }
+
+  #report(call: ModelCall, what: ModelReport, released: ModelCall[]): void {
+    switch (what.kind) {
+      case "finish":
+        call.attempt++;
+        return this.#end(call, what.failed ? "failed" : "succeeded", what.ttlMs);
+      case "park":
+        return this.#end(call, "parked", what.ttlMs);
+      case "retry":
+        call.attempt++;
+        call.suspect = false;
+        call.due = this.now + what.delayMs;
+        return this.#leave(call, "retrying");
+      case "release":
+        released.push(call);
+        return this.#leave(call, "queued");
+      case "aside":
+        call.suspect = false;
+        call.aside = what.task;
+        call.place = ++this.#last;
+        return this.#leave(call, "queued");
+      case "progress":
+        call.progress = what.value;
+    }
+  }
+
+  #leave(call: ModelCall, state: CallState): void {
+    call.lease = undefined;
+    call.state = state;
+  }
+
+  #end(call: ModelCall, state: CallState, ttlMs: number, earliest = this.now): void {
+    const elsewhere = call.suspect || call.aside !== undefined || this.#ghosts.get(call.id) === true;
+    if (call.state === "queued") this.#ghosts.set(call.id, elsewhere);
+    this.#leave(call, state);
+    call.progress = undefined;
+    call.forgotten = [forgottenAt(call, earliest, ttlMs), forgottenAt(call, this.now, ttlMs)];
   }
 }

@@ -1,7 +1,10 @@
 import type { Redis } from "ioredis";
+import { afterAll, beforeAll } from "vitest";
 import { RedisBroker } from "../../runtime/brokers/redis/broker.ts";
 import { connectRedis } from "../redis/external.ts";
+import { findRedis } from "../redis/find.ts";
 import { randomNamespace, removeNamespace } from "../redis/namespace.ts";
+import { type RedisServer, startRedis } from "../redis/server.ts";
 import { describeRedis, sharedRedisUrl } from "../redis/suite.ts";
 import { brokerConformance } from "./suite.ts";
 
@@ -22,9 +25,24 @@ async function advance(redis: Redis, namespace: string, ms: number): Promise<voi
   await Promise.all(delayed.map((key) => redis.rpush(key.replace(/delayed$/, "bell"), "1")));
 }
 
+/** Ids → fences. Members that begin with a zero byte are no ids. */
+async function leasesOf(redis: Redis, prefix: string): Promise<ReadonlyMap<string, number>> {
+  const flat = await redis.zrange(`${prefix}leases`, "0", "-1", "WITHSCORES");
+  const pairs = flat.flatMap((id, at) => (at % 2 === 0 ? [[id, Number(flat[at + 1])] as const] : []));
+  return new Map(pairs.filter(([id]) => !id.startsWith("\0")));
+}
+
 describeRedis("a broker on Redis", () => {
+  // Scripts are the whole server's: a server of our own may forget them.
+  let own: RedisServer | undefined;
+  beforeAll(async () => {
+    const found = await findRedis();
+    if ("server" in found) own = await startRedis({ binary: found.server });
+  });
+  afterAll(() => own?.stop());
+
   brokerConformance("redis:", async () => {
-    const url = sharedRedisUrl();
+    const url = own?.url ?? sharedRedisUrl();
     const namespace = randomNamespace();
     const redis = await connectRedis(url);
     const brokers: RedisBroker[] = [];
@@ -43,6 +61,16 @@ describeRedis("a broker on Redis", () => {
         await Promise.all(brokers.map((broker) => broker.close()));
         redis.disconnect();
         await removeNamespace(url, namespace);
+      },
+      forgetScripts:
+        own &&
+        (async () => {
+          await redis.script("FLUSH");
+        }),
+      leases: (queue) => leasesOf(redis, `${namespace}:{${queue}}:`),
+      keys: async (queue) => {
+        const prefix = `${namespace}:{${queue}}:`;
+        return (await redis.keys(`${prefix}*`)).map((key) => key.slice(prefix.length));
       },
     };
   });
