@@ -17,6 +17,9 @@ interface Replay {
 }
 const { replayPath, ...replay } = JSON.parse(process.env["MODEL"] ?? "{}") as Replay;
 
+/** What it may take, ms: a fast machine needs a tenth. */
+const timeout = 1_000 * Math.max(300, replay.numRuns ?? 0);
+
 /** Of up to three hundred steps, and more than a hundred on average. */
 const histories = fc.commands<Model, History, boolean>([...commands], {
   size: "max",
@@ -41,7 +44,7 @@ export function modelRules(open: () => Promise<Harness>): void {
     await fc.assert(property, { numRuns, ...replay });
   }
 
-  test("a broker does what the model does, in any history", { timeout: 300_000 }, () => run(true, 200));
+  test("a broker does what the model does, in any history", { timeout }, () => run(true, 200));
 
-  test("also where nobody looks on, whose looks would end what is late", { timeout: 300_000 }, () => run(false, 100));
+  test("also where nobody looks on, whose looks would end what is late", { timeout }, () => run(false, 100));
 }

@@ -6,6 +6,7 @@ import { frozenProcess } from "./cases/frozen-process.ts";
 import { killAtEveryStep } from "./cases/kill-at-every-step.ts";
 import { killStorm } from "./cases/kill-storm.ts";
 import { poison } from "./cases/poison.ts";
+import { redisKilled } from "./cases/redis-killed.ts";
 
 /** All cases, in the order of the table in docs/reliability.md. */
 export const cases: readonly FaultCase[] = [
@@ -16,4 +17,5 @@ export const cases: readonly FaultCase[] = [
   blockedLoop,
   frozenProcess,
   poison,
+  redisKilled,
 ];

@@ -27,7 +27,7 @@ export class Stage {
   readonly server: RedisServer;
   readonly namespace: string;
   /** The harness's own way to Redis. */
-  readonly redis: Redis;
+  redis: Redis;
   readonly #folder: string;
 
   /** @param server - one that there is, or how to start one */
@@ -35,10 +35,11 @@ export class Stage {
     const ours = "url" in server ? server : await startRedis(server);
     if (ours !== server) run.defer(() => ours.stop());
     const redis = await connectRedis(ours.url);
-    run.defer(() => redis.disconnect());
     const folder = join(run.folder, namespace);
     await mkdir(folder);
-    return new Stage(run, ours, namespace, redis, folder);
+    const stage = new Stage(run, ours, namespace, redis, folder);
+    run.defer(() => stage.redis.disconnect());
+    return stage;
   }
 
   private constructor(run: Run, server: RedisServer, namespace: string, redis: Redis, folder: string) {
@@ -75,6 +76,12 @@ export class Stage {
     const tasks = createFaultTasks({ broker: this.server.url, namespace: this.namespace, log: quiet, ...options });
     this.run.defer(() => tasks.client.close());
     return tasks;
+  }
+
+  /** Gives the harness a new way to Redis, after the server was gone. */
+  async reconnect(): Promise<void> {
+    this.redis.disconnect();
+    this.redis = await connectRedis(this.server.url);
   }
 
   /** A key of a queue. */

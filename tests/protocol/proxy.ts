@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { Signal } from "./signal.ts";
 
@@ -14,6 +15,14 @@ interface Line {
   frozen: boolean;
   /** What the server says next is lost, and the line with it. */
   doomed: boolean;
+}
+
+/** How slow a line is. */
+export interface Slowness {
+  /** How long each piece is on its way, ms. */
+  readonly latencyMs: number;
+  /** How large the pieces are in which everything comes, bytes. */
+  readonly pieceBytes: number;
 }
 
 /** A command whose reply is to be lost. */
@@ -36,6 +45,9 @@ export class Proxy {
   readonly #port: number;
   readonly #lines = new Set<Line>();
   readonly #traps = new Set<Trap>();
+  #slowness: Slowness | undefined;
+  /** What is on its way to a socket, the last after all before. */
+  readonly #onTheWay = new WeakMap<Socket, Promise<void>>();
 
   /** @param until - takes what ends it, as vitest's `onTestFinished` does. */
   static async to(url: string, until: (close: () => Promise<void>) => void): Promise<Proxy> {
@@ -65,6 +77,11 @@ export class Proxy {
   /** From now on nothing passes any more on the connections there are, and nobody is told: they are half open. */
   freeze(): void {
     for (const line of this.#lines) line.frozen = true;
+  }
+
+  /** From now on all lines are this slow. */
+  slow(slowness: Slowness): void {
+    this.#slowness = slowness;
   }
 
   /** How many connections have sent this text. */
@@ -100,12 +117,31 @@ export class Proxy {
         trap.sent.give();
         server.once("data", () => trap.lost.give());
       }
-      server.write(data);
+      this.#pass(data, server);
     });
     server.on("data", (data: Buffer) => {
       if (line.doomed) this.#end(line);
-      else if (!line.frozen) client.write(data);
+      else if (!line.frozen) this.#pass(data, client);
     });
+  }
+
+  #pass(data: Buffer, to: Socket): void {
+    if (this.#slowness === undefined) {
+      to.write(data);
+      return;
+    }
+    const { latencyMs, pieceBytes } = this.#slowness;
+    const arrived = sleep(latencyMs);
+    const before = this.#onTheWay.get(to);
+    const deliver = async (): Promise<void> => {
+      await Promise.all([before, arrived]);
+      for (let at = 0; at < data.length && to.writable; at += pieceBytes) {
+        to.write(data.subarray(at, at + pieceBytes));
+        // Each piece is a packet of its own.
+        await turn();
+      }
+    };
+    this.#onTheWay.set(to, deliver());
   }
 
   #end(line: Line): void {
