@@ -12,6 +12,10 @@ import { boundTasks, type Implementation } from "./implementation.ts";
 import { LocalRuns } from "./local.ts";
 import { type Logger, streamLogger } from "./log.ts";
 import { PresenceView } from "./presence.ts";
+import { LocalReplays } from "./local-replays.ts";
+import type { Operator } from "./operator.ts";
+import { ParkedCalls } from "./parked-calls.ts";
+import type { Parked } from "./parked.ts";
 import type { Registry } from "./registry.ts";
 import { RemoteCalls } from "./remote.ts";
 import { Replies } from "./replies.ts";
@@ -48,6 +52,8 @@ export interface Client<Signatures> {
    * @throws TaskError `invalid_argument` for a task that does not exist or for what can't be an id.
    */
   handle<Name extends keyof Signatures & string>(task: Name, id: string): HandleOf<Signatures[Name]>;
+  /** Calls that nobody could run or whose workers died, and finished ones whose request was kept: to be looked at and run again. */
+  readonly parked: Parked<Signatures>;
   /** Ends the client: pending calls reject as `canceled`, calls that were submitted go on. */
   close(): Promise<void>;
 }
@@ -69,9 +75,12 @@ export function createClient<Face>(registry: Registry, options: ClientOptions): 
   const replies = new Replies(broker);
   const handles = new Handles(broker, replies);
   const presence = new PresenceView(broker);
+  const tasks = boundTasks(options.implementations ?? []);
+  const local = new LocalRuns(tasks, options.localConcurrency ?? 100, log);
+  const replays = new LocalReplays({ broker, tasks, local, log });
   const places = {
     presence,
-    local: new LocalRuns(boundTasks(options.implementations ?? []), options.localConcurrency ?? 100, log),
+    local,
     remote: new RemoteCalls(broker, replies, presence, {
       maxPending: options.maxPending ?? 100_000,
       maxParamsBytes: options.maxParamsBytes ?? defaultMaxBytes,
@@ -83,6 +92,7 @@ export function createClient<Face>(registry: Registry, options: ClientOptions): 
     places.local.close(new TaskError<string, unknown>("canceled", "the client was closed"));
     handles.close();
     try {
+      await replays.close();
       await places.remote.close();
       await replies.close();
     } finally {
@@ -90,13 +100,24 @@ export function createClient<Face>(registry: Registry, options: ClientOptions): 
     }
   };
   const declarations = declarationsByKey(registry);
+  const declaration = (task: string): Declaration => {
+    const known = declarations.get(task);
+    if (known === undefined) throw new TaskError("invalid_argument", `there is no task "${task}"`);
+    return known;
+  };
+  const operator = (): Operator => {
+    if (closing !== undefined) throw new TaskError("unavailable", "the client is closed");
+    if (broker.operator === undefined)
+      throw new TaskError("unimplemented", "its broker has no parked calls to look at");
+    return broker.operator;
+  };
   const client: Client<Record<string, unknown>> = {
     handle(task, id) {
-      const declaration = declarations.get(task);
-      if (declaration === undefined) throw new TaskError("invalid_argument", `there is no task "${task}"`);
+      const declared = declaration(task);
       checkId(id);
-      return handles.open(declaration, id, false) as never;
+      return handles.open(declared, id, false) as never;
     },
+    parked: new ParkedCalls({ operator, declaration, handles, replays }) as never,
     close: () => (closing ??= close()),
   };
   const caller = callerOf(

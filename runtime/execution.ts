@@ -195,9 +195,9 @@ export class Execution {
 
   /** How long its reply stays: an awaited call's at least until its caller has given up, for it may send again. */
   #ttlMs(): number {
-    const { awaited, fingerprint } = this.#header;
+    const { awaited, fingerprint, keepRequest } = this.#header;
     const byUser = this.#request?.options?.resultTtlMs;
-    if (!awaited || !/^0*$/.test(fingerprint) || byUser !== undefined) {
+    if (!awaited || keepRequest || !/^0*$/.test(fingerprint) || byUser !== undefined) {
       return byUser ?? this.#bound?.declaration.resultTtlMs ?? awaitedTtlMs;
     }
     return Math.max(awaitedTtlMs, Math.min(this.#leftMs(), longestTtlMs));

@@ -11,6 +11,8 @@ export type { CallStatus, Handle } from "./handle.ts";
 export type { Implementation } from "./implementation.ts";
 export { streamLogger } from "./log.ts";
 export type { Logger, LogLevel } from "./log.ts";
+export type { AttemptError } from "./kept-record.ts";
+export type { KeptCall, Parked, ParkedCall, ParkedPage, ParkedQuery, ReplayOptions } from "./parked.ts";
 export type { CallOptions, SubmitOptions, WaitOptions } from "./options.ts";
 export type { Answer, CallError } from "./answer.ts";
 export type { CallState } from "./state.ts";

@@ -9,7 +9,7 @@ export interface Operator {
    * A page of a queue's parked calls, those that were parked last first: so that calls which are parked meanwhile don't
    * move the pages. Calls whose records are gone are dropped on the way.
    */
-  parked(queue: string, page: PageRequest): Promise<ParkedPage>;
+  parked(queue: string, page: PageRequest): Promise<ParkedRecords>;
   /** All that is kept of a call; undefined for one that is unknown or gone. */
   inspect(queue: string, id: string): Promise<InspectedCall | undefined>;
   /**
@@ -35,7 +35,7 @@ export interface PageRequest {
 }
 
 /** A page of parked calls. It may hold fewer than were asked for, even none, where others follow: they may be large. */
-export interface ParkedPage {
+export interface ParkedRecords {
   readonly calls: readonly ParkedRecord[];
   /** Where the next page begins; undefined after the last one. */
   readonly next: string | undefined;

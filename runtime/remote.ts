@@ -82,8 +82,8 @@ export class RemoteCalls implements Owner {
   over(pending: AwaitedCall, ended: boolean): void {
     this.#pending.delete(pending);
     this.#replies.delete(pending);
-    // A record with an id that the user gave stays, for others to read.
-    if (ended && pending.unique) this.#acknowledge(pending.queue, pending.id);
+    // A record with an id that the user gave stays, for others to read, and one with its request, to be run again.
+    if (ended && pending.unique && !keepsRequest(pending.call)) this.#acknowledge(pending.queue, pending.id);
   }
 
   /**
@@ -165,7 +165,7 @@ export class RemoteCalls implements Owner {
       awaited: send.awaited,
       deadline: send.deadlineMs,
       priority,
-      keepRequest: options.keepRequest ?? declaration.task.keepRequest ?? false,
+      keepRequest: keepsRequest(call),
       fingerprint: options.id === undefined ? noFingerprint : fingerprintOf(declaration.name, params),
     };
     const record = writeRequest(header, body);
@@ -216,6 +216,11 @@ export class RemoteCalls implements Owner {
 }
 
 const none: readonly string[] = [];
+
+/** Whether its request is to be kept with its reply. */
+function keepsRequest({ options, declaration }: Call): boolean {
+  return options.keepRequest ?? declaration.task.keepRequest ?? false;
+}
 
 /** How long a submitted call is held back, ms. `runAt` is the caller's time; delays are the broker's. */
 function delayOf({ delayMs, runAt }: AllOptions): number {

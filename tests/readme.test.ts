@@ -6,6 +6,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openBroker } from "../runtime/brokers/open.ts";
+import { defaultNamespace } from "../runtime/defaults.ts";
+import { writeRequest } from "../runtime/envelope.ts";
+import { newHeader } from "../runtime/header.ts";
 import { startRedis } from "./redis/server.ts";
 import { describeRedis } from "./redis/suite.ts";
 
@@ -107,9 +111,10 @@ describe("a new user who follows the README", { timeout: 60_000 }, () => {
 });
 
 describeRedis("a new user with a Redis", () => {
-  it("runs worker and caller in two processes", { timeout: 60_000 }, async () => {
+  it("runs worker and caller in two processes, and a parked call again", { timeout: 60_000 }, async () => {
     await using redis = await startRedis();
-    for (const name of ["worker.ts", "caller.ts"]) {
+    await parkDivision(redis.url);
+    for (const name of ["worker.ts", "caller.ts", "operator.ts"]) {
       const text = await readFile(join(folder, name), "utf8");
       expect(text).toContain("redis://127.0.0.1:6379");
       await write(name, text.replaceAll("redis://127.0.0.1:6379", redis.url));
@@ -120,9 +125,33 @@ describeRedis("a new user with a Redis", () => {
     });
     try {
       await expect(npx(tsx, "caller.ts")).resolves.toBe(output);
+      await expect(npx(tsx, "operator.ts")).resolves.toBe(
+        "[worker_lost] math.division: 3 workers died with the call; it is parked\n" +
+          "{ dividend: 1, divisor: 4 } 3\n" +
+          "0.25\n",
+      );
     } finally {
       worker.kill();
       if (worker.exitCode === null) await once(worker, "exit");
     }
   });
 });
+
+/** Leaves a call behind with which three workers have died. */
+async function parkDivision(url: string): Promise<void> {
+  const broker = openBroker(url, { namespace: defaultNamespace });
+  try {
+    const record = writeRequest(newHeader({}), { task: "math.division", params: { dividend: 1, divisor: 4 } });
+    const calls = [{ id: "parked", record, priority: "normal", delayMs: 0 }] as const;
+    await broker.submit("math", { calls, acknowledged: [] });
+    const queues = [{ name: "math", tasks: ["math.division"], fences: [] }];
+    const { signal } = new AbortController();
+    for (const worker of ["first", "second", "third"]) {
+      await broker.claim({ worker, queues, limit: 1, waitMs: 0, leaseMs: 1, suspect: true, signal });
+      const beat = { worker: "reaper", queues, leaseMs: 1_000, presenceMs: 0, maxDeliveries: 3, reap: true };
+      await expect.poll(async () => (await broker.renew(beat)).reaped).toBe(1);
+    }
+  } finally {
+    await broker.close();
+  }
+}

@@ -1,7 +1,19 @@
 import { onTestFinished } from "vitest";
 import { type Broker, createWorker, type Implementation, type Logger, type WorkerOptions } from "taskpact";
 import { type ClientOptions, contractOf, createClient, declaredBy, implement, type Registry } from "taskpact/codegen";
-import type { CallOptions, CallStatus, Failure, SubmitOptions, TaskError, WaitOptions } from "taskpact";
+import type {
+  CallOptions,
+  CallStatus,
+  Failure,
+  KeptCall,
+  ParkedPage,
+  ReplayOptions,
+  SubmitOptions,
+  TaskError,
+  WaitOptions,
+} from "taskpact";
+import { openBroker } from "../../runtime/brokers/open.ts";
+import { defaultNamespace } from "../../runtime/defaults.ts";
 import * as declared from "./lab-contract.ts";
 
 type Name = keyof typeof declared;
@@ -14,8 +26,18 @@ export const isDeclared = declaredBy<Record<string, { errors: Record<string, unk
 export interface LooseTasks extends Record<Name, (...args: unknown[]) => Promise<unknown>> {
   readonly safe: Record<Name, (...args: unknown[]) => Promise<LooseAnswer>>;
   readonly submit: Record<Name, (...args: unknown[]) => Promise<LooseHandle>>;
-  readonly client: { handle(task: string, id: string): LooseHandle; close(): Promise<void> };
+  readonly client: {
+    handle(task: string, id: string): LooseHandle;
+    readonly parked: LooseParked;
+    close(): Promise<void>;
+  };
   with(options: CallOptions | SubmitOptions): LooseTasks;
+}
+export interface LooseParked {
+  list(query: { queue?: string; task?: string; limit?: number; after?: string | undefined }): Promise<ParkedPage>;
+  show(task: string, id: string): Promise<KeptCall>;
+  replay(task: string, id: string, options?: ReplayOptions): Promise<LooseHandle>;
+  discard(task: string, id: string): Promise<void>;
 }
 export type LooseAnswer =
   | { readonly ok: true; readonly value: unknown }
@@ -82,6 +104,27 @@ export class CallLab {
       if (typeof broker !== "string") await broker.close();
     });
     return tasks;
+  }
+
+  /** A connection to the store itself. */
+  broker(): Broker {
+    const opened = this.#open();
+    const broker = typeof opened === "string" ? openBroker(opened, { namespace: defaultNamespace }) : opened;
+    onTestFinished(() => broker.close());
+    return broker;
+  }
+
+  /** Workers that take what waits in the lab's queue and die, one after the other; `deaths` of them park what they took. */
+  async dieWith(deaths = 3): Promise<void> {
+    const broker = this.broker();
+    for (let death = 1; death <= deaths; death++) {
+      const queues = [{ name: "lab", tasks: names.map((name) => `lab.${name}`), fences: [] }];
+      const { signal } = new AbortController();
+      const claim = { worker: `dying${death}`, queues, limit: 1_000, waitMs: 5_000, leaseMs: 1, suspect: true, signal };
+      let left = (await broker.claim(claim)).reduce((sum, { calls }) => sum + calls.length, 0);
+      const beat = { worker: "reaper", queues, leaseMs: 1_000, presenceMs: 0, maxDeliveries: deaths, reap: true };
+      while (left > 0) left -= (await broker.renew(beat)).reaped;
+    }
   }
 
   /** A worker that listens by now. */

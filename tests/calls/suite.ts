@@ -4,6 +4,7 @@ import { gateRules } from "./gate-rules.ts";
 import { handleRules } from "./handle-rules.ts";
 import { CallLab } from "./lab.ts";
 import { optionRules } from "./option-rules.ts";
+import { parkedRules } from "./parked-rules.ts";
 import { policyRules } from "./policy-rules.ts";
 import { workerRules } from "./worker-rules.ts";
 
@@ -19,6 +20,7 @@ export function callRules(name: string, open: () => () => string | Broker): void
     describe("gates", () => gateRules(lab));
     describe("options", () => optionRules(lab));
     describe("handles", () => handleRules(lab));
+    describe("parked calls", () => parkedRules(lab));
     describe("workers", () => workerRules(lab));
   });
 }

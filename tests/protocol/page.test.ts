@@ -135,6 +135,16 @@ describeRedis("a user with the page's rights and no others", () => {
     const running = { state: "running", progress: { current: 1, total: 2 } };
     await expect.poll(() => canceled.status()).toMatchObject(running);
     expect(await canceled.cancel()).toBe("canceled");
+    // One that nobody can read, for the operator's scripts.
+    const { parked } = tasks.client;
+    await expect.poll(async () => (await parked.list({ queue: "timing" })).calls.length).toBe(1);
+    await parked.discard("asynchronous", "foreign");
+    const kept = await tasks.with({ keepRequest: true }).submit.addition(4, 6);
+    await kept.result();
+    expect((await parked.show("addition", kept.id)).params).toEqual({ a: 4, b: 6 });
+    expect(await (await parked.replay("addition", kept.id)).result()).toBe(10);
+    const here = place.tasks(place.url, [math]).client.parked;
+    expect(await (await here.replay("addition", kept.id, { local: true })).result()).toBe(10);
     // One that is given back by a worker that stops, and one whose worker is gone.
     await tasks.submit.asynchronous(3);
     await begun[1].given;

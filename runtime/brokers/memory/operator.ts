@@ -1,6 +1,6 @@
 import { isParkedRequest, waitingClient } from "../../envelope.ts";
 import { TaskError } from "../../errors.ts";
-import type { InspectedCall, Operator, PageRequest, ParkedPage, Replay, Replayed } from "../../operator.ts";
+import type { InspectedCall, Operator, PageRequest, ParkedRecords, Replay, Replayed } from "../../operator.ts";
 import { type CallState, isTerminal } from "../../state.ts";
 import { type Call, headerOf, newCall } from "./call.ts";
 import type { Queue } from "./queue.ts";
@@ -15,7 +15,7 @@ export class MemoryOperator implements Operator {
     this.#open = open;
   }
 
-  async parked(name: string, { limit, after }: PageRequest): Promise<ParkedPage> {
+  async parked(name: string, { limit, after }: PageRequest): Promise<ParkedRecords> {
     const store = this.#open();
     const queue = store.queue(name);
     const from = after === undefined ? undefined : placeOf(after);

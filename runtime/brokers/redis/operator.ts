@@ -1,5 +1,5 @@
 import { TaskError } from "../../errors.ts";
-import type { InspectedCall, Operator, PageRequest, ParkedPage, Replay, Replayed } from "../../operator.ts";
+import type { InspectedCall, Operator, PageRequest, ParkedRecords, Replay, Replayed } from "../../operator.ts";
 import type { CallState } from "../../state.ts";
 import { discardScript } from "./scripts/discard.ts";
 import { inspectScript } from "./scripts/inspect.ts";
@@ -22,7 +22,7 @@ export class RedisOperator implements Operator {
     this.#run = run;
   }
 
-  async parked(queue: string, { limit, after = "" }: PageRequest): Promise<ParkedPage> {
+  async parked(queue: string, { limit, after = "" }: PageRequest): Promise<ParkedRecords> {
     if (after !== "" && !cursor.test(after)) throw new TaskError("invalid_argument", "after is no page's next");
     const [next, ...rest] = (await this.#run(parkedScript, queue, () => [limit, after])) as readonly Buffer[];
     const calls = [];

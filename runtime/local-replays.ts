@@ -1,0 +1,148 @@
+import type { Broker } from "./broker.ts";
+import { defaultMaxBytes } from "./defaults.ts";
+import { TaskError } from "./errors.ts";
+import { Execution } from "./execution.ts";
+import { newAddress } from "./id.ts";
+import type { BoundTask } from "./implementation.ts";
+import type { LocalRuns } from "./local.ts";
+import { Leases } from "./leases.ts";
+import { childLogger, type Logger } from "./log.ts";
+import type { Operator, Replayed } from "./operator.ts";
+import { Reports } from "./reports.ts";
+
+const leaseMs = 15_000;
+const beatMs = 1_000;
+
+/** Where a client's replays run. */
+export interface ReplayPlace {
+  readonly broker: Broker;
+  readonly tasks: ReadonlyMap<string, BoundTask>;
+  /** Whose slots they take. */
+  readonly local: LocalRuns;
+  readonly log: Logger;
+}
+
+/** Runs replayed calls in this process as a worker would: leased, with beats, and reported. */
+export class LocalReplays {
+  readonly #place: ReplayPlace;
+  readonly #running = new Set<LocalReplay>();
+  #closed = false;
+
+  constructor(place: ReplayPlace) {
+    this.#place = place;
+  }
+
+  implements(task: string): boolean {
+    return this.#place.tasks.has(task);
+  }
+
+  /**
+   * Takes a call that has ended, and begins to run it; its end is the broker's to tell.
+   *
+   * @throws TaskError `unavailable` if no slot is free, or as the broker does.
+   */
+  async replay(operator: Operator, queue: string, id: string, record: Uint8Array): Promise<Replayed | undefined> {
+    const giveUp = this.#place.local.reserve();
+    if (giveUp === undefined) throw new TaskError("unavailable", "all local slots are taken");
+    const worker = newAddress();
+    let replayed: Replayed | undefined;
+    try {
+      replayed = await operator.replay(queue, id, { record, lease: { worker, leaseMs } });
+    } finally {
+      if (replayed?.outcome !== "leased") giveUp();
+    }
+    if (replayed?.outcome !== "leased") return replayed;
+    const run = new LocalReplay(this.#place, worker, { ...replayed, queue, id, record });
+    this.#running.add(run);
+    void run.over.then(() => {
+      this.#running.delete(run);
+      giveUp();
+    });
+    if (this.#closed) await run.stop();
+    return replayed;
+  }
+
+  /** Gives back what still runs, and resolves when all is told. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#running].map((run) => run.stop()));
+  }
+}
+
+/** A call as it was leased. */
+interface Leased {
+  readonly queue: string;
+  readonly id: string;
+  readonly record: Uint8Array;
+  readonly fence: number;
+  readonly now: number;
+  readonly suspect: boolean;
+}
+
+/** One replay: a worker of a single call. */
+class LocalReplay {
+  /** Resolves when its handler is done and its end is told. */
+  readonly over: Promise<void>;
+  readonly #broker: Broker;
+  readonly #worker: string;
+  readonly #log: Logger;
+  readonly #reports: Reports;
+  readonly #execution: Execution;
+  readonly #stopped = new AbortController();
+  readonly #patience = new AbortController();
+
+  constructor({ broker, tasks, log }: ReplayPlace, worker: string, { queue, id, record, ...lease }: Leased) {
+    this.#broker = broker;
+    this.#worker = worker;
+    this.#log = childLogger(log, { worker });
+    const call = { id, record, suspect: lease.suspect };
+    const reports = new Reports(broker, this.#log, () => undefined);
+    this.#reports = reports;
+    this.#execution = new Execution(
+      new Leases().claimed({ queue, fence: lease.fence, now: lease.now, calls: [call] }),
+      call,
+      {
+        worker,
+        tasks,
+        maxResultBytes: defaultMaxBytes,
+        log: this.#log,
+        report: (to, report) => reports.add(to, report),
+        dropped: () => undefined,
+      },
+    );
+    this.over = this.#follow();
+  }
+
+  /** Gives it back to its queue, if it is not done. */
+  stop(): Promise<void> {
+    this.#execution.release();
+    this.#stopped.abort();
+    const giveUp = setTimeout(() => this.#patience.abort(), leaseMs);
+    return this.over.finally(() => clearTimeout(giveUp));
+  }
+
+  async #follow(): Promise<void> {
+    const beats = setInterval(() => void this.#beat(), beatMs);
+    const { signal } = this.#stopped;
+    const stopped = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    await Promise.race([this.#execution.busy, stopped]);
+    // A broker that is away is waited for, but by a client that was closed no longer than the lease would last.
+    await this.#reports.drained(this.#patience.signal);
+    clearInterval(beats);
+  }
+
+  /** Keeps the lease. It serves no queue, so that it is not present, and judges nobody. */
+  async #beat(): Promise<void> {
+    const { queue, fence } = this.#execution;
+    const beat = { worker: this.#worker, leaseMs, presenceMs: 0, maxDeliveries: 1, reap: false };
+    try {
+      const { lost } = await this.#broker.renew({ ...beat, queues: [{ name: queue, tasks: [], fences: [fence] }] });
+      if (lost.length === 0) return;
+      const reason = "it was canceled, or its lease has lapsed and it is another's now";
+      this.#execution.abort(new TaskError<string, unknown>("worker_lost", reason));
+    } catch (thrown) {
+      // The lease outlasts many beats.
+      this.#log.warn({ error: TaskError.from(thrown, "internal").message }, "a beat failed; trying again");
+    }
+  }
+}
