@@ -59,10 +59,10 @@ export class Attempt {
       this.outcome = success(declaration, returned, settings);
       return;
     }
+    // The handler may have held the event loop for a while before it gave its promise.
+    const leftMs = this.#context.remainingMs;
     this.outcome = new Promise((resolve) => {
-      // The handler may have held the event loop for a while before it gave its promise.
-      const leftMs = Math.max(0, this.#context.remainingMs);
-      const undo = after(leftMs, () => this.abort(timedOut(declaration, settings)));
+      const undo = after(Math.max(0, leftMs), () => this.abort(timedOut(declaration, settings)));
       this.#end = (outcome) => {
         undo();
         this.#end = undefined;
@@ -73,6 +73,7 @@ export class Attempt {
       (value) => this.#end?.(success(declaration, value, settings)),
       (thrown: unknown) => this.#end?.(failure(declaration, thrown, settings)),
     );
+    if (leftMs <= 0) this.abort(timedOut(declaration, settings));
   }
 
   /** Ends the attempt with an error at once and aborts its signal, whatever the handler makes of it. */
