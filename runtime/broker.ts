@@ -1,4 +1,6 @@
 import type { Priority } from "./contract.ts";
+import type { LeaseTable } from "./lease-table.ts";
+import type { Logger } from "./log.ts";
 import type { Operator } from "./operator.ts";
 import type { CallState } from "./state.ts";
 
@@ -53,6 +55,36 @@ export interface Broker {
   close(): Promise<void>;
   /** The side of those who look after queues, of a broker that has one. */
   readonly operator?: Operator | undefined;
+  /**
+   * What keeps a worker's leases while its event loop is blocked. A broker that lives in that same loop has none: nobody
+   * takes leases back meanwhile.
+   */
+  readonly keepers?: Keepers | undefined;
+}
+
+/** How a {@link Keeper} is had, or why there can't be one: a worker says so at its start. */
+export type Keepers = { start(settings: KeeperSettings): Keeper } | { readonly missing: string };
+
+/** What a keeper is told by its worker. */
+export interface KeeperSettings {
+  readonly worker: string;
+  /** What the worker holds. While its beats stand still, the event loop is blocked. */
+  readonly table: LeaseTable;
+  /** The queues, by their numbers in the table. */
+  readonly queues: readonly string[];
+  readonly leaseMs: number;
+  /** How often there is a beat, ms. */
+  readonly intervalMs: number;
+  readonly log: Logger;
+}
+
+/**
+ * Renews a worker's leases while its event loop is blocked, up to the latest limit of its running attempts and a lease
+ * longer; an attempt whose own limit is past it answers, or has repeated, in the worker's stead.
+ */
+export interface Keeper {
+  /** Resolves when nothing of it is left. */
+  stop(): Promise<void>;
 }
 
 /** How {@link Broker.subscribe} is undone. */

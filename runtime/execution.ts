@@ -1,12 +1,12 @@
 import type { ClaimedCall, Report } from "./broker.ts";
-import { retryDelay } from "./backoff.ts";
+import { retryDelay, type RetryWish } from "./backoff.ts";
 import { encode } from "./codec.ts";
 import { readRequest, type Reply, type Request, toWire, waitingClient, writeReply } from "./envelope.ts";
 import { type Header, newHeader, protocolVersion, readHeader } from "./header.ts";
-import { type AnyTaskError, TaskError } from "./errors.ts";
+import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { BoundTask } from "./implementation.ts";
 import { Attempt, type Outcome } from "./invoke.ts";
-import type { Lease } from "./leases.ts";
+import type { Lease, Leases } from "./leases.ts";
 import type { Logger } from "./log.ts";
 
 /** What an execution needs of its worker. */
@@ -16,9 +16,8 @@ export interface ExecutionSettings {
   readonly tasks: ReadonlyMap<string, BoundTask>;
   readonly maxResultBytes: number;
   readonly log: Logger;
+  readonly leases: Leases;
   report(queue: string, report: Report): void;
-  /** A call of this fence is not this worker's any more, and nothing is reported of it. */
-  dropped(queue: string, fence: number): void;
 }
 
 /** How long the reply to an awaited call stays at the least, for a caller that has lost its connection, ms. */
@@ -52,6 +51,8 @@ export class Execution {
   /** Whether the last that is to be said of it has been said, by its report or by others. */
   #over = false;
   readonly #lease: Lease;
+  /** What its running attempt is known by to the lease keeper. */
+  #row: number | undefined;
 
   constructor(lease: Lease, call: ClaimedCall, settings: ExecutionSettings) {
     this.id = call.id;
@@ -66,7 +67,7 @@ export class Execution {
 
   /** Ends it with an error that the broker knows of already. */
   abort(error: AnyTaskError): void {
-    if (!this.#over) this.#settings.dropped(this.queue, this.fence);
+    if (!this.#over) this.#settings.leases.dropped(this.queue, this.fence);
     this.#over = true;
     this.#attempt?.abort(error);
   }
@@ -97,14 +98,16 @@ export class Execution {
       return undefined;
     }
     const left = this.#leftMs();
-    const { attempt } = this.#header;
     const attemptMs = this.#request.options?.attemptTimeoutMs ?? this.#bound.declaration.attemptTimeoutMs;
+    const limitMs = Math.max(0, Math.min(attemptMs, left));
+    const limitedByCall = left < attemptMs;
+    if (this.#settings.leases.kept) this.#tellKeeper(limitMs, limitedByCall, left);
     this.#attempt = new Attempt(this.#bound, this.#request.params, {
       callId: this.id,
-      attempt: attempt + 1,
+      attempt: this.#header.attempt + 1,
       fence: this.fence,
-      limitMs: Math.max(0, Math.min(attemptMs, left)),
-      limitedByCall: left < attemptMs,
+      limitMs,
+      limitedByCall,
       log: this.#settings.log,
       onProgress: (value) => this.#report({ kind: "progress", value: encode(value) }),
     });
@@ -119,15 +122,37 @@ export class Execution {
     return settled;
   }
 
+  /** Before its handler may block the event loop: what is to be said should its time be up meanwhile. */
+  #tellKeeper(limitMs: number, limitedByCall: boolean, leftMs: number): void {
+    this.#row = this.#settings.leases.begun({
+      queue: this.#lease.queueNumber,
+      id: this.id,
+      fence: this.fence,
+      number: this.#header.attempt + 1,
+      begunAt: performance.now(),
+      limitMs,
+      limitedByCall,
+      ttlMs: this.#ttlMs(),
+      retryMs: this.#retryMs("deadline_exceeded", leftMs - limitMs),
+    });
+  }
+
   #conclude(outcome: Outcome): void {
+    this.#settings.leases.ended(this.#row);
     if (this.#over) return;
     if (outcome.ok) return this.#answer(outcome);
     const { error } = outcome;
-    const retry = this.#request?.options?.retry ?? this.#bound?.declaration.retry;
-    const delayMs = retryDelay(retry, this.#header.attempt + 1, error.code, outcome.wish);
-    // Without time for another attempt, this one's error is the answer.
-    if (delayMs === undefined || delayMs >= this.#leftMs()) this.#answer(outcome);
+    const delayMs = this.#retryMs(error.code, this.#leftMs(), outcome.wish);
+    if (delayMs === undefined) this.#answer(outcome);
     else this.#report({ kind: "retry", delayMs, failure: this.#failed(error) });
+  }
+
+  /** After how long another attempt follows one that failed like this; undefined if none does. */
+  #retryMs(code: TaskErrorCode, leftMs: number, wish?: RetryWish): number | undefined {
+    const retry = this.#request?.options?.retry ?? this.#bound?.declaration.retry;
+    const delayMs = retryDelay(retry, this.#header.attempt + 1, code, wish);
+    // Without time for another attempt, this one's error is the answer.
+    return delayMs !== undefined && delayMs < leftMs ? delayMs : undefined;
   }
 
   #answer(outcome: Outcome): void {

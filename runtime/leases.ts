@@ -1,4 +1,5 @@
-import type { ClaimedBatch, Report } from "./broker.ts";
+import type { ClaimedBatch, Keeper, Keepers, KeeperSettings, Report } from "./broker.ts";
+import { LeaseTable, type TableAttempt } from "./lease-table.ts";
 
 /** What a claim gave to this worker. */
 export interface Lease {
@@ -9,16 +10,44 @@ export interface Lease {
   readonly claimedAt: number;
   /** How many of its calls are this worker's still. */
   open: number;
+  /** Its queue's number in the table, and its row there. */
+  readonly queueNumber: number;
+  readonly row: number | undefined;
+}
+
+/** What the broker has for keepers, and what one is to be told. */
+export interface LeaseSettings extends Omit<KeeperSettings, "table"> {
+  readonly keepers: Keepers | undefined;
+  /** How many attempts run at a time. */
+  readonly slots: number;
 }
 
 /**
  * What a worker holds: each claim for as long as calls of it are its own. A call is from its claim until its last report was
  * taken, refused or given up, or until others have ended it: what is done but not yet told is held, too, as others would
  * run it again.
+ *
+ * Where the broker has a keeper, all of this stands in a table that it reads, before a handler may block the event loop.
  */
 export class Leases {
   /** By queue, and in it by fence. */
   readonly #held = new Map<string, Map<number, Lease>>();
+  readonly #settings: LeaseSettings;
+  readonly #table: LeaseTable | undefined;
+  #keeper: Keeper | undefined;
+
+  constructor(settings: LeaseSettings) {
+    const { keepers, slots } = settings;
+    this.#settings = settings;
+    this.#table = keepers !== undefined && "start" in keepers ? new LeaseTable(slots) : undefined;
+  }
+
+  /** Says so where no keeper is to be had and one would be of use. */
+  warn(): void {
+    const { keepers, log } = this.#settings;
+    if (keepers === undefined || "start" in keepers) return;
+    log.warn({ reason: keepers.missing }, "a handler that blocks the event loop may lose its lease");
+  }
 
   /** A queue's fences that are to be renewed. */
   fences(queue: string): readonly number[] {
@@ -26,9 +55,13 @@ export class Leases {
   }
 
   claimed({ queue, fence, now, calls }: ClaimedBatch): Lease {
+    const table = this.#table;
+    if (this.#keeper === undefined && table !== undefined) this.#startKeeper(table);
     let held = this.#held.get(queue);
     if (held === undefined) this.#held.set(queue, (held = new Map<number, Lease>()));
-    const lease = { queue, fence, now, claimedAt: performance.now(), open: calls.length };
+    const queueNumber = this.#settings.queues.indexOf(queue);
+    const row = table?.hold(queueNumber, fence);
+    const lease = { queue, fence, now, claimedAt: performance.now(), open: calls.length, queueNumber, row };
     held.set(fence, lease);
     return lease;
   }
@@ -40,13 +73,44 @@ export class Leases {
 
   /** A call of this fence is not this worker's any more. */
   dropped(queue: string, fence: number): void {
-    const held = this.#held.get(queue);
-    const lease = held?.get(fence);
-    if (lease !== undefined && --lease.open === 0) held?.delete(fence);
+    const lease = this.#held.get(queue)?.get(fence);
+    if (lease !== undefined && --lease.open === 0) this.lost(queue, fence);
   }
 
   /** No call of this fence is this worker's any more. */
   lost(queue: string, fence: number): void {
-    this.#held.get(queue)?.delete(fence);
+    const held = this.#held.get(queue);
+    this.#table?.drop(held?.get(fence)?.row);
+    held?.delete(fence);
+  }
+
+  /** Whether it is of use to tell that attempts begin and end. */
+  get kept(): boolean {
+    return this.#table !== undefined;
+  }
+
+  /** A handler begins. @returns what {@link ended} is to be given. */
+  begun(attempt: TableAttempt): number | undefined {
+    return this.#table?.begin(attempt);
+  }
+
+  /** An attempt has an outcome. */
+  ended(row: number | undefined): void {
+    this.#table?.end(row);
+  }
+
+  /** The event loop runs. */
+  beat(): void {
+    this.#table?.beat();
+  }
+
+  /** Ends the keeper. */
+  async stop(): Promise<void> {
+    await this.#keeper?.stop();
+  }
+
+  #startKeeper(table: LeaseTable): void {
+    const { keepers } = this.#settings;
+    if (keepers !== undefined && "start" in keepers) this.#keeper = keepers.start({ ...this.#settings, table });
   }
 }

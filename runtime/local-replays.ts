@@ -86,6 +86,7 @@ class LocalReplay {
   readonly #broker: Broker;
   readonly #worker: string;
   readonly #log: Logger;
+  readonly #leases: Leases;
   readonly #reports: Reports;
   readonly #execution: Execution;
   readonly #stopped = new AbortController();
@@ -96,10 +97,19 @@ class LocalReplay {
     this.#worker = worker;
     this.#log = childLogger(log, { worker });
     const call = { id, record, suspect: lease.suspect };
-    const reports = new Reports(broker, this.#log, () => undefined);
+    this.#leases = new Leases({
+      keepers: broker.keepers,
+      slots: 1,
+      worker,
+      queues: [queue],
+      leaseMs,
+      intervalMs: beatMs,
+      log: this.#log,
+    });
+    const reports = new Reports(broker, this.#log, (from, settled) => this.#leases.settled(from, settled));
     this.#reports = reports;
     this.#execution = new Execution(
-      new Leases().claimed({ queue, fence: lease.fence, now: lease.now, calls: [call] }),
+      this.#leases.claimed({ queue, fence: lease.fence, now: lease.now, calls: [call] }),
       call,
       {
         worker,
@@ -107,7 +117,7 @@ class LocalReplay {
         maxResultBytes: defaultMaxBytes,
         log: this.#log,
         report: (to, report) => reports.add(to, report),
-        dropped: () => undefined,
+        leases: this.#leases,
       },
     );
     this.over = this.#follow();
@@ -129,10 +139,12 @@ class LocalReplay {
     // A broker that is away is waited for, but by a client that was closed no longer than the lease would last.
     await this.#reports.drained(this.#patience.signal);
     clearInterval(beats);
+    await this.#leases.stop();
   }
 
   /** Keeps the lease. It serves no queue, so that it is not present, and judges nobody. */
   async #beat(): Promise<void> {
+    this.#leases.beat();
     const { queue, fence } = this.#execution;
     const beat = { worker: this.#worker, leaseMs, presenceMs: 0, maxDeliveries: 1, reap: false };
     try {

@@ -5,6 +5,8 @@ import type { Logger } from "./log.ts";
 /** What a reaper needs of its worker. */
 export interface ReaperSettings {
   readonly intervalMs: number;
+  /** The event loop runs; at each interval, whatever becomes of the beat. */
+  awake(): void;
   /** The worker's queues with the fences of what it runs. */
   queues(): Beat["queues"];
   /** The fences of these calls no longer hold. */
@@ -40,6 +42,7 @@ export class Reaper {
     await this.#once({ ...this.#beat, queues: this.#settings.queues(), reap: true });
     if (this.#stopped) return;
     this.#timer = setInterval(() => {
+      this.#settings.awake();
       this.#beating ??= this.#next().finally(() => {
         this.#beating = undefined;
       });

@@ -109,7 +109,7 @@ class RunningWorker implements Worker {
   readonly #leaseMs: number;
   readonly #graceMs: number;
   readonly #queues: ServedQueue[];
-  readonly #leases = new Leases();
+  readonly #leases: Leases;
   readonly #reports: Reports;
   readonly #reaper: Reaper;
   readonly #settings: ExecutionSettings;
@@ -134,6 +134,16 @@ class RunningWorker implements Worker {
     this.#graceMs = options.graceMs ?? defaultGraceMs;
     this.#handleSignals = options.handleSignals ?? true;
     this.#queues = queuesOf(tasks);
+    const intervalMs = Math.min(longestBeatMs, this.#leaseMs / 3);
+    this.#leases = new Leases({
+      keepers: this.#broker.keepers,
+      slots: this.#concurrency,
+      worker: this.id,
+      queues: this.#queues.map(({ name }) => name),
+      leaseMs: this.#leaseMs,
+      intervalMs,
+      log: this.#log,
+    });
     this.#reports = new Reports(this.#broker, this.#log, (queue, reports) => {
       this.#leases.settled(queue, reports);
       this.#slotFreed?.();
@@ -143,10 +153,9 @@ class RunningWorker implements Worker {
       tasks,
       maxResultBytes: options.maxResultBytes ?? defaultMaxBytes,
       log: this.#log,
+      leases: this.#leases,
       report: (queue, report) => this.#reports.add(queue, report),
-      dropped: (queue, fence) => this.#leases.dropped(queue, fence),
     };
-    const intervalMs = Math.min(longestBeatMs, this.#leaseMs / 3);
     const beat = {
       worker: this.id,
       leaseMs: this.#leaseMs,
@@ -155,6 +164,7 @@ class RunningWorker implements Worker {
     };
     this.#reaper = new Reaper(this.#broker, this.#log, beat, {
       intervalMs,
+      awake: () => this.#leases.beat(),
       queues: () => this.#queues.map((queue) => ({ ...queue, fences: this.#leases.fences(queue.name) })),
       lost: (queue, fence) => this.#lost(queue, fence),
     });
@@ -193,6 +203,7 @@ class RunningWorker implements Worker {
         unsubscribes.push(unsubscribe);
       }
       if (this.#claiming.signal.aborted) return;
+      this.#leases.warn();
       await this.#reaper.start();
       this.#log.info({ queues: this.#queues.map(({ name }) => name), concurrency: this.#concurrency }, "listening");
       this.#claims = this.#claim();
@@ -200,6 +211,7 @@ class RunningWorker implements Worker {
       await (this.#stop ??= this.#end(this.#graceMs));
       this.#log.info({}, "stopped");
     } finally {
+      await this.#leases.stop();
       await this.#reaper.stop();
       unlisten?.();
       await Promise.allSettled(unsubscribes.map((unsubscribe) => unsubscribe()));
@@ -318,6 +330,7 @@ class RunningWorker implements Worker {
     this.#hurry.abort();
     for (const execution of this.#running) execution.release();
     await this.#reports.drained(AbortSignal.timeout(this.#leaseMs));
+    await this.#leases.stop();
     await this.#reaper.stop();
   }
 }

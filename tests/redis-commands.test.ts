@@ -3,6 +3,7 @@ import { createWorker, type Logger } from "taskpact";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createTasks, implementMath, type Tasks } from "../generated/index.ts";
 import { scripts } from "../runtime/brokers/redis/scripts/all.ts";
+import { Child } from "./processes/child.ts";
 import { connectRedis } from "./redis/external.ts";
 import { startRedis } from "./redis/server.ts";
 import { describeRedis } from "./redis/suite.ts";
@@ -154,4 +155,19 @@ describeRedis("a call over Redis", () => {
       expect(await open()).toBe("blocking blocking channels channels channels commands commands commands"),
     );
   });
+
+  test("needs a fourth of a worker while a handler blocks its event loop, and no longer", async () => {
+    const { url, admin } = await serve();
+    const kept = async () => /name=taskpact:keeper:/.test(String(await admin.client("LIST")));
+    const tasks = client(url).with({ policy: "remote-only" });
+    const child = new Child("blocking.ts", [url, "taskpact", "900", "1"]);
+    onTestFinished(() => child.kill());
+    expect(await child.said()).toBe("listening");
+    expect(await tasks.asynchronous(0)).toBe(0);
+    expect(await kept()).toBe(false);
+    const blocks = tasks.asynchronous(2_000);
+    await vi.waitFor(async () => expect(await kept()).toBe(true), { timeout: 5_000 });
+    expect(await blocks).toBe(2_000);
+    await vi.waitFor(async () => expect(await kept()).toBe(false), { timeout: 5_000 });
+  }, 20_000);
 });

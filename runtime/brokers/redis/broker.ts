@@ -6,6 +6,7 @@ import type {
   Broker,
   ClaimedBatch,
   ClaimRequest,
+  Keepers,
   Notice,
   Presence,
   ReadOptions,
@@ -26,6 +27,7 @@ import { Channels } from "./channels.ts";
 import { Claims } from "./claims.ts";
 import { type Argument, Connection } from "./connection.ts";
 import { unavailable } from "./failure.ts";
+import { keepersOf } from "./keeper/keepers.ts";
 import { RedisOperator } from "./operator.ts";
 import { reportChunks } from "./reports.ts";
 import { cancelScript } from "./scripts/cancel.ts";
@@ -64,13 +66,14 @@ const readsAtOnce = 500;
 /**
  * A broker on Redis: at most three connections, made when first needed. One runs scripts, one hears channels (a
  * connection that subscribes has its output limited, replies included), and one blocks on bells (commands behind a
- * blocking one have to wait).
+ * blocking one have to wait). A worker's keeper has a fourth, while the event loop is blocked.
  */
 export class RedisBroker implements Broker {
   readonly #namespace: string;
   readonly #commands: Connection;
   readonly #channels: Channels;
   readonly #claims: Claims;
+  readonly #keepers: () => Keepers;
   #closed: Promise<void> | undefined;
 
   /** @throws TaskError `invalid_argument` for a source that can't be one. */
@@ -88,12 +91,18 @@ export class RedisBroker implements Broker {
       if (!warned.has(words)) log.warn({}, words);
       warned.add(words);
     };
-    const connection = (name: string) =>
-      new Connection(options, { name: `${name}:${id}`, patienceMs: connectTimeoutMs, silenceMs, clockOffset, warn });
+    const of = { patienceMs: connectTimeoutMs, silenceMs, clockOffset, warn };
+    const connection = (name: string) => new Connection(options, { name: `${name}:${id}`, ...of });
     this.#namespace = namespace;
     this.#commands = connection("commands");
+    this.#keepers = () => keepersOf(options, namespace, { name: `keeper:${id}`, ...of });
     this.#channels = new Channels(connection("channels"), namespace);
     this.#claims = new Claims({ namespace, commands: this.#commands, blocking: connection("blocking") });
+  }
+
+  /** A thread, with a connection of its own. */
+  get keepers(): Keepers {
+    return this.#keepers();
   }
 
   async submit(queue: string, batch: SubmitBatch): Promise<readonly Submitted[]> {

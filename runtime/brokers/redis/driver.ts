@@ -1,3 +1,6 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Redis, RedisOptions } from "ioredis";
 import { TaskError } from "../../errors.ts";
 import { unavailable, wordsOf } from "./failure.ts";
@@ -25,8 +28,10 @@ type Module = { readonly Redis: typeof Redis };
  */
 const overrides = {
   lazyConnect: true,
-  retryStrategy: () => null,
-  sentinelRetryStrategy: () => null,
+  // Functions, which can't cross threads: see newInstance.
+  retryStrategy: undefined,
+  sentinelRetryStrategy: undefined,
+  sentinelReconnectStrategy: undefined,
   reconnectOnError: null,
   maxRetriesPerRequest: null,
   enableOfflineQueue: false,
@@ -67,9 +72,33 @@ export async function loadDriver(load: () => Promise<Module> = () => import("ior
   }
 }
 
+/** Where ioredis is, for another thread to load it. @throws Error where it is missing. */
+export function driverPath(): string {
+  try {
+    return fileURLToPath(import.meta.resolve("ioredis"));
+  } catch {
+    // A bundler may have left nothing to resolve from.
+    return createRequire(join(process.cwd(), "index.js")).resolve("ioredis");
+  }
+}
+
 /** An instance for one connection, not yet connected. */
 export function newInstance(Driver: typeof Redis, options: RedisOptions, settings: ConnectionSettings): Redis {
   return new Driver({
+    ...instanceOptions(options, settings),
+    // It is not to try again by itself.
+    retryStrategy: () => null,
+    sentinelRetryStrategy: () => null,
+    sentinelReconnectStrategy: options.sentinelReconnectStrategy,
+  });
+}
+
+/** What an instance is given, but for functions. */
+export type InstanceOptions = Omit<RedisOptions, "replyMapping"> & Pick<typeof overrides, "replyMapping">;
+
+/** Options with what is not ioredis's to decide, but for functions, so that another thread can be given them. */
+export function instanceOptions(options: RedisOptions, settings: ConnectionSettings): InstanceOptions {
+  return {
     ...options,
     // A server without a password takes any from this user, where ioredis would print a warning.
     ...(options.password && !options.username && { username: "default" }),
@@ -77,7 +106,7 @@ export function newInstance(Driver: typeof Redis, options: RedisOptions, setting
     connectionName: `taskpact:${settings.name}`,
     connectTimeout: settings.patienceMs,
     socketTimeout: settings.silenceMs,
-  });
+  };
 }
 
 /**

@@ -15,7 +15,7 @@ export interface ReportChunk {
 }
 
 /** No record is kept for longer, ms: Redis would refuse a time that it can't count to. */
-const longestTtlMs = 1_000 * 365 * 86_400_000;
+export const longestTtlMs = 1_000 * 365 * 86_400_000;
 
 /**
  * The script calls for some reports, to be sent in this order: replies have a script of their own, and what is said

@@ -1,0 +1,111 @@
+import { Worker } from "node:worker_threads";
+import type { Keeper, KeeperSettings } from "../../../broker.ts";
+import { TaskError } from "../../../errors.ts";
+import { queueKeys } from "../../../keys.ts";
+import { tableLayout } from "../../../lease-table.ts";
+import type { InstanceOptions } from "../driver.ts";
+import { longestTtlMs } from "../reports.ts";
+import { finishScript } from "../scripts/finish.ts";
+import { renewScript } from "../scripts/renew.ts";
+import { reportScript } from "../scripts/report.ts";
+import { keeperThread, type ThreadData, type ThreadNotice } from "./thread.ts";
+
+/** What a keeper on Redis is started with, besides what its worker says. */
+export interface RedisKeeperSettings {
+  readonly namespace: string;
+  readonly driver: string;
+  readonly options: InstanceOptions;
+  readonly connectTimeoutMs: number;
+  readonly clockOffset: number;
+}
+
+/** How long a thread that has ended is not started again, ms. */
+const pauseMs = 5_000;
+
+/**
+ * The thread's program. Some compilers wrap functions to keep their names, by a helper that is not there; the thread's
+ * function has none in it that would need one, and an empty one is for those that wrap more.
+ */
+const program = `const __name = (named) => named;
+(${keeperThread.toString()})(require, require("node:worker_threads").workerData);`;
+
+/** The thread that keeps a worker's leases. It keeps no process alive, and is made anew when it fails. */
+export class RedisKeeper implements Keeper {
+  readonly #settings: KeeperSettings;
+  readonly #data: ThreadData;
+  #thread: Worker | undefined;
+  #again: NodeJS.Timeout | undefined;
+  #stopped = false;
+  /** What is wrong with it at present: told once. */
+  #trouble: string | undefined;
+
+  constructor(settings: KeeperSettings, { namespace, ...own }: RedisKeeperSettings) {
+    const { table, worker, leaseMs, intervalMs, queues } = settings;
+    const { memory, leases, attempts } = table;
+    this.#settings = settings;
+    this.#data = {
+      memory,
+      leases,
+      attempts,
+      layout: tableLayout,
+      worker,
+      leaseMs,
+      intervalMs,
+      longestTtlMs,
+      ...own,
+      scripts: { renew: renewScript, finish: finishScript, report: reportScript },
+      queues: queues.map((name) => {
+        const { queue, result } = queueKeys(namespace, name);
+        return { list: queue, result };
+      }),
+    };
+    this.#start();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#again);
+    await this.#thread?.terminate();
+  }
+
+  #start(): void {
+    try {
+      // What this process was started with, as loaders of TypeScript, is not for the thread to load, too.
+      const thread = new Worker(program, {
+        eval: true,
+        execArgv: [],
+        workerData: this.#data,
+        name: "taskpact-keeper",
+      });
+      thread.on("message", (notice: ThreadNotice) => this.#hear(notice));
+      thread.on("error", (error) => this.#tell(TaskError.from(error).reason));
+      thread.on("exit", () => this.#ended());
+      thread.unref();
+      this.#thread = thread;
+    } catch (thrown) {
+      this.#tell(TaskError.from(thrown).reason);
+      this.#ended();
+    }
+  }
+
+  #ended(): void {
+    this.#thread = undefined;
+    if (!this.#stopped) this.#again = setTimeout(() => this.#start(), pauseMs).unref();
+  }
+
+  #hear(notice: ThreadNotice): void {
+    if (notice.kind === "trouble") return this.#tell(notice.words);
+    this.#trouble = undefined;
+    const { blockedMs, answered } = notice;
+    this.#settings.log.warn(
+      { blockedMs: Math.round(blockedMs), answered },
+      "a handler blocked the event loop; the leases were kept meanwhile",
+    );
+  }
+
+  #tell(error: string): void {
+    if (error !== this.#trouble)
+      this.#settings.log.warn({ error }, "leases may be lost while the event loop is blocked");
+    this.#trouble = error;
+  }
+}

@@ -1,0 +1,35 @@
+import type { RedisOptions } from "ioredis";
+import type { Keepers } from "../../../broker.ts";
+import { type ConnectionSettings, driverPath, instanceOptions } from "../driver.ts";
+import { wordsOf } from "../failure.ts";
+import { RedisKeeper } from "./keeper.ts";
+
+/** Lease keepers for the workers of a broker, or why a thread of their own can't have the connection that they need. */
+export function keepersOf(options: RedisOptions, namespace: string, settings: ConnectionSettings): Keepers {
+  const given = instanceOptions(options, settings);
+  const kept = uncloneable(given);
+  if (kept !== undefined) return { missing: `ioredis's option "${kept}" can't be given to another thread` };
+  try {
+    const driver = driverPath();
+    const { patienceMs, clockOffset } = settings;
+    const own = { namespace, driver, options: given, connectTimeoutMs: patienceMs };
+    return { start: (settings) => new RedisKeeper(settings, { ...own, clockOffset: clockOffset() }) };
+  } catch (thrown) {
+    // The rest of it tells of paths.
+    return { missing: `another thread would not find ioredis: ${wordsOf(thrown).split("\n")[0]}` };
+  }
+}
+
+/** The name of an option that can't be given to another thread, as it is or holds a function; undefined if all can. */
+function uncloneable(options: object): string | undefined {
+  return Object.entries(options).find(([, value]) => !isCloneable(value))?.[0];
+}
+
+function isCloneable(value: unknown): boolean {
+  try {
+    structuredClone(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
