@@ -71,15 +71,17 @@ export interface KeeperSettings {
   /** What the worker holds. While its beats stand still, the event loop is blocked. */
   readonly table: LeaseTable;
   /** The queues, by their numbers in the table. */
-  readonly queues: readonly string[];
+  readonly queues: readonly ServedQueue[];
   readonly leaseMs: number;
+  /** As in {@link Beat}. */
+  readonly presenceMs: number;
   /** How often there is a beat, ms. */
   readonly intervalMs: number;
   readonly log: Logger;
 }
 
 /**
- * Renews a worker's leases while its event loop is blocked, up to the latest limit of its running attempts and a lease
+ * Keeps a worker's presence and renews its leases while its event loop is blocked, up to the latest limit of its running attempts and a lease
  * longer; an attempt whose own limit is past it answers, or has repeated, in the worker's stead.
  */
 export interface Keeper {

@@ -33,12 +33,14 @@ export class Leases {
   /** By queue, and in it by fence. */
   readonly #held = new Map<string, Map<number, Lease>>();
   readonly #settings: LeaseSettings;
+  readonly #queues: readonly string[];
   readonly #table: LeaseTable | undefined;
   #keeper: Keeper | undefined;
 
   constructor(settings: LeaseSettings) {
     const { keepers, slots } = settings;
     this.#settings = settings;
+    this.#queues = settings.queues.map(({ name }) => name);
     this.#table = keepers !== undefined && "start" in keepers ? new LeaseTable(slots) : undefined;
   }
 
@@ -59,7 +61,7 @@ export class Leases {
     if (this.#keeper === undefined && table !== undefined) this.#startKeeper(table);
     let held = this.#held.get(queue);
     if (held === undefined) this.#held.set(queue, (held = new Map<number, Lease>()));
-    const queueNumber = this.#settings.queues.indexOf(queue);
+    const queueNumber = this.#queues.indexOf(queue);
     const row = table?.hold(queueNumber, fence);
     const lease = { queue, fence, now, claimedAt: performance.now(), open: calls.length, queueNumber, row };
     held.set(fence, lease);

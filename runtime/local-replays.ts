@@ -101,8 +101,9 @@ class LocalReplay {
       keepers: broker.keepers,
       slots: 1,
       worker,
-      queues: [queue],
+      queues: [{ name: queue, tasks: [] }],
       leaseMs,
+      presenceMs: 0,
       intervalMs: beatMs,
       log: this.#log,
     });

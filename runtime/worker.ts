@@ -139,8 +139,9 @@ class RunningWorker implements Worker {
       keepers: this.#broker.keepers,
       slots: this.#concurrency,
       worker: this.id,
-      queues: this.#queues.map(({ name }) => name),
+      queues: [...this.#queues],
       leaseMs: this.#leaseMs,
+      presenceMs: presenceBeats * intervalMs,
       intervalMs,
       log: this.#log,
     });

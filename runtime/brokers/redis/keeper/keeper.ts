@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import type { Keeper, KeeperSettings } from "../../../broker.ts";
 import { TaskError } from "../../../errors.ts";
+import { encode } from "../../../codec.ts";
 import { queueKeys } from "../../../keys.ts";
 import { tableLayout } from "../../../lease-table.ts";
 import type { InstanceOptions } from "../driver.ts";
@@ -40,7 +41,7 @@ export class RedisKeeper implements Keeper {
   #trouble: string | undefined;
 
   constructor(settings: KeeperSettings, { namespace, ...own }: RedisKeeperSettings) {
-    const { table, worker, leaseMs, intervalMs, queues } = settings;
+    const { table, worker, leaseMs, presenceMs, intervalMs, queues } = settings;
     const { memory, leases, attempts } = table;
     this.#settings = settings;
     this.#data = {
@@ -50,13 +51,14 @@ export class RedisKeeper implements Keeper {
       layout: tableLayout,
       worker,
       leaseMs,
+      presenceMs,
       intervalMs,
       longestTtlMs,
       ...own,
       scripts: { renew: renewScript, finish: finishScript, report: reportScript },
-      queues: queues.map((name) => {
+      queues: queues.map(({ name, tasks }) => {
         const { queue, result } = queueKeys(namespace, name);
-        return { list: queue, result };
+        return { list: queue, result, presence: encode({ tasks }) };
       }),
     };
     this.#start();

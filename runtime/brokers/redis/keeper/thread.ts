@@ -18,10 +18,11 @@ export interface ThreadData {
   readonly attempts: number;
   readonly worker: string;
   readonly leaseMs: number;
+  readonly presenceMs: number;
   /** How often the worker's event loop shows that it runs, ms. */
   readonly intervalMs: number;
-  /** The keys of the queues' lists, and what their records' keys begin with, by the queues' numbers. */
-  readonly queues: readonly { readonly list: string; readonly result: string }[];
+  /** The keys of the queues' lists, what their records' keys begin with, and the worker's presence, by the queues' numbers. */
+  readonly queues: readonly { readonly list: string; readonly result: string; readonly presence: Uint8Array }[];
   readonly scripts: { readonly renew: ThreadScript; readonly finish: ThreadScript; readonly report: ThreadScript };
   readonly longestTtlMs: number;
   readonly clockOffset: number;
@@ -209,9 +210,10 @@ export function keeperThread(require: NodeJS.Require, data: ThreadData): void {
       }
       await Promise.all(
         fences.map(async (held, number) => {
-          for (let at = 0; at < held.length; at += 1_000) {
-            const some = held.slice(at, at + 1_000);
-            await this.script(redis, scripts.renew, data.queues[number]!.list, [data.worker, leaseMs, "", "", ...some]);
+          const { list, presence } = data.queues[number]!;
+          const head = [data.worker, leaseMs, data.presenceMs, Buffer.from(presence)];
+          for (let at = 0; at === 0 || at < held.length; at += 1_000) {
+            await this.script(redis, scripts.renew, list, [...head, ...held.slice(at, at + 1_000)]);
           }
         }),
       );

@@ -10,15 +10,15 @@ export const renewScript = script(
 -- ARGV[1] -> clock offset, ms
 -- ARGV[2] -> worker's id
 -- ARGV[3] -> lease, ms
--- ARGV[4] -> how long the presence holds, ms; 0 takes it away, '' leaves it as it is
+-- ARGV[4] -> how long the presence holds, ms; 0 takes it away
 -- ARGV[5] -> the presence, MessagePack
 -- ARGV[6 ..] -> fences, at most 1,000
 -- Returns the fences that hold no call of this worker: their lease has lapsed and was taken back, or the calls have ended.
 local worker, holds = ARGV[2], tonumber(ARGV[4])
-if holds and holds > 0 then
+if holds > 0 then
   call('SET', P .. 'worker:' .. worker, ARGV[5], 'PX', math.ceil(holds))
   call('ZADD', P .. 'workers', number(now + holds), worker)
-elseif holds then
+else
   call('DEL', P .. 'worker:' .. worker)
   call('ZREM', P .. 'workers', worker)
 end
