@@ -30,7 +30,7 @@ export function checkNames(options: object, known: readonly string[], fail: (rea
 export function checkOneOf(
   name: string,
   value: unknown,
-  allowed: readonly string[],
+  allowed: readonly (string | boolean)[],
   fail: (reason: string) => never,
 ): void {
   if (value === undefined || (allowed as readonly unknown[]).includes(value)) return;

@@ -65,3 +65,12 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.addEventListener("abort", done, { once: true });
   });
 }
+
+/** Waits for a promise for a time, ms. @returns whether it was kept in that. */
+export async function settles(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const over = new AbortController();
+  const late = pause(ms, over.signal).then(() => false);
+  const settled = await Promise.race([promise.then(() => true), late]);
+  over.abort();
+  return settled;
+}

@@ -2,7 +2,7 @@ import type { ClaimedCall, Report } from "./broker.ts";
 import { retryDelay, type RetryWish } from "./backoff.ts";
 import { encode } from "./codec.ts";
 import { readRequest, type Reply, type Request, toWire, waitingClient, writeReply } from "./envelope.ts";
-import { type Header, newHeader, protocolVersion, readHeader } from "./header.ts";
+import { emptyHeader, type Header, protocolVersion, readHeader } from "./header.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { BoundTask } from "./implementation.ts";
 import { Attempt, type Outcome } from "./invoke.ts";
@@ -44,12 +44,13 @@ export class Execution {
   readonly busy: Promise<void> | undefined;
   readonly #settings: ExecutionSettings;
   readonly #call: ClaimedCall;
-  #header: Header = newHeader({});
+  #header: Header = emptyHeader;
   #bound: BoundTask | undefined;
   #request: Request | undefined;
   #attempt: Attempt | undefined;
   /** Whether the last that is to be said of it has been said, by its report or by others. */
   #over = false;
+  #seenOverAt: number | undefined;
   readonly #lease: Lease;
   /** What its running attempt is known by to the lease keeper. */
   #row: number | undefined;
@@ -77,6 +78,16 @@ export class Execution {
     if (this.#over) return;
     this.#report({ kind: "release" });
     this.abort(new TaskError<string, unknown>("unavailable", "its worker is stopping"));
+  }
+
+  /** The name of its task. */
+  get task(): string {
+    return this.#request?.task ?? "";
+  }
+
+  /** Since when it is known that its handler goes on although its call was answered; undefined for one that was not. */
+  seenOver(now: number): number | undefined {
+    return this.#over ? (this.#seenOverAt ??= now) : undefined;
   }
 
   #begin(): Promise<void> | undefined {

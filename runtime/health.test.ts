@@ -14,7 +14,7 @@ const idle = { running: 0, stuck: [] };
 function beat(forSeconds: number, waiting: number, freeSlots = 20): void {
   for (let second = 0; second < forSeconds; second++) {
     now += 1_000;
-    health.beaten({ waiting }, freeSlots);
+    health.beaten(waiting, freeSlots);
   }
 }
 
@@ -60,7 +60,7 @@ test("a broker that answers no beat is told, with what is wrong", () => {
   expect(health.report(idle).healthy).toBe(true);
   now += 1_000;
   expect(health.report(idle).problems).toEqual(["the broker has answered no beat for 30 s: can't reach Redis"]);
-  health.beaten({ waiting: 0 }, 20);
+  health.beaten(0, 20);
   expect(health.report(idle).healthy).toBe(true);
 });
 

@@ -1,5 +1,3 @@
-import type { BeatReply } from "./broker.ts";
-
 /** How a worker is. */
 export interface WorkerHealth {
   readonly healthy: boolean;
@@ -49,8 +47,8 @@ export class Health {
     this.#reopenedAt = now();
   }
 
-  /** A beat was answered, while so many slots were free. */
-  beaten({ waiting }: Pick<BeatReply, "waiting">, freeSlots: number): void {
+  /** A beat was answered: so many calls wait, and so many slots are free. */
+  beaten(waiting: number, freeSlots: number): void {
     this.#beatAt = this.#now();
     this.#trouble = undefined;
     if (waiting === 0 || freeSlots <= 0) this.#waitingSince = undefined;

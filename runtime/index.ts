@@ -17,4 +17,6 @@ export type { CallOptions, SubmitOptions, WaitOptions } from "./options.ts";
 export type { Answer, CallError } from "./answer.ts";
 export type { CallState } from "./state.ts";
 export { createWorker } from "./worker.ts";
-export type { Worker, WorkerOptions } from "./worker.ts";
+export type { Worker } from "./worker.ts";
+export type { WorkerHealth } from "./health.ts";
+export type { WorkerOptions } from "./worker-options.ts";

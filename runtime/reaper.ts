@@ -1,4 +1,5 @@
-import type { Beat, Broker } from "./broker.ts";
+import type { Beat, BeatReply, Broker } from "./broker.ts";
+import { settles } from "./clock.ts";
 import { TaskError } from "./errors.ts";
 import type { Logger } from "./log.ts";
 
@@ -11,6 +12,10 @@ export interface ReaperSettings {
   queues(): Beat["queues"];
   /** The fences of these calls no longer hold. */
   lost(queue: string, fence: number): void;
+  /** A beat was answered. */
+  answered(reply: BeatReply): void;
+  /** A beat was not answered, for this reason. */
+  failed(trouble: string): void;
 }
 
 /**
@@ -49,15 +54,18 @@ export class Reaper {
     }, this.#settings.intervalMs);
   }
 
-  /** Makes the last beat, which takes the presence away. */
-  async stop(): Promise<void> {
+  /** Makes the last beat, which takes the presence away. A broker that does not answer is given up after so many ms. */
+  async stop(patienceMs: number): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
     clearInterval(this.#timer);
-    await this.#beating;
+    if (this.#beating !== undefined && !(await settles(this.#beating, patienceMs))) return;
     const beat = { ...this.#beat, queues: this.#settings.queues(), presenceMs: 0, reap: false };
     // A presence that can't be taken away lapses by itself.
-    await this.#once(beat).catch(() => undefined);
+    await settles(
+      this.#once(beat).catch(() => undefined),
+      patienceMs,
+    );
   }
 
   async #next(): Promise<void> {
@@ -71,12 +79,15 @@ export class Reaper {
       if (message !== this.#trouble)
         this.#log.warn({ error: message }, "a beat failed; trying again until it succeeds");
       this.#trouble = message;
+      this.#settings.failed(message);
     }
   }
 
   async #once(beat: Beat): Promise<void> {
     this.#last = performance.now();
-    const { lost, reaped } = await this.#broker.renew(beat);
+    const reply = await this.#broker.renew(beat);
+    const { lost, reaped } = reply;
+    this.#settings.answered(reply);
     for (const { queue, fence } of lost) this.#settings.lost(queue, fence);
     if (reaped > 0) this.#log.warn({ reaped }, "took back calls whose worker is gone");
   }

@@ -67,9 +67,14 @@ export class Reports {
 
   /** Resolves when all are taken, or `signal` ends the patience with a broker that is away. */
   async drained(signal: AbortSignal): Promise<void> {
-    signal.addEventListener("abort", () => this.#giveUp.abort(), { once: true });
-    if (signal.aborted) this.#giveUp.abort();
-    if (this.#open > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    const giveUp = (): void => {
+      this.#giveUp.abort();
+      this.#idle?.(); // One that is on its way is not waited for, either.
+    };
+    signal.addEventListener("abort", giveUp, { once: true });
+    if (signal.aborted) giveUp();
+    else if (this.#open > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    signal.removeEventListener("abort", giveUp);
   }
 
   #start(queue: string, reports: readonly Report[]): void {

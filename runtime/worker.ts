@@ -1,47 +1,22 @@
-import { batchLimit } from "./batch.ts";
-import type { Broker, ClaimedCall, ServedQueue, Unsubscribe } from "./broker.ts";
+import type { Broker, ServedQueue, Unsubscribe } from "./broker.ts";
 import { openBroker } from "./brokers/open.ts";
-import { checkCount, checkDuration, checkNames } from "./checks.ts";
-import { pause } from "./clock.ts";
+import { Claims } from "./claims.ts";
+import { after, pause, settles } from "./clock.ts";
 import { defaultMaxBytes, defaultNamespace } from "./defaults.ts";
-import { protocolVersion } from "./header.ts";
 import { TaskError } from "./errors.ts";
-import { Execution, type ExecutionSettings, versionTask } from "./execution.ts";
+import { versionTask } from "./execution.ts";
+import { Executions } from "./executions.ts";
+import { protocolVersion } from "./header.ts";
+import { Health, type WorkerHealth } from "./health.ts";
 import { newAddress } from "./id.ts";
-import { type BoundTask, boundTasks, type Implementation } from "./implementation.ts";
+import { type BoundTask, boundTasks } from "./implementation.ts";
 import { workerChannel } from "./keys.ts";
-import { type Lease, Leases } from "./leases.ts";
+import { Leases } from "./leases.ts";
 import { childLogger, type Logger, streamLogger } from "./log.ts";
 import { Reaper } from "./reaper.ts";
 import { Reports } from "./reports.ts";
 import { onStopSignals } from "./signals.ts";
-
-/** How a worker is set up. */
-export interface WorkerOptions {
-  /** Where its queues are: `memory:`, or a broker that was made before (which the worker then does not close). */
-  readonly broker: string | Broker;
-  /** What it runs; it listens to the queues of their tasks. */
-  readonly implementations: readonly Implementation[];
-  /** How many calls it runs at a time. @default 100 */
-  readonly concurrency?: number | undefined;
-  /** What sets this application's keys apart from others'. @default "taskpact" */
-  readonly namespace?: string | undefined;
-  /** How long a call stays its own without a sign of life, ms. @default 15_000 */
-  readonly leaseMs?: number | undefined;
-  /** How long running calls may take to finish when it is stopped, ms. @default 10_000 */
-  readonly graceMs?: number | undefined;
-  /** How often workers may die with a call before it is parked. @default 3 */
-  readonly maxDeliveries?: number | undefined;
-  /** The largest reply, bytes as encoded. @default 1_048_576 */
-  readonly maxResultBytes?: number | undefined;
-  /**
-   * Whether SIGTERM and SIGINT stop it while it runs: the first within `graceMs`, a second one at once. The process then
-   * ends by itself if nothing else keeps it. @default true
-   */
-  readonly handleSignals?: boolean | undefined;
-  /** @default lines on standard error */
-  readonly log?: Logger | undefined;
-}
+import { checkWorkerOptions, type WorkerOptions } from "./worker-options.ts";
 
 /** The side that runs calls. */
 export interface Worker {
@@ -50,7 +25,8 @@ export interface Worker {
   /**
    * Runs calls until it is stopped; resolves then.
    *
-   * @throws TaskError if the broker can't be reached at the start; later losses are waited out.
+   * @throws TaskError if the broker can't be reached at the start (later losses are waited out), or, with `stopWhenStuck`,
+   * `resource_exhausted` when too many handlers are stuck.
    */
   run(): Promise<void>;
   /**
@@ -59,115 +35,107 @@ export interface Worker {
    * @param options.graceMs - how long running calls may take, ms; 0 gives them back at once, also after an earlier stop.
    */
   stop(options?: { readonly graceMs?: number | undefined }): Promise<void>;
+  /** How it is now: judged by its progress, and not by whether the broker answers. */
+  health(): WorkerHealth;
 }
-
-const knownOptions: readonly (keyof WorkerOptions)[] = [
-  "broker",
-  "implementations",
-  "concurrency",
-  "namespace",
-  "leaseMs",
-  "graceMs",
-  "maxDeliveries",
-  "maxResultBytes",
-  "handleSignals",
-  "log",
-];
 
 /** Makes a worker. @throws TaskError `invalid_argument` for options that can't be followed. */
 export function createWorker(options: WorkerOptions): Worker {
-  const refuse = (reason: string): never => {
-    throw new TaskError("invalid_argument", `createWorker(): ${reason}`);
-  };
-  if (options.broker === undefined) refuse('broker is missing: "memory:", or a URL of Redis');
-  checkNames(options, knownOptions, refuse);
-  checkCount("concurrency", options.concurrency, refuse);
-  checkCount("maxDeliveries", options.maxDeliveries, refuse);
-  checkCount("maxResultBytes", options.maxResultBytes, refuse);
-  checkDuration("leaseMs", options.leaseMs, refuse);
+  checkWorkerOptions(options);
   const tasks = boundTasks(options.implementations);
-  if (tasks.size === 0) refuse("implementations must hold at least one task");
+  if (tasks.size === 0) {
+    throw new TaskError("invalid_argument", "createWorker(): implementations must hold at least one task");
+  }
   return new RunningWorker(options, tasks);
 }
 
+const defaultConcurrency = 100;
 const defaultLeaseMs = 15_000;
 const defaultGraceMs = 10_000;
+const defaultUnhealthyAfterMs = 30_000;
 const longestBeatMs = 1_000;
 /** How long a presence holds without a beat, in beats. */
 const presenceBeats = 5;
-/** How long one claim waits before it is made anew, ms. */
-const waitMs = 1_000;
-const firstPauseMs = 100;
-const longestPauseMs = 2_000;
+/** How long a broker that does not answer is waited for with what is to be said at the end, if there is a hurry, ms. */
+const lastWordsMs = 500;
 
 class RunningWorker implements Worker {
   readonly id = newAddress();
   readonly #own: boolean;
   readonly #broker: Broker;
   readonly #log: Logger;
+  readonly #queues: readonly ServedQueue[];
   readonly #concurrency: number;
   readonly #leaseMs: number;
   readonly #graceMs: number;
-  readonly #queues: ServedQueue[];
+  readonly #handleSignals: boolean;
+  readonly #stopWhenStuck: boolean;
   readonly #leases: Leases;
+  readonly #executions: Executions;
+  readonly #claims: Claims;
   readonly #reports: Reports;
   readonly #reaper: Reaper;
-  readonly #settings: ExecutionSettings;
-  readonly #running = new Set<Execution>();
-  readonly #claiming = new AbortController();
-  /** Ends the grace of running calls. */
+  readonly #health: Health;
+  readonly #stopping = new AbortController();
+  /** Ends all patience. */
   readonly #hurry = new AbortController();
-  readonly #handleSignals: boolean;
-  /** The loop of claims, which ends when the worker is told to stop. */
-  #claims: Promise<void> | undefined;
-  #slotFreed: (() => void) | undefined;
+  /** The loop of claims. */
+  #claiming: Promise<void> | undefined;
   #run: Promise<void> | undefined;
   #stop: Promise<void> | undefined;
+  /** What run() is to reject with. */
+  #fault: TaskError | undefined;
 
   constructor(options: WorkerOptions, tasks: ReadonlyMap<string, BoundTask>) {
-    const { namespace = defaultNamespace, broker } = options;
+    const { namespace = defaultNamespace, broker, concurrency = defaultConcurrency } = options;
+    const { leaseMs = defaultLeaseMs, maxResultBytes = defaultMaxBytes } = options;
+    const log = childLogger(options.log ?? streamLogger(), { worker: this.id });
+    const queues = queuesOf(tasks);
+    const intervalMs = Math.min(longestBeatMs, leaseMs / 3);
+    const presenceMs = presenceBeats * intervalMs;
     this.#own = typeof broker === "string";
-    this.#log = childLogger(options.log ?? streamLogger(), { worker: this.id });
-    this.#broker = typeof broker === "string" ? openBroker(broker, { namespace, log: this.#log }) : broker;
-    this.#concurrency = options.concurrency ?? 100;
-    this.#leaseMs = options.leaseMs ?? defaultLeaseMs;
+    this.#broker = typeof broker === "string" ? openBroker(broker, { namespace, log }) : broker;
+    this.#log = log;
+    this.#queues = queues;
+    this.#concurrency = concurrency;
+    this.#leaseMs = leaseMs;
     this.#graceMs = options.graceMs ?? defaultGraceMs;
     this.#handleSignals = options.handleSignals ?? true;
-    this.#queues = queuesOf(tasks);
-    const intervalMs = Math.min(longestBeatMs, this.#leaseMs / 3);
-    this.#leases = new Leases({
-      keepers: this.#broker.keepers,
-      slots: this.#concurrency,
-      worker: this.id,
-      queues: [...this.#queues],
-      leaseMs: this.#leaseMs,
-      presenceMs: presenceBeats * intervalMs,
-      intervalMs,
-      log: this.#log,
+    this.#stopWhenStuck = options.stopWhenStuck ?? false;
+    const own = { worker: this.id, queues, leaseMs, log };
+    this.#health = new Health({
+      concurrency,
+      unhealthyAfterMs: options.unhealthyAfterMs ?? defaultUnhealthyAfterMs,
+      maxStuck: options.maxStuck ?? Math.max(1, Math.floor(concurrency / 10)),
     });
-    this.#reports = new Reports(this.#broker, this.#log, (queue, reports) => {
+    this.#leases = new Leases({ ...own, keepers: this.#broker.keepers, slots: concurrency, presenceMs, intervalMs });
+    this.#reports = new Reports(this.#broker, log, (queue, reports) => {
       this.#leases.settled(queue, reports);
-      this.#slotFreed?.();
+      this.#claims.freed();
     });
-    this.#settings = {
-      worker: this.id,
-      tasks,
-      maxResultBytes: options.maxResultBytes ?? defaultMaxBytes,
-      log: this.#log,
-      leases: this.#leases,
-      report: (queue, report) => this.#reports.add(queue, report),
-    };
-    const beat = {
-      worker: this.id,
-      leaseMs: this.#leaseMs,
-      presenceMs: presenceBeats * intervalMs,
-      maxDeliveries: options.maxDeliveries ?? 3,
-    };
-    this.#reaper = new Reaper(this.#broker, this.#log, beat, {
+    const report = this.#reports.add.bind(this.#reports);
+    this.#executions = new Executions(
+      { worker: this.id, tasks, maxResultBytes, log, leases: this.#leases, report },
+      () => this.#claims.freed(),
+    );
+    this.#claims = new Claims(this.#broker, {
+      ...own,
+      free: () => this.#free(),
+      takesSuspect: () => !this.#executions.runsSuspect,
+      begin: (batches) => {
+        this.#health.claimed();
+        this.#executions.begin(batches);
+      },
+      giveBack: (batches) => this.#executions.giveBack(batches),
+    });
+    const beat = { worker: this.id, leaseMs, presenceMs, maxDeliveries: options.maxDeliveries ?? 3 };
+    this.#reaper = new Reaper(this.#broker, log, beat, {
       intervalMs,
-      awake: () => this.#leases.beat(),
-      queues: () => this.#queues.map((queue) => ({ ...queue, fences: this.#leases.fences(queue.name) })),
-      lost: (queue, fence) => this.#lost(queue, fence),
+      awake: () => this.#awake(),
+      queues: () => queues.map(({ name, tasks }) => ({ name, tasks, fences: this.#leases.fences(name) })),
+      lost: (queue, fence) => this.#executions.lost(queue, fence),
+      answered: ({ waiting }) => this.#health.beaten(waiting, this.#free()),
+      failed: (trouble) => this.#health.failed(trouble),
     });
   }
 
@@ -177,7 +145,7 @@ class RunningWorker implements Worker {
 
   stop({ graceMs = this.#graceMs }: { readonly graceMs?: number | undefined } = {}): Promise<void> {
     if (graceMs === 0) this.#hurry.abort();
-    this.#claiming.abort();
+    this.#stopping.abort();
     if (this.#run === undefined) {
       // It never ran: there is nothing to give back, and no connection was made.
       const stopped = new TaskError("unavailable", "this worker was stopped before it ran");
@@ -190,6 +158,10 @@ class RunningWorker implements Worker {
     return Promise.all([this.#stop, this.#run.catch(() => undefined)]).then(() => undefined);
   }
 
+  health(): WorkerHealth {
+    return this.#health.report(this.#executions.handlers());
+  }
+
   async #work(): Promise<void> {
     const unsubscribes: Unsubscribe[] = [];
     const unlisten = this.#handleSignals
@@ -197,142 +169,64 @@ class RunningWorker implements Worker {
       : undefined;
     try {
       for (const { name } of this.#queues) {
-        if (this.#claiming.signal.aborted) return;
+        if (this.#stopping.signal.aborted) return;
         const unsubscribe = await this.#broker.subscribe(workerChannel(name), (notice) => {
-          if (notice.kind === "canceled") this.#canceled(name, notice.id, notice.fence);
+          if (notice.kind === "canceled") this.#executions.canceled(name, notice.id, notice.fence);
         });
         unsubscribes.push(unsubscribe);
       }
-      if (this.#claiming.signal.aborted) return;
+      if (this.#stopping.signal.aborted) return;
       this.#leases.warn();
       await this.#reaper.start();
       this.#log.info({ queues: this.#queues.map(({ name }) => name), concurrency: this.#concurrency }, "listening");
-      this.#claims = this.#claim();
-      await this.#claims;
+      if (!this.#stopping.signal.aborted) await (this.#claiming = this.#claims.run());
       await (this.#stop ??= this.#end(this.#graceMs));
+      if (this.#fault !== undefined) throw this.#fault;
       this.#log.info({}, "stopped");
     } finally {
       await this.#leases.stop();
-      await this.#reaper.stop();
+      await this.#reaper.stop(lastWordsMs);
       unlisten?.();
-      await Promise.allSettled(unsubscribes.map((unsubscribe) => unsubscribe()));
+      await settles(Promise.allSettled(unsubscribes.map((unsubscribe) => unsubscribe())), lastWordsMs);
       if (this.#own) await this.#broker.close();
     }
   }
 
-  async #claim(): Promise<void> {
-    const { signal } = this.#claiming;
-    let pauseMs = firstPauseMs;
-    let trouble: string | undefined;
-    while (!signal.aborted) {
-      const limit = Math.min(this.#free(), batchLimit);
-      if (limit <= 0) {
-        await new Promise<void>((resolve) => (this.#slotFreed = resolve));
-        continue;
-      }
-      try {
-        const batches = await this.#broker.claim({
-          worker: this.id,
-          queues: this.#queuesInTurn(),
-          limit,
-          waitMs,
-          leaseMs: this.#leaseMs,
-          suspect: !this.#runsSuspect(),
-          signal,
-        });
-        // All are held before a handler of the first may block.
-        const leases = batches.map((batch) => this.#leases.claimed(batch));
-        for (const [index, lease] of leases.entries()) {
-          const { calls } = batches[index]!;
-          if (signal.aborted) this.#giveBack(lease, calls);
-          else this.#begin(lease, calls);
-        }
-        pauseMs = firstPauseMs;
-        if (trouble !== undefined) this.#log.info({}, "claims succeed again");
-        trouble = undefined;
-      } catch (thrown) {
-        const { message } = TaskError.from(thrown, "internal");
-        // An outage is told once, and not every two seconds.
-        if (message !== trouble) this.#log.warn({ error: message }, "a claim failed; trying again until it succeeds");
-        trouble = message;
-        await pause(pauseMs, signal);
-        pauseMs = Math.min(pauseMs * 2, longestPauseMs);
-      }
-    }
-  }
-
-  /** Queues are asked in the order given: each is first in its turn. */
-  #queuesInTurn(): readonly ServedQueue[] {
-    if (this.#queues.length > 1) this.#queues.push(this.#queues.shift()!);
-    return this.#queues;
-  }
-
-  #runsSuspect(): boolean {
-    for (const execution of this.#running) if (execution.suspect) return true;
-    return false;
-  }
-
   /** Slots that are free. Reports that the broker does not take hold theirs back, so that memory stays bounded. */
   #free(): number {
-    return this.#concurrency - this.#running.size - Math.max(0, this.#reports.open - this.#concurrency);
+    return this.#concurrency - this.#executions.size - Math.max(0, this.#reports.open - this.#concurrency);
   }
 
-  #begin(lease: Lease, calls: readonly ClaimedCall[]): void {
-    for (const call of calls) {
-      const execution = this.#execute(lease, call);
-      if (execution === undefined) continue;
-      if (execution.busy === undefined) continue;
-      this.#running.add(execution);
-      void execution.busy.then(() => {
-        this.#running.delete(execution);
-        this.#slotFreed?.();
-      });
+  /** At each beat. */
+  #awake(): void {
+    this.#leases.beat();
+    if (this.#health.reopens()) {
+      this.#log.warn({}, "calls wait and none is claimed: connecting anew");
+      this.#claims.reopen();
     }
-  }
-
-  /** Begins one call; a fault of ours in it must not cost its neighbours theirs. */
-  #execute(lease: Lease, call: ClaimedCall): Execution | undefined {
-    try {
-      return new Execution(lease, call, this.#settings);
-    } catch (thrown) {
-      const { message } = TaskError.from(thrown, "internal");
-      this.#log.error({ queue: lease.queue, callId: call.id, error: message }, "a call could not be begun; given back");
-      this.#reports.add(lease.queue, { kind: "release", id: call.id, fence: lease.fence });
-      return undefined;
-    }
-  }
-
-  /** What was claimed while the worker was told to stop. */
-  #giveBack({ queue, fence }: Lease, calls: readonly ClaimedCall[]): void {
-    for (const { id } of calls) this.#reports.add(queue, { kind: "release", id, fence });
-  }
-
-  #canceled(queue: string, id: string, fence: number): void {
-    const error = new TaskError<string, unknown>("canceled", "the call was canceled");
-    for (const execution of this.#running) {
-      if (execution.id === id && execution.fence === fence && execution.queue === queue) execution.abort(error);
-    }
-  }
-
-  #lost(queue: string, fence: number): void {
-    const error = new TaskError<string, unknown>("worker_lost", "its lease has lapsed: the call is another's now");
-    this.#leases.lost(queue, fence);
-    for (const execution of this.#running) {
-      if (execution.fence === fence && execution.queue === queue) execution.abort(error);
-    }
+    const handlers = this.#executions.handlers();
+    if (!this.#stopWhenStuck || this.#stop !== undefined || !this.#health.isStuck(handlers)) return;
+    this.#fault = new TaskError("resource_exhausted", this.#health.report(handlers).problems.join("; "));
+    void this.stop();
   }
 
   async #end(graceMs: number): Promise<void> {
-    this.#claiming.abort();
-    this.#slotFreed?.();
-    await this.#claims;
-    const { signal } = this.#hurry;
-    await Promise.race([Promise.allSettled([...this.#running].map(async ({ busy }) => busy)), pause(graceMs, signal)]);
-    this.#hurry.abort();
-    for (const execution of this.#running) execution.release();
-    await this.#reports.drained(AbortSignal.timeout(this.#leaseMs));
+    const { signal: hurry } = this.#hurry;
+    this.#claims.stop();
+    await this.#claiming;
+    await Promise.race([this.#executions.done(), pause(graceMs, hurry)]);
+    this.#executions.release();
+    // Answers are worth waiting for a broker that is away: as long as their leases hold, or, in a hurry, for a moment.
+    const patience = new AbortController();
+    const limits = [after(this.#leaseMs, () => patience.abort())];
+    const hasten = (): void => void limits.push(after(lastWordsMs, () => patience.abort()));
+    if (hurry.aborted) hasten();
+    else hurry.addEventListener("abort", hasten, { once: true });
+    await this.#reports.drained(patience.signal);
+    hurry.removeEventListener("abort", hasten);
+    for (const undo of limits) undo();
     await this.#leases.stop();
-    await this.#reaper.stop();
+    await this.#reaper.stop(lastWordsMs);
   }
 }
 

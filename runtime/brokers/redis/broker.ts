@@ -18,6 +18,7 @@ import type {
   Verdict,
 } from "../../broker.ts";
 import { checkDuration } from "../../checks.ts";
+import { settles } from "../../clock.ts";
 import { decode } from "../../codec.ts";
 import { TaskError } from "../../errors.ts";
 import { queueKeys } from "../../keys.ts";
@@ -62,6 +63,8 @@ const defaultConnectTimeoutMs = 5_000;
 /** How long Redis may be silent while commands wait: blocking ends well before. */
 const silenceMs = 5_000;
 const readsAtOnce = 500;
+/** How long claims may take to come home at the end, ms. */
+const farewellMs = 500;
 
 /**
  * A broker on Redis: at most three connections, made when first needed. One runs scripts, one hears channels (a
@@ -181,8 +184,8 @@ export class RedisBroker implements Broker {
   }
 
   async #end(): Promise<void> {
-    // Waiting claims need the commands' connection to come home.
-    await Promise.all([this.#claims.close(), this.#channels.close()]);
+    // Waiting claims need the commands' connection to come home, if it leads anywhere.
+    await settles(Promise.all([this.#claims.close(), this.#channels.close()]), farewellMs);
     await this.#commands.close();
   }
 

@@ -1,5 +1,6 @@
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import type { Redis, RedisOptions } from "ioredis";
+import { settles } from "../../clock.ts";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
 import { connect, type ConnectionSettings, loadDriver, newInstance } from "./driver.ts";
 import { commandError, isDemotion, isFinal, isUnsent, unavailable, wordsOf } from "./failure.ts";
@@ -186,15 +187,6 @@ export class Connection {
 /** Whether a command would be sent: the loss of a connection shows here first. */
 function isReady(redis: Redis | undefined): redis is Redis {
   return redis?.status === "ready";
-}
-
-/** Waits for a promise for a time. @returns whether it was kept in that. */
-async function settles(promise: Promise<void>, ms: number): Promise<boolean> {
-  const over = new AbortController();
-  const late = sleep(ms, false, { signal: over.signal }).catch(() => false);
-  const settled = await Promise.race([promise.then(() => true), late]);
-  over.abort();
-  return settled;
 }
 
 async function evaluate(redis: Redis, script: Script, args: Argument[]): Promise<unknown> {

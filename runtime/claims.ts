@@ -1,0 +1,129 @@
+import { batchLimit } from "./batch.ts";
+import type { Broker, ClaimedBatch, ServedQueue } from "./broker.ts";
+import { pause } from "./clock.ts";
+import { TaskError } from "./errors.ts";
+import type { Logger } from "./log.ts";
+
+/** What the loop of claims needs of its worker. */
+export interface ClaimsSettings {
+  readonly worker: string;
+  readonly leaseMs: number;
+  readonly queues: readonly ServedQueue[];
+  readonly log: Logger;
+  /** How many calls may be claimed now. */
+  free(): number;
+  /** Whether one call whose worker died may be among them. */
+  takesSuspect(): boolean;
+  begin(batches: readonly ClaimedBatch[]): void;
+  giveBack(batches: readonly ClaimedBatch[]): void;
+}
+
+/** How long one claim waits before it is made anew, ms. */
+const waitMs = 1_000;
+const firstPauseMs = 100;
+const longestPauseMs = 2_000;
+/** How long a claim that was called off may take to come home, ms. */
+const farewellMs = 500;
+
+/** The loop in which a worker claims calls, for as many as it has free slots. */
+export class Claims {
+  readonly #broker: Broker;
+  readonly #settings: ClaimsSettings;
+  readonly #queues: ServedQueue[];
+  readonly #stopped = new AbortController();
+  /** Calls the claim off that is made at present. */
+  #current = new AbortController();
+  /** No longer waits for it. */
+  #leave: (() => void) | undefined;
+  #afresh = false;
+  #slotFreed: (() => void) | undefined;
+
+  constructor(broker: Broker, settings: ClaimsSettings) {
+    this.#broker = broker;
+    this.#settings = settings;
+    this.#queues = [...settings.queues];
+  }
+
+  /** Claims until it is stopped. */
+  async run(): Promise<void> {
+    const { log } = this.#settings;
+    const { signal } = this.#stopped;
+    let pauseMs = firstPauseMs;
+    let trouble: string | undefined;
+    while (!signal.aborted) {
+      const limit = Math.min(this.#settings.free(), batchLimit);
+      if (limit <= 0) {
+        await new Promise<void>((resolve) => (this.#slotFreed = resolve));
+        continue;
+      }
+      try {
+        await this.#claim(limit);
+        pauseMs = firstPauseMs;
+        if (trouble !== undefined) log.info({}, "claims succeed again");
+        trouble = undefined;
+      } catch (thrown) {
+        const { message } = TaskError.from(thrown, "internal");
+        // An outage is told once, and not every two seconds.
+        if (message !== trouble) log.warn({ error: message }, "a claim failed; trying again until it succeeds");
+        trouble = message;
+        await pause(pauseMs, signal);
+        pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+      }
+    }
+  }
+
+  /** A slot has become free. */
+  freed(): void {
+    this.#slotFreed?.();
+  }
+
+  /** Calls the claim off that is made at present, and makes the next one over new connections. */
+  reopen(): void {
+    this.#afresh = true;
+    this.#callOff();
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+    this.#slotFreed?.();
+    this.#callOff();
+  }
+
+  #callOff(): void {
+    this.#current.abort();
+    this.#current = new AbortController();
+    // One that hangs is left to itself: what it should still bring is begun, or given back.
+    const leave = this.#leave;
+    if (leave !== undefined) setTimeout(leave, farewellMs).unref();
+  }
+
+  async #claim(limit: number): Promise<void> {
+    const { worker, leaseMs } = this.#settings;
+    const queues = this.#inTurn();
+    const { signal } = this.#current;
+    const request = { worker, queues, limit, waitMs, leaseMs, suspect: this.#settings.takesSuspect(), signal };
+    const claiming = this.#broker.claim(this.#afresh ? { ...request, afresh: true } : request);
+    this.#afresh = false;
+    return new Promise((resolve, reject) => {
+      this.#leave = resolve;
+      claiming
+        .then((batches) => this.#take(batches))
+        .then(resolve, reject)
+        .finally(() => {
+          if (this.#leave === resolve) this.#leave = undefined;
+        });
+    });
+  }
+
+  #take(batches: readonly ClaimedBatch[]): void {
+    if (batches.length === 0) return;
+    if (this.#stopped.signal.aborted) this.#settings.giveBack(batches);
+    else this.#settings.begin(batches);
+  }
+
+  /** Queues are asked in the order given: each is first in its turn. */
+  #inTurn(): readonly ServedQueue[] {
+    if (this.#queues.length > 1) this.#queues.push(this.#queues.shift()!);
+    return this.#queues;
+  }
+}

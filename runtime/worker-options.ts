@@ -1,0 +1,72 @@
+import type { Broker } from "./broker.ts";
+import { checkCount, checkDuration, checkNames, checkOneOf } from "./checks.ts";
+import { TaskError } from "./errors.ts";
+import type { Implementation } from "./implementation.ts";
+import type { Logger } from "./log.ts";
+
+/** How a worker is set up. */
+export interface WorkerOptions {
+  /** Where its queues are: `memory:`, or a broker that was made before (which the worker then does not close). */
+  readonly broker: string | Broker;
+  /** What it runs; it listens to the queues of their tasks. */
+  readonly implementations: readonly Implementation[];
+  /** How many calls it runs at a time. @default 100 */
+  readonly concurrency?: number | undefined;
+  /** What sets this application's keys apart from others'. @default "taskpact" */
+  readonly namespace?: string | undefined;
+  /** How long a call stays its own without a sign of life, ms. @default 15_000 */
+  readonly leaseMs?: number | undefined;
+  /** How long running calls may take to finish when it is stopped, ms. @default 10_000 */
+  readonly graceMs?: number | undefined;
+  /** How often workers may die with a call before it is parked. @default 3 */
+  readonly maxDeliveries?: number | undefined;
+  /** The largest reply, bytes as encoded. @default 1_048_576 */
+  readonly maxResultBytes?: number | undefined;
+  /**
+   * For how long there may be no progress before the worker is unhealthy, ms: calls wait, slots are free and none is
+   * claimed, or the broker is silent. @default 30_000
+   */
+  readonly unhealthyAfterMs?: number | undefined;
+  /**
+   * How many handlers may go on after their call was answered (as its time was up, or it was canceled) before the
+   * worker is unhealthy: each keeps a slot. @default a tenth of `concurrency`, at least 1
+   */
+  readonly maxStuck?: number | undefined;
+  /** Whether `run()` stops and rejects when more are stuck, so that a supervisor starts another process. @default false */
+  readonly stopWhenStuck?: boolean | undefined;
+  /**
+   * Whether SIGTERM and SIGINT stop it while it runs: the first within `graceMs`, a second one at once. The process then
+   * ends by itself if nothing else keeps it. @default true
+   */
+  readonly handleSignals?: boolean | undefined;
+  /** @default lines on standard error */
+  readonly log?: Logger | undefined;
+}
+
+const counts = ["concurrency", "maxDeliveries", "maxResultBytes", "maxStuck"] as const;
+const durations = ["leaseMs", "unhealthyAfterMs"] as const;
+const switches = ["handleSignals", "stopWhenStuck"] as const;
+const known: readonly (keyof WorkerOptions)[] = [
+  "broker",
+  "implementations",
+  "namespace",
+  "graceMs",
+  "log",
+  ...counts,
+  ...durations,
+  ...switches,
+];
+
+/** @throws TaskError `invalid_argument` for options that can't be followed. */
+export function checkWorkerOptions(options: WorkerOptions): void {
+  const refuse = (reason: string): never => {
+    throw new TaskError("invalid_argument", `createWorker(): ${reason}`);
+  };
+  if (options.broker === undefined) refuse('broker is missing: "memory:", or a URL of Redis');
+  checkNames(options, known, refuse);
+  for (const name of counts) checkCount(name, options[name], refuse);
+  for (const name of durations) checkDuration(name, options[name], refuse);
+  for (const name of switches) checkOneOf(name, options[name], [true, false], refuse);
+  // A grace of 0 gives back at once.
+  if (options.graceMs !== 0) checkDuration("graceMs", options.graceMs, refuse);
+}
