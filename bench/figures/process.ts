@@ -1,0 +1,59 @@
+import type { Figure } from "../figure.ts";
+
+/** What a call costs that runs in its caller's process, above the parses that its gates are. */
+export const local: Figure = {
+  name: "local",
+  only: ["taskpact"],
+  metrics: [
+    { key: "callUs", label: "a local addition, µs", digits: 2 },
+    { key: "overUs", label: "… over zod's bare parses, µs", digits: 2 },
+  ],
+  async measure(lab) {
+    const { callUs, parsesUs } = await lab.alone("local");
+    return { callUs: callUs!, overUs: callUs! - parsesUs! };
+  },
+};
+
+/** From the start of a caller's process to its first answer, without what Node itself takes to start. */
+export const startUp: Figure = {
+  name: "start-up",
+  only: ["taskpact"],
+  metrics: [{ key: "ms", label: "import to first answered call, ms", digits: 0 }],
+  async measure(lab, name) {
+    await lab.start(name, "worker");
+    const { ms: nothing } = await lab.alone("nothing");
+    const { ms: answered } = await lab.alone("start");
+    return { ms: answered! - nothing! };
+  },
+};
+
+const many = 1_000_000;
+const settled = 100_000;
+
+/** Whether memory stays flat: a million calls through one caller and one worker. */
+export const memory: Figure = {
+  name: "memory",
+  only: ["taskpact"],
+  once: true,
+  metrics: [
+    { key: "workerGrowth", label: "worker's heap after 1,000,000 calls, of that after 100,000", digits: 3 },
+    { key: "callerGrowth", label: "caller's heap after 1,000,000 calls, of that after 100,000", digits: 3 },
+    { key: "workerMb", label: "worker's heap after 1,000,000 calls, MB", digits: 1 },
+  ],
+  async measure(lab, name) {
+    const worker = await lab.start(name, "worker", ["--expose-gc"]);
+    const caller = await lab.start(name, "caller", ["--expose-gc"]);
+    const heaps: { worker: number; caller: number }[] = [];
+    for (const count of [settled, many - settled]) {
+      await caller.ask({ kind: "calls", inFlight: 100, count });
+      const [ofWorker, ofCaller] = await Promise.all([worker.ask({ kind: "heap" }), caller.ask({ kind: "heap" })]);
+      heaps.push({ worker: ofWorker["heapBytes"]!, caller: ofCaller["heapBytes"]! });
+    }
+    const [early, late] = heaps;
+    return {
+      workerGrowth: late!.worker / early!.worker,
+      callerGrowth: late!.caller / early!.caller,
+      workerMb: late!.worker / 1e6,
+    };
+  },
+};

@@ -1,0 +1,84 @@
+import type { Asked } from "../contestants/loads.ts";
+import type { Figure } from "../figure.ts";
+import type { ContestantName, Lab, Side } from "../lab.ts";
+
+const together = 1_000;
+const timed = 20_000;
+const depths = [1_000, 200_000] as const;
+
+async function fill(caller: Side, count: number): Promise<Asked> {
+  return caller.ask({ kind: "submit", count, together });
+}
+
+/** Lets a worker run what waits; the rate of the first `count`, from its first handler to its last. */
+async function drain(lab: Lab, name: ContestantName, count: number): Promise<{ rate: number; sum: number }> {
+  const worker = await lab.start(name, "worker");
+  const { ms } = await worker.ask({ kind: "drain", count });
+  const { sum } = await worker.ask({ kind: "usage" });
+  return { rate: (1_000 * count) / ms!, sum: sum! };
+}
+
+/** Calls that nobody awaits yet: how fast they get into their queue, and what each takes there. */
+export const submit: Figure = {
+  name: "submit",
+  metrics: [
+    { key: "submitsPerSecond", label: "submit/s, single submits, 1,000 at a time", digits: 0 },
+    { key: "bytes", label: "Redis bytes a waiting call", digits: 0 },
+  ],
+  async measure(lab, name) {
+    const caller = await lab.start(name, "caller");
+    const before = await memoryBytes(lab);
+    await fill(caller, timed);
+    await new Promise((settled) => setTimeout(settled, 100)); // Buffers of connections shrink again.
+    const bytes = ((await memoryBytes(lab)) - before) / timed;
+    const { ms } = await fill(caller, 2 * timed);
+    return { bytes, submitsPerSecond: (2 * timed * 1_000) / ms! };
+  },
+};
+
+/** How fast a worker runs what waits. */
+export const drained: Figure = {
+  name: "drain",
+  metrics: [{ key: "drainsPerSecond", label: "drain/s, 20,000 waiting", digits: 0 }],
+  async measure(lab, name) {
+    const caller = await lab.start(name, "caller");
+    const { sum } = await fill(caller, timed);
+    await caller.stop();
+    const seen = await drain(lab, name, timed);
+    if (seen.sum !== sum) throw new Error(`${name}: other calls were handled than submitted`);
+    return { drainsPerSecond: seen.rate };
+  },
+};
+
+/** What a long queue costs: the same 20,000 submits and drains with 1,000 and with 200,000 calls waiting. */
+export const depth: Figure = {
+  name: "depth",
+  only: ["taskpact", "bare"],
+  metrics: [
+    { key: "submitRatio", label: "submit/s with 200,000 waiting, of that with 1,000", digits: 2 },
+    { key: "drainRatio", label: "drain/s with 200,000 waiting, of that with 1,000", digits: 2 },
+  ],
+  async measure(lab, name) {
+    const rates: { submit: number; drain: number }[] = [];
+    for (const depth of depths) {
+      await lab.clear();
+      const caller = await lab.start(name, "caller");
+      // As warm for the shallow queue as for the deep one.
+      await fill(caller, depths[1]);
+      if (depth !== depths[1]) {
+        await lab.redis.flushall();
+        await fill(caller, depth);
+      }
+      const { ms } = await fill(caller, timed);
+      await caller.kill();
+      const { rate } = await drain(lab, name, timed);
+      rates.push({ submit: (1_000 * timed) / ms!, drain: rate });
+    }
+    const [shallow, deep] = rates;
+    return { submitRatio: deep!.submit / shallow!.submit, drainRatio: deep!.drain / shallow!.drain };
+  },
+};
+
+async function memoryBytes(lab: Lab): Promise<number> {
+  return Number(/^used_memory:(\d+)/m.exec(await lab.redis.info("memory"))?.[1]);
+}
