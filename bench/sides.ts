@@ -22,7 +22,7 @@ const idle: Broker = {
   submit: async (_queue, { calls }) => calls.map(() => ({ outcome: "accepted" })),
   claim: async () => [],
   finish: async (_queue, reports) => reports.map(() => "accepted"),
-  renew: async () => ({ lost: [], reaped: 0 }),
+  renew: async () => ({ lost: [], reaped: 0, waiting: 0 }),
   cancel: async () => undefined,
   revoke: async () => false,
   read: async (_queue, ids) => ids.map(() => undefined),
