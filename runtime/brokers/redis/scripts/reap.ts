@@ -75,10 +75,13 @@ for _, fence in ipairs(lapsed) do
     more = 1
     break
   end
-  local worker = holder_of(fence) or ''
+  -- What is no number is no fence: an error here would keep all other leases from being taken back.
+  local score = tonumber(fence)
+  score = score == score and score and number(score) or '-inf'
+  local worker = holder_of(score) or ''
   local excused = is_excused(worker)
   local most_ids, taken = 501 - reaped, {}
-  local members = call('ZRANGEBYSCORE', LEASES, fence, fence, 'LIMIT', 0, most_ids)
+  local members = call('ZRANGEBYSCORE', LEASES, score, score, 'LIMIT', 0, most_ids)
   for _, id in ipairs(members) do
     if byte(id) ~= 0 then
       take_back(id, worker, excused)
@@ -87,7 +90,7 @@ for _, fence in ipairs(lapsed) do
   end
   reaped = reaped + #taken
   if #members < most_ids then
-    call('ZREMRANGEBYSCORE', LEASES, fence, fence)
+    call('ZREMRANGEBYSCORE', LEASES, score, score)
     call('ZREM', P .. 'expiry', fence)
   else
     call('ZREM', LEASES, unpack(taken))

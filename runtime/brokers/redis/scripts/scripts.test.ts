@@ -188,6 +188,16 @@ describeRedis("scripts", () => {
     expect((await claim()).ids).toEqual([]);
   });
 
+  test("what is no fence among the ends of leases is dropped, and keeps no lease from being taken back", async () => {
+    await submit("a");
+    await redis.zadd(key("expiry"), 0, "no number", 0, "nan", 0, "(5", 0, "");
+    expect((await claim({ leaseMs: 1 })).ids).toEqual(["a"]);
+    const beat = { worker: "reaper", queues: [{ name: queue, tasks: [], fences: [] }] };
+    const reap = () => broker.renew({ ...beat, leaseMs: 1, presenceMs: 1_000, maxDeliveries: 3, reap: true });
+    await expect.poll(async () => (await reap()).reaped).toBe(1);
+    expect(await redis.exists(key("expiry"))).toBe(0);
+  });
+
   test("a large claim whose worker died is taken back in steps, and wholly", async () => {
     await submit(...Array.from({ length: 1_000 }, (_, index) => `c${index}`));
     expect((await claim({ leaseMs: 1 })).ids.length).toBe(1_000);
