@@ -48,6 +48,8 @@ local ids, records, count, bytes = {}, {}, 0, 0
 -- this step long, however many they are.
 local spare = 500
 local suspect, empty, due, left = nil, true, -1, 0
+-- A key of a wrong type, for one. What was popped until then is not to be lost.
+local fault
 
 local function rarely()
 
@@ -229,7 +231,6 @@ end
 -- Queues delayed calls that are due, at most 100 a claim.
 local function promote()
   local late = call('ZRANGEBYSCORE', P .. 'delayed', '-inf', number(now), 'LIMIT', 0, 100)
-  if #late > 0 then call('ZREM', P .. 'delayed', unpack(late)) end
   for _, id in ipairs(late) do
     local r = call('GETRANGE', RESULT .. id, 0, 44)
     if not has_header(r) then
@@ -239,6 +240,8 @@ local function promote()
       call('RPUSH', list_of(r), id)
     end
   end
+  -- After that, lest they are nowhere if it fails.
+  if #late > 0 then call('ZREM', P .. 'delayed', unpack(late)) end
   local first = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
   if first[2] then due = math.max(0, math.ceil(tonumber(first[2]) - now)) end
 end
@@ -246,15 +249,16 @@ end
 -- What comes before the lists: what is due, a suspect, and calls that others could not run.
 local function prepare(take, drain)
   promote()
+  local asides = call('SMEMBERS', P .. 'asides')
   while ARGV[5] == '1' and count == 0 and spare > 0 do
     local popped = call('LPOP', P .. 'suspects', 1)
     if not popped then break end
     take(popped, true)
   end
   suspect = ids[1]
-  for _, task in ipairs(call('SMEMBERS', P .. 'asides')) do
+  for _, task in ipairs(asides) do
     if string.find(ARGV[7], ' ' .. task .. ' ', 1, true) then
-      if drain(P .. 'aside:' .. task) then call('SREM', P .. 'asides', task) else empty = false end
+      if drain(P .. 'aside:' .. task) and not fault then call('SREM', P .. 'asides', task) else empty = false end
     end
   end
   if call('EXISTS', P .. 'suspects') == 1 then left = 2 end
@@ -282,6 +286,16 @@ local function waiting(id, r, among_suspects)
   return r
 end
 
+-- Puts all that was popped back to the head of its list, and tells the fault.
+local function given_back()
+  for i = count, 1, -1 do
+    local r = records[i]
+    local list = not has_header(r) and P .. 'queue' or flagged(r, SUSPECT) and P .. 'suspects' or list_of(r)
+    call('LPUSH', list, ids[i])
+  end
+  return fault
+end
+
 -- Drops ids that stood twice in what was popped, or are leased already.
 local function without_ghosts(fence)
   local fences, seen, kept, theirs = call('ZMSCORE', LEASES, unpack(ids)), {}, {}, {}
@@ -294,7 +308,7 @@ local function without_ghosts(fence)
   end
   ids, records, count = kept, theirs, #kept
 end
-return { given_before = given_before, prepare = prepare, waiting = waiting, without_ghosts = without_ghosts, publish = publish }
+return { given_before = given_before, prepare = prepare, waiting = waiting, without_ghosts = without_ghosts, given_back = given_back, publish = publish }
 end
 local rare
 
@@ -336,8 +350,12 @@ local function drain(...)
   pop[last - 2], pop[last - 1] = 'LEFT', 'COUNT'
   while count < limit and spare > 0 and bytes < 4194304 do
     pop[last] = math.min(limit - count, stride)
-    local popped = call(unpack(pop))
+    local popped = redis.pcall(unpack(pop))
     if not popped then return true end
+    if popped.err then
+      fault = popped
+      return true
+    end
     take(popped[2])
     stride = 64 -- Not more, as records may be large.
   end
@@ -359,27 +377,42 @@ if not drain(P .. ARGV[6], P .. 'queue:high', P .. 'queue', P .. 'queue:low') th
 end
 
 local fence = 0
-if count > 0 then
+if count > 0 and not fault then
   local new = TIME[1] * 1000000 + TIME[2]
   fence = string.format('%.0f', new)
-  local last = call('SET', P .. 'fence', fence, 'GET')
+  local last = redis.pcall('SET', P .. 'fence', fence, 'GET')
   if not last then
     -- A member of more than 64 bytes makes Redis keep leases in a tree from the first one on: the form that it has for
     -- small sets takes several times as long.
-    call('ZADD', LEASES, 0, string.rep('\0', 65))
-  elseif tonumber(last) >= new then
-    fence = string.format('%.0f', tonumber(last) + 1)
-    call('SET', P .. 'fence', fence)
+    redis.pcall('ZADD', LEASES, 0, string.rep('\0', 65))
+  elseif type(last) == 'table' then
+    fault = last
+  else
+    -- What is no number, or more than fences can be, was not written by a script.
+    last = tonumber(last) or 0
+    if last >= new and last < 9007199254740991 then
+      fence = string.format('%.0f', last + 1)
+      call('SET', P .. 'fence', fence)
+    end
   end
   local leases = { fence, '\0' .. worker .. ' ' .. ARGV[8] }
   for i = 1, count do
     leases[2 * i + 1] = fence
     leases[2 * i + 2] = ids[i]
   end
-  if call('ZADD', LEASES, 'NX', unpack(leases)) <= count then
+  local added = fault or redis.pcall('ZADD', LEASES, 'NX', unpack(leases))
+  if type(added) == 'table' then
+    fault = added
+  elseif added <= count then
     rare = rare or rarely()
     rare.without_ghosts(fence)
   end
+end
+if fault then
+  rare = rare or rarely()
+  return rare.given_back()
+end
+if fence ~= 0 then
   call('ZADD', P .. 'expiry', number(now + ARGV[4]), fence)
   if not suspect or ids[1] ~= suspect then
     suspect = nil

@@ -218,20 +218,27 @@ if worker == '' then
   ring()
   return { 1 }
 end
-local fence
+local fence, fault
 do
   local new = TIME[1] * 1000000 + TIME[2]
   fence = string.format('%.0f', new)
-  local last = call('SET', P .. 'fence', fence, 'GET')
+  local last = redis.pcall('SET', P .. 'fence', fence, 'GET')
   if not last then
     -- A member of more than 64 bytes makes Redis keep leases in a tree from the first one on: the form that it has for
     -- small sets takes several times as long.
-    call('ZADD', LEASES, 0, string.rep('\0', 65))
-  elseif tonumber(last) >= new then
-    fence = string.format('%.0f', tonumber(last) + 1)
-    call('SET', P .. 'fence', fence)
+    redis.pcall('ZADD', LEASES, 0, string.rep('\0', 65))
+  elseif type(last) == 'table' then
+    fault = last
+  else
+    -- What is no number, or more than fences can be, was not written by a script.
+    last = tonumber(last) or 0
+    if last >= new and last < 9007199254740991 then
+      fence = string.format('%.0f', last + 1)
+      call('SET', P .. 'fence', fence)
+    end
   end
 end
+if fault then return fault end
 call('ZADD', LEASES, fence, holder, fence, id)
 call('ZADD', P .. 'expiry', number(now + ARGV[5]), fence)
 if suspect then call('HSET', P .. 'suspected', id, worker) end

@@ -25,8 +25,10 @@ local ids, records, count, bytes = {}, {}, 0, 0
 -- this step long, however many they are.
 local spare = 500
 local suspect, empty, due, left = nil, true, -1, 0
+-- A key of a wrong type, for one. What was popped until then is not to be lost.
+local fault
 
-@rarely given_before, prepare, waiting, without_ghosts, publish
+@rarely given_before, prepare, waiting, without_ghosts, given_back, publish
 -- The calls of the claim whose reply was lost: they are not to wait until their lease lapses, nor to be blamed for it.
 -- Those that are too many by now go back to the head of their lists.
 local function given_before()
@@ -55,7 +57,6 @@ end
 -- Queues delayed calls that are due, at most 100 a claim.
 local function promote()
   local late = call('ZRANGEBYSCORE', P .. 'delayed', '-inf', number(now), 'LIMIT', 0, 100)
-  if #late > 0 then call('ZREM', P .. 'delayed', unpack(late)) end
   for _, id in ipairs(late) do
     local r = call('GETRANGE', RESULT .. id, 0, 44)
     if not has_header(r) then
@@ -65,6 +66,8 @@ local function promote()
       call('RPUSH', list_of(r), id)
     end
   end
+  -- After that, lest they are nowhere if it fails.
+  if #late > 0 then call('ZREM', P .. 'delayed', unpack(late)) end
   local first = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
   if first[2] then due = math.max(0, math.ceil(tonumber(first[2]) - now)) end
 end
@@ -72,15 +75,16 @@ end
 -- What comes before the lists: what is due, a suspect, and calls that others could not run.
 local function prepare(take, drain)
   promote()
+  local asides = call('SMEMBERS', P .. 'asides')
   while ARGV[5] == '1' and count == 0 and spare > 0 do
     local popped = call('LPOP', P .. 'suspects', 1)
     if not popped then break end
     take(popped, true)
   end
   suspect = ids[1]
-  for _, task in ipairs(call('SMEMBERS', P .. 'asides')) do
+  for _, task in ipairs(asides) do
     if string.find(ARGV[7], ' ' .. task .. ' ', 1, true) then
-      if drain(P .. 'aside:' .. task) then call('SREM', P .. 'asides', task) else empty = false end
+      if drain(P .. 'aside:' .. task) and not fault then call('SREM', P .. 'asides', task) else empty = false end
     end
   end
   if call('EXISTS', P .. 'suspects') == 1 then left = 2 end
@@ -106,6 +110,16 @@ local function waiting(id, r, among_suspects)
     return nil
   end
   return r
+end
+
+-- Puts all that was popped back to the head of its list, and tells the fault.
+local function given_back()
+  for i = count, 1, -1 do
+    local r = records[i]
+    local list = not has_header(r) and P .. 'queue' or flagged(r, SUSPECT) and P .. 'suspects' or list_of(r)
+    call('LPUSH', list, ids[i])
+  end
+  return fault
 end
 
 -- Drops ids that stood twice in what was popped, or are leased already.
@@ -161,8 +175,12 @@ local function drain(...)
   pop[last - 2], pop[last - 1] = 'LEFT', 'COUNT'
   while count < limit and spare > 0 and bytes < 4194304 do
     pop[last] = math.min(limit - count, stride)
-    local popped = call(unpack(pop))
+    local popped = redis.pcall(unpack(pop))
     if not popped then return true end
+    if popped.err then
+      fault = popped
+      return true
+    end
     take(popped[2])
     stride = 64 -- Not more, as records may be large.
   end
@@ -184,15 +202,24 @@ if not drain(P .. ARGV[6], P .. 'queue:high', P .. 'queue', P .. 'queue:low') th
 end
 
 local fence = 0
-if count > 0 then${newFence}  local leases = { fence, '\0' .. worker .. ' ' .. ARGV[8] }
+if count > 0 and not fault then${newFence}  local leases = { fence, '\0' .. worker .. ' ' .. ARGV[8] }
   for i = 1, count do
     leases[2 * i + 1] = fence
     leases[2 * i + 2] = ids[i]
   end
-  if call('ZADD', LEASES, 'NX', unpack(leases)) <= count then
+  local added = fault or redis.pcall('ZADD', LEASES, 'NX', unpack(leases))
+  if type(added) == 'table' then
+    fault = added
+  elseif added <= count then
     rare = rare or rarely()
     rare.without_ghosts(fence)
   end
+end
+if fault then
+  rare = rare or rarely()
+  return rare.given_back()
+end
+if fence ~= 0 then
   call('ZADD', P .. 'expiry', number(now + ARGV[4]), fence)
   if not suspect or ids[1] ~= suspect then
     suspect = nil

@@ -47,8 +47,9 @@ if worker == '' then
   ring()
   return { 1 }
 end
-local fence
+local fence, fault
 do${newFence}end
+if fault then return fault end
 call('ZADD', LEASES, fence, holder, fence, id)
 call('ZADD', P .. 'expiry', number(now + ARGV[5]), fence)
 if suspect then call('HSET', P .. 'suspected', id, worker) end

@@ -188,6 +188,44 @@ describeRedis("scripts", () => {
     expect((await claim()).ids).toEqual([]);
   });
 
+  test.each(["fence", "leases", "expiry", "queue:low", "aside:q.task"])(
+    "a claim that fails, as %s is of a wrong type, loses no call",
+    async (name) => {
+      await submit("a", "b");
+      if (name.startsWith("aside")) await redis.sadd(key("asides"), "q.task");
+      await redis.hset(key(name), "wrong", "type");
+      await expect(claim()).rejects.toThrow(/WRONGTYPE/);
+      await redis.del(key(name));
+      expect((await claim()).ids).toEqual(["a", "b"]);
+    },
+  );
+
+  test("a claim that finds nothing but what others have leaves no lease for ever", async () => {
+    await submit("a");
+    const { fence } = await claim();
+    await redis.rpush(key("queue"), "a");
+    expect((await claim({ leaseMs: 1 })).ids).toEqual([]);
+    expect(await finish(fence, ["a"])).toEqual(["accepted"]);
+    const beat = { worker: "reaper", queues: [{ name: queue, tasks: [], fences: [] }], leaseMs: 1, maxDeliveries: 3 };
+    await expect
+      .poll(async () => {
+        await broker.renew({ ...beat, presenceMs: 1_000, reap: true });
+        return [await redis.zcard(key("leases")), await redis.exists(key("expiry"))];
+      })
+      .toEqual([1, 0]);
+  });
+
+  test("a fence that is none is begun anew", async () => {
+    for (const [at, last] of ["no number", "nan", "inf", "1e300"].entries()) {
+      await redis.set(key("fence"), last);
+      await submit(`a${at}`);
+      const { fence, ids } = await claim();
+      expect(ids).toEqual([`a${at}`]);
+      expect(Number.isSafeInteger(fence)).toBe(true);
+      expect(await finish(fence, ids)).toEqual(["accepted"]);
+    }
+  });
+
   test("what is no fence among the ends of leases is dropped, and keeps no lease from being taken back", async () => {
     await submit("a");
     await redis.zadd(key("expiry"), 0, "no number", 0, "nan", 0, "(5", 0, "");
