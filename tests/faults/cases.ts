@@ -2,6 +2,7 @@ import type { FaultCase } from "./case.ts";
 import { blockedLoop } from "./cases/blocked-loop.ts";
 import { callerKilled } from "./cases/caller-killed.ts";
 import { clocks } from "./cases/clocks.ts";
+import { cuts } from "./cases/cuts.ts";
 import { frozenProcess } from "./cases/frozen-process.ts";
 import { killAtEveryStep } from "./cases/kill-at-every-step.ts";
 import { killStorm } from "./cases/kill-storm.ts";
@@ -18,4 +19,5 @@ export const cases: readonly FaultCase[] = [
   frozenProcess,
   poison,
   redisKilled,
+  cuts,
 ];

@@ -13,6 +13,7 @@ export class Lot {
   readonly #tasks: FaultTasks;
   readonly #random: Random;
   readonly #all: Promise<void>[] = [];
+  #awaited = false;
   /** Those whose submit has resolved. */
   readonly accepted: Expected[] = [];
 
@@ -35,8 +36,9 @@ export class Lot {
     }
   }
 
-  /** Adds calls in twos and threes until it is told to stop; the time between them is enough for workers to fall idle. */
-  async trickle(enough: () => boolean, tasks: readonly ("work" | "errand")[]): Promise<void> {
+  /** Adds calls in twos and threes until it is told to stop; the time between them is enough for workers to fall idle. @param awaited - whether all of them are */
+  async trickle(enough: () => boolean, tasks: readonly ("work" | "errand")[], awaited = false): Promise<void> {
+    this.#awaited = awaited;
     while (!enough() && !this.#stage.run.over.aborted) {
       this.add(this.#random.between(1, 4), 1, 40, this.#random.pick(tasks));
       await sleep(this.#random.between(1, 40));
@@ -53,7 +55,7 @@ export class Lot {
     const expected: Expected = { id, number, queue: task === "work" ? queue : errands };
     const as = this.#tasks.with({ id, timeoutMs: patienceMs });
     let value;
-    if (number % 2 === 0) {
+    if (this.#awaited || number % 2 === 0) {
       value = await as[task](number, lastsMs);
       this.accepted.push(expected);
     } else {
