@@ -6,6 +6,8 @@ import { cuts } from "./cases/cuts.ts";
 import { frozenProcess } from "./cases/frozen-process.ts";
 import { killAtEveryStep } from "./cases/kill-at-every-step.ts";
 import { killStorm } from "./cases/kill-storm.ts";
+import { memoryLimit } from "./cases/memory-limit.ts";
+import { overload } from "./cases/overload.ts";
 import { poison } from "./cases/poison.ts";
 import { redisKilled } from "./cases/redis-killed.ts";
 
@@ -20,4 +22,6 @@ export const cases: readonly FaultCase[] = [
   poison,
   redisKilled,
   cuts,
+  memoryLimit,
+  overload,
 ];

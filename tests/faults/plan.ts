@@ -44,3 +44,28 @@ export interface ClockCallerPlan extends PlacePlan {
   /** How long a long run takes, ms. */
   readonly longMs: number;
 }
+
+/** What a caller does that calls at a rate. */
+export interface LoadPlan extends PlacePlan {
+  readonly perSecond: number;
+  readonly lastsMs: number;
+  /** How long each call is worked on. */
+  readonly workMs: number;
+  readonly timeoutMs: number;
+  readonly maxPending: number;
+}
+
+/** What it says at its end. */
+export interface LoadTold {
+  readonly made: number;
+  readonly mostOpen: number;
+  /** How calls ended: "ok", or the error's code. */
+  readonly outcomes: Readonly<Record<string, number>>;
+  /** How far beyond its deadline the latest was settled, ms. */
+  readonly worstMs: number;
+  /** The longest that its event loop stood still, ms: no timer of its own runs while it does. */
+  readonly loopMs: number;
+  /** Whether a call that was made when all had ended was answered, and how long it took. */
+  readonly recovered: boolean;
+  readonly recoveredMs: number;
+}

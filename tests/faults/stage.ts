@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import type { Redis } from "ioredis";
 import type { ClientOptions } from "taskpact/codegen";
 import { Child } from "../processes/child.ts";
@@ -97,6 +97,16 @@ export class Stage {
   /** Resolves when its processes have written what is wanted. @throws Error after 30 s */
   written(what: string, wanted: (entries: readonly Entry[]) => boolean): Promise<void> {
     return until(`${what} is written down`, async () => wanted(await this.journal()));
+  }
+
+  /** The most memory that a process has had, bytes, if it was started with the meter loaded. */
+  async memoryOf({ pid }: Child): Promise<{ readonly heap: number; readonly rss: number }> {
+    const lines = (await readFile(join(this.#folder, `${pid}.memory`), "utf8")).trim().split("\n");
+    const looks = lines.map((line) => JSON.parse(line) as { readonly heapUsed: number; readonly rss: number });
+    return {
+      heap: Math.max(...looks.map(({ heapUsed }) => heapUsed)),
+      rss: Math.max(...looks.map(({ rss }) => rss)),
+    };
   }
 
   #start(program: URL, plan: object, preload: URL | undefined): Child {
