@@ -4,6 +4,7 @@ import { callerKilled } from "./cases/caller-killed.ts";
 import { clocks } from "./cases/clocks.ts";
 import { cuts } from "./cases/cuts.ts";
 import { frozenProcess } from "./cases/frozen-process.ts";
+import { hostileBytes } from "./cases/hostile-bytes.ts";
 import { killAtEveryStep } from "./cases/kill-at-every-step.ts";
 import { killStorm } from "./cases/kill-storm.ts";
 import { memoryLimit } from "./cases/memory-limit.ts";
@@ -24,4 +25,5 @@ export const cases: readonly FaultCase[] = [
   cuts,
   memoryLimit,
   overload,
+  hostileBytes,
 ];

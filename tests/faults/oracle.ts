@@ -1,5 +1,5 @@
 import { Redis } from "ioredis";
-import { messagesIn, parse, states } from "../protocol/record.ts";
+import { type Message, messagesIn, parse, states } from "../protocol/record.ts";
 import type { Run } from "./case.ts";
 import type { Entry } from "./journal.ts";
 import type { Stage } from "./stage.ts";
@@ -57,7 +57,7 @@ export class Oracle {
   }
 
   #hear(channel: string, message: Buffer): void {
-    for (const [kind, id] of messagesIn(message)) {
+    for (const [kind, id] of wellFormed(message)) {
       if (kind !== 0) continue;
       const key = `${channel} ${id}`;
       this.#told.set(key, (this.#told.get(key) ?? 0) + 1);
@@ -169,6 +169,15 @@ export class Oracle {
     for (const [what, count] of Object.entries(left)) {
       run.must(count === 0, `when all has ended, ${name} has ${count} left: ${what}`);
     }
+  }
+}
+
+/** What a message holds; nothing of one that is none of Taskpact's, as anybody may publish anything. */
+function wellFormed(message: Buffer): readonly Message[] {
+  try {
+    return messagesIn(message).filter((item) => Array.isArray(item));
+  } catch {
+    return [];
   }
 }
 
