@@ -47,6 +47,8 @@ const kinds: Readonly<Record<string, (all: FaultTasks, id: string) => Promise<An
     all.with({ id, timeoutMs: 20_000, attemptTimeoutMs: waitMs }).safe.stubborn(0, longMs),
 };
 
+// Connected before anything is timed.
+await tasks.with({ timeoutMs: 20_000 }).work(0, 0);
 await Promise.all(
   Object.entries(kinds).flatMap(([kind, act]) =>
     Array.from({ length: kind === "plain" ? 20 * plan.calls : plan.calls }, (_, number) => make(kind, number, act)),

@@ -19,7 +19,7 @@ export interface Death {
 }
 
 /** Ends this process at the given seam. */
-export class Reaping {
+export class Mortality {
   readonly #death: Death | undefined;
   #passes = 0;
 
@@ -45,12 +45,12 @@ export function die(): void {
 }
 
 /** The bell is the driver's business: the broker has it and the claim in one step. */
-export function listenToBells(reaping: Reaping): void {
+export function listenToBells(mortality: Mortality): void {
   const prototype = Redis.prototype as unknown as { blpop: (...args: unknown[]) => Promise<unknown> };
   const { blpop } = prototype;
   prototype.blpop = async function (this: unknown, ...args: unknown[]) {
     const rang = await blpop.apply(this, args);
-    if (rang !== null) reaping.pass("after the bell");
+    if (rang !== null) mortality.pass("after the bell");
     return rang;
   };
 }
@@ -59,17 +59,17 @@ export function listenToBells(reaping: Reaping): void {
 export type BeforeLastFinish = () => Promise<void>;
 
 /** A broker whose process may die before and after each step, and that writes down what it says of reports. */
-export function seamed(broker: Broker, reaping: Reaping, journal: Journal, ask: BeforeLastFinish): Broker {
+export function seamed(broker: Broker, mortality: Mortality, journal: Journal, ask: BeforeLastFinish): Broker {
   return {
     submit: (...args) => broker.submit(...args),
     async claim(request) {
       const batches = await broker.claim(request);
-      if (batches.length > 0) reaping.pass("after the claim");
+      if (batches.length > 0) mortality.pass("after the claim");
       return batches;
     },
     async finish(queue, reports) {
-      const last = reports.some(({ kind }) => kind === "finish") && reaping.comes("after the finish");
-      if (reports.some(({ kind }) => kind === "finish")) reaping.pass("before the finish");
+      const last = reports.some(({ kind }) => kind === "finish") && mortality.comes("after the finish");
+      if (reports.some(({ kind }) => kind === "finish")) mortality.pass("before the finish");
       if (last) await ask();
       const verdicts = await broker.finish(queue, reports);
       if (last) die();

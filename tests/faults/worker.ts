@@ -6,15 +6,15 @@ import { redisBroker } from "taskpact/redis";
 import { say, sayLast } from "../processes/say.ts";
 import { Journal } from "./journal.ts";
 import type { WorkerPlan } from "./plan.ts";
-import { die, listenToBells, Reaping, seamed } from "./seams.ts";
+import { die, listenToBells, Mortality, seamed } from "./seams.ts";
 import { contractWith, type Name, names, type RunAnswer } from "./tasks.ts";
 
 const plan = JSON.parse(process.argv[2] ?? "") as WorkerPlan;
 // Without its parent it has no reason to be.
 process.once("disconnect", () => process.exit(1));
 const journal = new Journal(plan.folder);
-const reaping = new Reaping(plan.death);
-listenToBells(reaping);
+const mortality = new Mortality(plan.death);
+listenToBells(mortality);
 
 type Handler = (params: never, context: Context) => unknown;
 const answer = (number: number, { attempt, fence }: Context): RunAnswer => ({
@@ -44,7 +44,7 @@ const handlers: Record<Name, Handler> = {
 };
 
 async function last({ number, lastsMs }: { number: number; lastsMs: number }, context: Context): Promise<RunAnswer> {
-  if (reaping.comes("in the handler")) {
+  if (mortality.comes("in the handler")) {
     await sleep(lastsMs / 2);
     die();
   }
@@ -89,7 +89,7 @@ const log: Logger = {
 const broker = redisBroker(plan.url, { namespace: plan.namespace });
 const implemented = plan.tasks ?? names;
 const worker = createWorker({
-  broker: seamed(broker, reaping, journal, askToFinish),
+  broker: seamed(broker, mortality, journal, askToFinish),
   implementations: [
     implement(
       contractWith(implemented),

@@ -5,7 +5,7 @@ import type { CallerPlan } from "../plan.ts";
 import { Stage } from "../stage.ts";
 
 /** Calls of one caller, if it lived to make them. */
-const callsOfEach = 3_000;
+const callsOfEach = 1_500;
 const leaseMs = 1_500;
 
 export const callerKilled: FaultCase = {
@@ -13,7 +13,7 @@ export const callerKilled: FaultCase = {
   done: "callers are SIGKILLed between submit and answer and in the middle of a batch: before it is sent, on its way, stored and not told, and at random moments",
   holds: "accepted calls still end, once; a new client reads each result by its id",
   async run(run) {
-    const callers = run.scale === "full" ? 80 : 4;
+    const callers = run.scale === "full" ? 60 : 4;
     const stage = await Stage.open(run);
     const oracle = await Oracle.watch(stage);
     const workers = await Promise.all([1, 2].map(() => stage.worker({ tasks: ["work"], leaseMs })));
