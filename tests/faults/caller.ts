@@ -4,6 +4,7 @@ import { redisBroker } from "taskpact/redis";
 import { say } from "../processes/say.ts";
 import { Journal } from "./journal.ts";
 import type { CallerPlan } from "./plan.ts";
+import { overridden } from "./overridden.ts";
 import { Random } from "./random.ts";
 import { die } from "./seams.ts";
 import { createFaultTasks } from "./tasks.ts";
@@ -18,20 +19,17 @@ let passes = 0;
 /** A broker whose caller may die when a batch is about to be sent, is on its way, or is stored and nobody knows. */
 function mortal(broker: Broker): Broker {
   const { death } = plan;
-  return new Proxy(broker, {
-    get(target, name: keyof Broker) {
-      if (name !== "submit") return (target[name] as () => unknown).bind(target);
-      return async (...args: Parameters<Broker["submit"]>) => {
-        passes += 1;
-        const last = death !== undefined && passes >= death.pass;
-        if (last && death.moment === "before") die();
-        const submitting = target.submit(...args);
-        // The driver writes at the end of the turn, if it is connected.
-        if (last && death.moment === "during") setImmediate(die);
-        const submitted = await submitting;
-        if (last) die();
-        return submitted;
-      };
+  return overridden(broker, {
+    async submit(...args) {
+      passes += 1;
+      const last = death !== undefined && passes >= death.pass;
+      if (last && death.moment === "before") die();
+      const submitting = broker.submit(...args);
+      // The driver writes at the end of the turn, if it is connected.
+      if (last && death.moment === "during") setImmediate(die);
+      const submitted = await submitting;
+      if (last) die();
+      return submitted;
     },
   });
 }

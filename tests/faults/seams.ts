@@ -1,6 +1,7 @@
 import { Redis } from "ioredis";
 import type { Broker } from "taskpact";
 import type { Journal } from "./journal.ts";
+import { overridden } from "./overridden.ts";
 
 /** The steps between which a worker can die. */
 export const seams = [
@@ -60,8 +61,7 @@ export type BeforeLastFinish = () => Promise<void>;
 
 /** A broker whose process may die before and after each step, and that writes down what it says of reports. */
 export function seamed(broker: Broker, mortality: Mortality, journal: Journal, ask: BeforeLastFinish): Broker {
-  return {
-    submit: (...args) => broker.submit(...args),
+  return overridden(broker, {
     async claim(request) {
       const batches = await broker.claim(request);
       if (batches.length > 0) mortality.pass("after the claim");
@@ -78,12 +78,5 @@ export function seamed(broker: Broker, mortality: Mortality, journal: Journal, a
       }
       return verdicts;
     },
-    renew: (...args) => broker.renew(...args),
-    cancel: (...args) => broker.cancel(...args),
-    revoke: (...args) => broker.revoke(...args),
-    read: (...args) => broker.read(...args),
-    subscribe: (...args) => broker.subscribe(...args),
-    presence: (...args) => broker.presence(...args),
-    close: () => broker.close(),
-  };
+  });
 }

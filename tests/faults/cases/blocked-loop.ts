@@ -63,8 +63,12 @@ async function block(run: Run, round: number): Promise<number> {
   for (const [id, runs] of runsOf(journal)) {
     run.must(runs.length === 1, `round ${round}: ${id} ran ${runs.length} times`);
   }
-  const accepted = journal.some(({ what, id }) => what === "accepted" && id === "l" && code === "deadline_exceeded");
-  run.must(!accepted || tookMs > blocksMs, `round ${round}: a late finish was accepted`);
+  // The thread that keeps leases has answered for it, or nobody: its own finish comes too late.
+  const finishes = journal.filter((entry) => "kind" in entry && entry.kind === "finish" && entry.id === "l");
+  run.must(
+    finishes.every(({ what }) => what === "refused"),
+    `round ${round}: the late finish of what blocked past its limit was accepted`,
+  );
   await oracle.judge([...neighbours, { id: "b", number: 100 }, { id: "l", state: "failed" }]);
   return tookMs - attemptMs;
 }
