@@ -53,7 +53,6 @@ function steps.park(id, r, record, ttl)
   call('PEXPIRE', P .. 'failures:' .. id, kept)
   call('ZADD', P .. 'parked', number(now), id)
   call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - LONG))
-  call('PEXPIRE', P .. 'failures:' .. id, LONG)
   if has_header(r) then ended(id, r, record) end
 end
 function steps.progress(id, r, value)
