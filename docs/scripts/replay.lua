@@ -207,19 +207,8 @@ if ahead == 0 then
 end
 if ahead ~= 1 or not has_ended(old) then return { 0, old, held and 1 or 0 } end
 
--- A call whose workers died is a suspect from the start: its neighbours are not to die of it again.
-local suspect = byte(old, STATE) == PARKED and sub(old, TO, TO + 5) ~= '\165error'
-if suspect then r = patched(r, FLAGS, string.char(bit.bor(byte(r, FLAGS), SUSPECT))) end
-call('SET', RESULT .. id, r)
-call('ZREM', P .. 'parked', id)
-call('DEL', P .. 'failures:' .. id, P .. 'waiters:' .. id, P .. 'progress:' .. id)
-if worker == '' then
-  call('RPUSH', suspect and P .. 'suspects' or list_of(r), id)
-  ring()
-  return { 1 }
-end
 local fence, fault
-do
+if worker ~= '' then
   local new = TIME[1] * 1000000 + TIME[2]
   fence = string.format('%.0f', new)
   local last = redis.pcall('SET', P .. 'fence', fence, 'GET')
@@ -239,6 +228,18 @@ do
   end
 end
 if fault then return fault end
+
+-- A call whose workers died is a suspect from the start: its neighbours are not to die of it again.
+local suspect = byte(old, STATE) == PARKED and sub(old, TO, TO + 5) ~= '\165error'
+if suspect then r = patched(r, FLAGS, string.char(bit.bor(byte(r, FLAGS), SUSPECT))) end
+call('SET', RESULT .. id, r)
+call('ZREM', P .. 'parked', id)
+call('DEL', P .. 'failures:' .. id, P .. 'waiters:' .. id, P .. 'progress:' .. id)
+if worker == '' then
+  call('RPUSH', suspect and P .. 'suspects' or list_of(r), id)
+  ring()
+  return { 1 }
+end
 call('ZADD', LEASES, fence, holder, fence, id)
 call('ZADD', P .. 'expiry', number(now + ARGV[5]), fence)
 if suspect then call('HSET', P .. 'suspected', id, worker) end

@@ -23,6 +23,10 @@ export interface ModelCall {
   readonly priority: Priority;
   /** By the model's clock; Infinity for none. */
   readonly deadline: number;
+  /** How often it was replayed. */
+  readonly generation: number;
+  /** Whether its worker parked it. */
+  parkedByWord: boolean;
   state: CallState;
   /** When it is to be queued, if it is delayed or retrying. */
   due: number;

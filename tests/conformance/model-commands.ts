@@ -115,6 +115,19 @@ const revoke = command("revoke", fc.record({ id, nonce: fc.constantFrom("n", "m"
   history.revoke(model, one.id, one.nonce),
 );
 
+const replay = command(
+  "replay",
+  fc.record({
+    pick: fc.nat(),
+    lease: fc.option(fc.record({ worker, leaseMs: duration }), { nil: undefined }),
+    twice: fc.boolean(),
+  }),
+  (model, history, { pick, lease, twice }) => history.replay(model, pick, lease, twice),
+  ({ calls }) => [...calls.values()].some(({ state }) => state === "parked"),
+);
+
+const discard = command("discard", id, (model, history, one) => history.discard(model, one));
+
 const renew = command(
   "renew",
   fc.record({ worker, attempts: fc.array(attempt, { minLength: 1, maxLength: 3 }), leaseMs: duration }),
@@ -163,6 +176,8 @@ const weights: readonly (readonly [number, fc.Arbitrary<Step>])[] = [
   [2, death],
   [2, cancel],
   [1, revoke],
+  [2, replay],
+  [1, discard],
   [1, renew],
   [1, reconnect],
   [1, rollCall],

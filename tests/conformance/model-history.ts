@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { Broker } from "../../runtime/broker.ts";
 import { encode } from "../../runtime/codec.ts";
-import { readRequest, writeReply } from "../../runtime/envelope.ts";
+import { keptRequest, nextGeneration, readRequest, writeReply } from "../../runtime/envelope.ts";
 import { newHeader, readHeader } from "../../runtime/header.ts";
 import { type Claimed, type Harness, ids, Lab, queue, submission } from "./lab.ts";
 import type { ModelReport, ModelSubmission } from "./model-call.ts";
@@ -144,6 +144,45 @@ export class History {
   async revoke(model: Model, id: string, nonce: string): Promise<void> {
     await this.#settle(model, [id]);
     expect(await this.#lab.broker.revoke(queue, id, nonce)).toBe(model.revoke(id, nonce));
+  }
+
+  /** Runs one of the parked calls again: in its queue, or leased to a worker at once. */
+  async replay(
+    model: Model,
+    pick: number,
+    lease: { readonly worker: WorkerName; readonly leaseMs: number } | undefined,
+    twice: boolean,
+  ): Promise<void> {
+    await this.#settle(model, callIds);
+    const operator = this.#lab.broker.operator!;
+    const { calls } = await operator.parked(queue, { limit: 100 });
+    const parked = model.parked();
+    expect(ids(calls).toSorted()).toEqual(parked);
+    const id = parked[pick % Math.max(1, parked.length)];
+    if (id === undefined) return;
+    const found = (await operator.inspect(queue, id))!;
+    const record = nextGeneration(keptRequest(found.record)!, readHeader(found.record)!)!;
+    model.replay(id);
+    for (let count = 0; count < (twice ? 2 : 1); count++) {
+      const replayed = await operator.replay(queue, id, { record, lease });
+      expect(replayed?.outcome).toBe(lease === undefined ? "queued" : "leased");
+      if (lease === undefined || replayed?.outcome !== "leased") continue;
+      const { fence } = replayed;
+      expect(replayed.suspect).toBe(model.calls.get(id)!.suspect);
+      if (count > 0) {
+        expect(fence).toBe(model.fence);
+        continue;
+      }
+      expect(fence).toBeGreaterThan(model.fence);
+      model.claim(id, fence, lease.worker, lease.leaseMs);
+      const { now, suspect } = replayed;
+      this.#claimed.set(`${id} ${fence}`, { queue, fence, now, id, record, suspect });
+    }
+  }
+
+  async discard(model: Model, id: string): Promise<void> {
+    await this.#settle(model, [id]);
+    expect(await this.#lab.broker.operator!.discard(queue, id)).toBe(model.discard(id));
   }
 
   async renew(model: Model, worker: WorkerName, fences: readonly number[], leaseMs: number): Promise<void> {

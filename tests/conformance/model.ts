@@ -61,6 +61,8 @@ export class Model {
     this.calls.set(one.id, {
       ...one,
       deadline: one.deadlineMs > 0 ? this.now + one.deadlineMs : Infinity,
+      generation: 0,
+      parkedByWord: false,
       state: one.delayMs > 0 ? "delayed" : "queued",
       due: this.now + one.delayMs,
       place: ++this.#last,
@@ -77,10 +79,44 @@ export class Model {
     return { outcome: "accepted", ended: false };
   }
 
-  /** A client has received its reply. What is parked stays, for whoever looks after it. */
+  /** A client has received its reply. What is parked stays, for whoever looks after it, and what was run again. */
   acknowledge(id: string): void {
     const call = this.calls.get(id);
-    if (call !== undefined && isTerminal(call.state) && call.state !== "parked") this.calls.delete(id);
+    if (call === undefined || !isTerminal(call.state) || call.state === "parked") return;
+    if (call.generation === 0) this.calls.delete(id);
+  }
+
+  /** The ids of calls that are parked, as a list of them has them: it looks at no others. */
+  parked(): readonly string[] {
+    const parked = [...this.calls.values()].filter(
+      ({ state, forgotten }) => state === "parked" && this.now < forgotten[1],
+    );
+    return parked.map(({ id }) => id).toSorted();
+  }
+
+  /** A parked call is run again. One whose workers died is a suspect from the start. */
+  replay(id: string): void {
+    const call = this.calls.get(id)!;
+    this.calls.set(id, {
+      ...call,
+      awaited: false,
+      deadline: Infinity,
+      generation: call.generation + 1,
+      parkedByWord: false,
+      state: "queued",
+      place: ++this.#last,
+      attempt: 0,
+      deaths: 0,
+      suspect: !call.parkedByWord,
+      metAt: undefined,
+    });
+  }
+
+  /** @returns the state that it was in. */
+  discard(id: string): CallState | undefined {
+    const state = this.look(id)?.state;
+    if (state === "parked") this.calls.delete(id);
+    return state;
   }
 
   /** The calls that a claim may give, by where it finds them; and those that it may find in a place that is not theirs. */
@@ -211,6 +247,7 @@ export class Model {
         call.attempt++;
         return this.#end(call, what.failed ? "failed" : "succeeded", what.ttlMs);
       case "park":
+        call.parkedByWord = true;
         return this.#end(call, "parked", what.ttlMs);
       case "retry":
         call.attempt++;

@@ -36,6 +36,10 @@ if ahead == 0 then
 end
 if ahead ~= 1 or not has_ended(old) then return { 0, old, held and 1 or 0 } end
 
+local fence, fault
+if worker ~= '' then${newFence}end
+if fault then return fault end
+
 -- A call whose workers died is a suspect from the start: its neighbours are not to die of it again.
 local suspect = byte(old, STATE) == PARKED and sub(old, TO, TO + 5) ~= '\165error'
 if suspect then r = patched(r, FLAGS, string.char(bit.bor(byte(r, FLAGS), SUSPECT))) end
@@ -47,9 +51,6 @@ if worker == '' then
   ring()
   return { 1 }
 end
-local fence, fault
-do${newFence}end
-if fault then return fault end
 call('ZADD', LEASES, fence, holder, fence, id)
 call('ZADD', P .. 'expiry', number(now + ARGV[5]), fence)
 if suspect then call('HSET', P .. 'suspected', id, worker) end
