@@ -1,8 +1,19 @@
+import type { Redis } from "ioredis";
 import type { Notice, Unsubscribe } from "../../broker.ts";
 import type { Connection } from "./connection.ts";
 import { readMessage } from "./message.ts";
 
 type Listener = (notice: Notice) => void;
+
+/** How often the connection is asked whether it still stands, ms. */
+const askMs = 2_000;
+
+/** One that only listens would never notice that it is half open: what waits for an answer does. */
+function askNowAndThen(redis: Redis): void {
+  const timer = setInterval(() => void redis.ping().catch(() => undefined), askMs);
+  timer.unref();
+  redis.once("end", () => clearInterval(timer));
+}
 
 /** Hears channels, on a connection of their own, and again whenever that was lost. */
 export class Channels {
@@ -15,6 +26,7 @@ export class Channels {
     this.#prefix = `${namespace}:`;
     connection.onUsable = (redis) => {
       redis.on("messageBuffer", (channel: Buffer, message: Buffer) => this.#hear(channel.toString(), message));
+      askNowAndThen(redis);
     };
     connection.onLost = () => void this.#resume();
   }

@@ -78,12 +78,22 @@ async function halfOpen(run: Run, times: number): Promise<void> {
   const proxy = await Proxy.to(stage.server.url, run.defer);
   const play = await begin(stage, proxy.url);
   const resumed: number[] = [];
+  const prompt: number[] = [];
   for (let time = 0; time < times; time++) {
     await sleep(run.random.between(200, 1_000));
     proxy.freeze();
-    resumed.push(await resume(play, performance.now(), []));
+    const frozen = performance.now();
+    resumed.push(await resume(play, frozen, []));
+    // By a message, that is, and not by a look, of which the first comes after a second.
+    while (!(await play.deadlines.wait(500)) && performance.now() < frozen + 60_000);
+    prompt.push(Math.round(performance.now() - frozen));
   }
   await play.end("half open");
+  run.must(
+    Math.max(...prompt) <= silenceMs + resumeMs,
+    `half open: answers were not prompt for ${Math.max(...prompt)} ms`,
+  );
+  run.figure("half open: until answers were prompt, worst, ms", Math.max(...prompt));
   tellResumed(run, "half open", resumed, silenceMs + resumeMs);
 }
 
