@@ -19,9 +19,9 @@ export class Halts {
 
   /** For how long it stood still since a time by `performance.now`, ms. */
   haltedSince(time: number): number {
-    this.#look();
-    const halts = this.#halts.filter(({ to }) => to > time);
-    return halts.reduce((sum, { from, to }) => sum + to - Math.max(from, time), 0);
+    // The one that goes on is not closed by a look: there may be many in one turn of the loop.
+    const halts = [...this.#halts, { from: this.#last + everyMs + usualMs, to: performance.now() }];
+    return halts.reduce((sum, { from, to }) => sum + Math.max(0, to - Math.max(from, time)), 0);
   }
 
   #look(): void {
