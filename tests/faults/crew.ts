@@ -1,6 +1,6 @@
 import type { WorkerPlan } from "./plan.ts";
 import type { Random } from "./random.ts";
-import type { Stage, WorkerProcess } from "./stage.ts";
+import type { Spare, Stage, WorkerProcess } from "./stage.ts";
 
 /** What a crew is like. */
 export interface CrewSettings {
@@ -20,7 +20,7 @@ export class Crew {
   readonly #stage: Stage;
   readonly #settings: CrewSettings;
   readonly #alive = new Map<WorkerProcess, Promise<void>>();
-  readonly #spares: Promise<() => Promise<WorkerProcess>>[] = [];
+  readonly #spares: Promise<Spare>[] = [];
   #stopping = false;
   #deaths = 0;
   #failure: Error | undefined;
@@ -36,9 +36,9 @@ export class Crew {
     return this.#deaths;
   }
 
-  /** Adds some, and as many spares; resolves when they listen. */
-  async grow(count: number): Promise<void> {
-    for (let spares = 0; spares < 2 * count; spares++) this.#addSpare();
+  /** Adds some, and spares; resolves when they listen. */
+  async grow(count: number, spares: number): Promise<void> {
+    for (let added = 0; added < count + spares; added++) this.#addSpare();
     await Promise.all(Array.from({ length: count }, () => this.#join()));
   }
 
@@ -56,11 +56,12 @@ export class Crew {
     this.#stopping = true;
     for (const { child } of this.#alive.keys()) child.tell("stop");
     await Promise.all(this.#alive.values());
+    await Promise.all(this.#spares.map(async (spare) => (await spare).child.kill()));
   }
 
   async #join(): Promise<void> {
-    const go = await this.#spares.shift()!;
-    const worker = await go();
+    const spare = await this.#spares.shift()!;
+    const worker = await spare.go();
     const replaced = this.#mourn(worker);
     replaced.catch((error: Error) => void (this.#failure ??= error));
     this.#alive.set(worker, replaced);

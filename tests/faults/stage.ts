@@ -21,6 +21,13 @@ export interface WorkerProcess {
   readonly child: Child;
 }
 
+/** A worker's process that waits. */
+export interface Spare {
+  readonly child: Child;
+  /** Lets it go; resolves when it listens. */
+  go(): Promise<WorkerProcess>;
+}
+
 /** Where a case plays: callers and workers of one namespace, on a private server. All ends with the case. */
 export class Stage {
   readonly run: Run;
@@ -52,17 +59,20 @@ export class Stage {
 
   /** Starts one; resolves when it listens. @throws Error with its output if it ends before */
   async worker(plan: Partial<WorkerPlan> = {}, preload?: URL): Promise<WorkerProcess> {
-    return (await this.spare(plan, preload))();
+    return (await this.spare(plan, preload)).go();
   }
 
-  /** Starts one that is loaded and waits: what is returned lets it go, and resolves when it listens. */
-  async spare(plan: Partial<WorkerPlan> = {}, preload?: URL): Promise<() => Promise<WorkerProcess>> {
+  /** Starts one that is loaded and waits. @throws as `worker` does */
+  async spare(plan: Partial<WorkerPlan> = {}, preload?: URL): Promise<Spare> {
     const child = this.#start(new URL("worker.ts", import.meta.url), plan, preload);
     await child.said();
-    return async () => {
-      child.tell("go");
-      const { listening } = (await child.said()) as { readonly listening: string };
-      return { id: listening, child };
+    return {
+      child,
+      async go() {
+        child.tell("go");
+        const { listening } = (await child.said()) as { readonly listening: string };
+        return { id: listening, child };
+      },
     };
   }
 

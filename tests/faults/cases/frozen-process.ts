@@ -50,7 +50,7 @@ async function freeze(run: Run, name: string, task: "stubborn" | "work"): Promis
   // The second run begins about a lease after the freeze, and is to be under way when that is over.
   const answered = call.safe[task](1, task === "work" ? 1.5 * frozenMs : 0.9 * frozenMs);
   await stage.written("the first run", (entries) => runsOf(entries).has("f"));
-  const second = await other();
+  const second = await other.go();
   if (task === "work") await sleep(random.between(0, leaseMs));
 
   const frozenAt = machineMs();

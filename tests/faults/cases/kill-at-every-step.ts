@@ -86,7 +86,7 @@ async function dieAt(
   });
   // One that does not die, so that there is always somebody to take back what the others held.
   const survivor = await stage.worker({ ...shared, tasks: ["work", "errand"], concurrency: 2 });
-  await crew.grow(2);
+  await crew.grow(2, 1);
 
   await lot.trickle(() => crew.deaths() >= deaths, ["work", "work", "errand"]);
   await lot.ended();

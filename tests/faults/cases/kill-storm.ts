@@ -18,7 +18,8 @@ export const killStorm: FaultCase = {
   holds:
     "every accepted call ends once; 0 lost, 0 stale finishes accepted; redelivered <= kills x concurrency; reclaimed within lease + 1 s",
   async run(run) {
-    const [size, mostKills] = run.scale === "full" ? [10_000, Number.POSITIVE_INFINITY] : [300, 6];
+    const full = run.scale === "full";
+    const [size, mostKills] = full ? [10_000, Number.POSITIVE_INFINITY] : [300, 4];
     const stage = await Stage.open(run);
     const oracle = await Oracle.watch(stage);
     const reclaims = new Reclaims(stage);
@@ -26,7 +27,7 @@ export const killStorm: FaultCase = {
       plan: () => ({ tasks: ["work"], concurrency, leaseMs, maxDeliveries }),
       died: ({ id }) => reclaims.killed(id),
     });
-    await crew.grow(4);
+    await crew.grow(4, full ? 4 : 1);
 
     const lot = new Lot(stage, stage.client(), run.random.fork("calls"));
     lot.add(size, 20, 250);

@@ -31,7 +31,7 @@ async function poisoned(run: Run, round: number, neighbours: number): Promise<vo
     plan: () => ({ tasks: ["work", "poison"], concurrency, leaseMs }),
     died: ({ id }) => reclaims.killed(id),
   });
-  await crew.grow(2);
+  await crew.grow(2, 1);
 
   const tasks = stage.client().with({ timeoutMs: 120_000 });
   const place = random.between(0, neighbours);
