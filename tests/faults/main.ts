@@ -12,7 +12,8 @@ const usage = `Strikes callers, workers and Redis with faults, and looks whether
 
   npm run faults -- [--seed N] [--case NAME]... [--short] [--json FILE]
 
-  --seed N      play the history of this seed (default: another one each time)
+  --seed N      play the plan of this seed: which calls, who dies, where and when (default: another one each time);
+                how the processes' steps fall between each other stays the machine's
   --case NAME   only this case; may be given more than once
   --short       a few seconds of each, as in the tests (in full: about half an hour)
   --json FILE   where the results go (default ${defaultFile})
