@@ -58,11 +58,10 @@ async function call(number: number): Promise<void> {
 }
 
 say("calling");
-for (let number = plan.first; number < plan.first + plan.calls;) {
-  const burst = Math.min(random.between(1, 300), plan.first + plan.calls - number);
+// Its death is not its own to choose: it comes.
+for (let number = plan.first; ;) {
+  const burst = random.between(1, 300);
   const calls = Array.from({ length: burst }, (_, at) => call(number + at));
   number += burst;
   await Promise.race([Promise.all(calls), new Promise((resolve) => setTimeout(resolve, random.between(1, 30)))]);
 }
-// Its death is not its own to choose: it comes.
-say("done");

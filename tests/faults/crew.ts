@@ -21,6 +21,7 @@ export class Crew {
   readonly #settings: CrewSettings;
   readonly #alive = new Map<WorkerProcess, Promise<void>>();
   readonly #spares: Promise<Spare>[] = [];
+  readonly #joining = new Set<Promise<void>>();
   #stopping = false;
   #deaths = 0;
   #failure: Error | undefined;
@@ -54,12 +55,19 @@ export class Crew {
   /** Stops all in an orderly way, and replaces none. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    await Promise.all(this.#joining);
     for (const { child } of this.#alive.keys()) child.tell("stop");
     await Promise.all(this.#alive.values());
     await Promise.all(this.#spares.map(async (spare) => (await spare).child.kill()));
   }
 
   async #join(): Promise<void> {
+    const joining = this.#bringOne();
+    this.#joining.add(joining);
+    await joining.finally(() => this.#joining.delete(joining));
+  }
+
+  async #bringOne(): Promise<void> {
     const spare = await this.#spares.shift()!;
     const worker = await spare.go();
     const replaced = this.#mourn(worker);

@@ -28,7 +28,6 @@ export interface CallerPlan extends PlacePlan {
   readonly seed: number;
   /** The number of its first call, which has the id `c<number>`. */
   readonly first: number;
-  readonly calls: number;
   /** When it dies: before its so-manieth batch is sent, while it is on its way, or when it is stored. @default not by itself */
   readonly death?: { readonly moment: "before" | "during" | "after"; readonly pass: number } | undefined;
 }

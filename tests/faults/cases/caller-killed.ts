@@ -4,8 +4,8 @@ import { Oracle } from "../oracle.ts";
 import type { CallerPlan } from "../plan.ts";
 import { Stage } from "../stage.ts";
 
-/** Calls of one caller, if it lived to make them. */
-const callsOfEach = 1_500;
+/** More calls than one caller lives to make: what is between their numbers. */
+const callsOfEach = 1_000_000;
 const leaseMs = 1_500;
 
 export const callerKilled: FaultCase = {
@@ -73,8 +73,7 @@ async function callAndDie(run: Run, stage: Stage, index: number): Promise<void> 
   const plan: Omit<CallerPlan, "url" | "namespace" | "folder"> = {
     seed: random.between(0, 2 ** 32 - 1),
     first: index * callsOfEach,
-    calls: callsOfEach,
-    ...(moment !== "any" && { death: { moment, pass: random.between(1, 12) } }),
+    ...(moment !== "any" && { death: { moment, pass: random.between(1, 8) } }),
   };
   const caller = stage.start("caller.ts", plan);
   await caller.said();
