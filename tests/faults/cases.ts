@@ -8,6 +8,7 @@ import { hostileBytes } from "./cases/hostile-bytes.ts";
 import { killAtEveryStep } from "./cases/kill-at-every-step.ts";
 import { killStorm } from "./cases/kill-storm.ts";
 import { memoryLimit } from "./cases/memory-limit.ts";
+import { onTime } from "./cases/on-time.ts";
 import { overload } from "./cases/overload.ts";
 import { poison } from "./cases/poison.ts";
 import { redisKilled } from "./cases/redis-killed.ts";
@@ -26,4 +27,5 @@ export const cases: readonly FaultCase[] = [
   memoryLimit,
   overload,
   hostileBytes,
+  onTime,
 ];
