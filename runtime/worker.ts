@@ -214,7 +214,10 @@ class RunningWorker implements Worker {
     const { signal: hurry } = this.#hurry;
     this.#claims.stop();
     await this.#claiming;
-    await Promise.race([this.#executions.done(), pause(graceMs, hurry)]);
+    const grace = new AbortController();
+    const patient = pause(graceMs, AbortSignal.any([hurry, grace.signal]));
+    await Promise.race([this.#executions.done(), patient]);
+    grace.abort();
     this.#executions.release();
     // Answers are worth waiting for a broker that is away: as long as their leases hold, or, in a hurry, for a moment.
     const patience = new AbortController();

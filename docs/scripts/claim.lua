@@ -280,7 +280,8 @@ local function waiting(id, r, among_suspects)
     return nil
   end
   if is_late(r) and not call('ZSCORE', LEASES, id) then
-    conclude(id, r, EXPIRED)
+    -- Where it stood twice in what was popped, it has ended with the first.
+    if not has_ended(call('GET', RESULT .. id)) then conclude(id, r, EXPIRED) end
     return nil
   end
   return r

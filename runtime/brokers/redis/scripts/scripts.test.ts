@@ -273,6 +273,32 @@ describeRedis("scripts", () => {
     expect(await redis.llen(key("queue"))).toBe(0);
   });
 
+  test("an id that stands in a list twice and has expired is told once", async () => {
+    const heard: Notice[] = [];
+    onTestFinished(await broker.subscribe("client:c", (notice) => heard.push(notice)));
+    await broker.submit(queue, { calls: [submission("a", { awaited: true, deadline: 1_000 })], acknowledged: [] });
+    await redis.rpush(key("queue"), "a", "a");
+    const later = new RedisBroker(sharedRedisUrl(), { namespace, clockOffset: () => 60_000 });
+    onTestFinished(() => later.close());
+    const request = { worker: "w", limit: 10, waitMs: 0, leaseMs: 1_000, suspect: true };
+    const queues = [{ name: queue, tasks: ["q.task"] }];
+    expect(await later.claim({ ...request, queues, signal: new AbortController().signal })).toEqual([]);
+    await submit("b");
+    const { fence } = await claim();
+    await finish(fence, ["b"]);
+    await expect.poll(() => heard.length).toBeGreaterThan(1);
+    expect(heard.map((notice) => "id" in notice && notice.id)).toEqual(["a", "b"]);
+  });
+
+  test("what can't be put into its list is not stored, and is stored when it is sent again", async () => {
+    await redis.set(key("queue"), "no list");
+    await expect(submit("a", "b")).rejects.toThrow(/WRONGTYPE/);
+    expect(await redis.exists(key("result:a"), key("result:b"))).toBe(0);
+    await redis.del(key("queue"));
+    await submit("a");
+    expect((await claim()).ids).toEqual(["a"]);
+  });
+
   test("the bell holds one token at the most, and none once there is nothing left", async () => {
     for (const id of ["a", "b", "c"]) await submit(id);
     expect(await redis.llen(key("bell"))).toBe(1);

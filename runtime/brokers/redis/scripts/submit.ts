@@ -113,7 +113,15 @@ for i = 0, n - 1 do
     ids[ids.size] = id
   end
 end
-for list, ids in pairs(lists) do call('RPUSH', list, unpack(ids)) end
+for list, ids in pairs(lists) do
+  local pushed = redis.pcall('RPUSH', list, unpack(ids))
+  if type(pushed) == 'table' then
+    -- A key of a wrong type. A record without its id in a list would wait for ever, and be taken for accepted if it is
+    -- sent again.
+    for _, id in ipairs(ids) do call('DEL', RESULT .. id) end
+    return pushed
+  end
+end
 if next(lists) then ring() end
 if rare then rare.publish() end
 return exceptions
