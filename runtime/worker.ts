@@ -214,10 +214,9 @@ class RunningWorker implements Worker {
     const { signal: hurry } = this.#hurry;
     this.#claims.stop();
     await this.#claiming;
-    const grace = new AbortController();
-    const patient = pause(graceMs, AbortSignal.any([hurry, grace.signal]));
-    await Promise.race([this.#executions.done(), patient]);
-    grace.abort();
+    const done = new AbortController();
+    await Promise.race([this.#executions.done(), pause(graceMs, AbortSignal.any([hurry, done.signal]))]);
+    done.abort(); // The grace's timer is not to keep the process.
     this.#executions.release();
     // Answers are worth waiting for a broker that is away: as long as their leases hold, or, in a hurry, for a moment.
     const patience = new AbortController();

@@ -29,4 +29,15 @@ describeRedis("a worker's process that is told to stop", () => {
     await first.ended();
     await expect(handle.status()).resolves.toMatchObject({ state: "queued", attempt: 0, deaths: 0 });
   });
+
+  test("ends as soon as all is done, and not only after its grace", { timeout: 30_000 }, async () => {
+    const namespace = namespaceUntil(onTestFinished);
+    const child = new Child("stopping.ts", [sharedRedisUrl(), namespace, "60000"]);
+    onTestFinished(() => child.kill());
+    const tasks = createTasks({ broker: sharedRedisUrl(), namespace });
+    onTestFinished(() => tasks.client.close());
+    await expect(tasks.asynchronous(0)).resolves.toBe(0);
+    child.signal("SIGTERM");
+    await child.ended();
+  });
 });
