@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { encode } from "../../runtime/codec.ts";
 import { readReply, readRequest, writeReply } from "../../runtime/envelope.ts";
 import { headerOffset, newHeader, readHeader } from "../../runtime/header.ts";
-import { type Lab, queue, submission } from "./lab.ts";
+import { ids, type Lab, queue, submission } from "./lab.ts";
 
 /** Records that our client did not write. */
 export function foreignRules(lab: () => Lab): void {
@@ -61,6 +61,13 @@ export function foreignRules(lab: () => Lab): void {
     expect(call.state).toBe("parked");
     expect(readReply(call.record)).toMatchObject({ error: { message: "no record" } });
     for (const id of [0, 2]) expect(await lab().finish(claimed[id]!)).toBe("accepted");
+  });
+
+  test("the calls that a dead worker held besides foreign bytes are tried again", async () => {
+    await put("foreign", Buffer.from("hello, is this a queue?"));
+    await put("neighbour", submission("neighbour").record);
+    expect(ids(await lab().dieWith())).toEqual(["foreign", "neighbour"]);
+    expect(await lab().state("neighbour")).toBe("queued");
   });
 
   test("random bytes as records can be read, canceled and claimed without a crash", async () => {

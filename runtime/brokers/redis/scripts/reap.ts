@@ -35,12 +35,12 @@ local function worker_lost(r, worker)
 end
 
 local function take_back(id, worker, excused)
-  local r = call('GETRANGE', RESULT .. id, 0, 127)
+  local r, deaths_allowed = call('GETRANGE', RESULT .. id, 0, 127), most
   if not has_header(r) then
     -- Foreign bytes, in which no death can be counted: who is to say what they do to the next worker.
     r = '\129\161h\196(\1' .. string.char(QUEUED, 1) .. string.rep('\0', 37)
     call('SET', RESULT .. id, r)
-    most = 1
+    deaths_allowed = 1
   end
   local deaths, flags = byte(r, DEATHS, FLAGS)
   local charged = flags >= SUSPECT or not excused
@@ -53,7 +53,7 @@ local function take_back(id, worker, excused)
   local deadline = deadline_of(r)
   if flagged(r, AWAITED) and deadline > 0 and deadline <= now then
     conclude(id, mark(QUEUED, flags), EXPIRED)
-  elseif charged and deaths >= most then
+  elseif charged and deaths >= deaths_allowed then
     -- The request stays as it is, to be run again.
     local last = mark(PARKED, flags)
     call('SETRANGE', RESULT .. id, 0, sub(last, 1, 45))
