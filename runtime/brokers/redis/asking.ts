@@ -9,7 +9,7 @@ export interface Asking {
   /** @param again - whether it was sent before. */
   readonly args: (again?: boolean) => readonly Argument[];
   /** It has no reply: the next claim asks for what it was given, if it was sent. */
-  unanswered(sent: boolean): void;
+  unanswered(): void;
 }
 
 /** The list that a claim begins with: of 16, 12 with the high, 3 with the normal and 1 with the low one. */
@@ -17,6 +17,9 @@ const beginnings = Array.from({ length: 16 }, (_, turn) => {
   const place = (turn * 5) % 16;
   return place < 12 ? "queue:high" : place < 15 ? "queue" : "queue:low";
 });
+
+/** Tokens that are kept for a queue: what older ones were given, others have by then. */
+const mostUnanswered = 16;
 
 /**
  * What claims ask. Each has a token: where its reply was lost, the next claim of that queue tells the token, and is given
@@ -40,12 +43,16 @@ export class Askings {
     const { worker, limit, leaseMs, suspect } = request;
     const owner = JSON.stringify([worker, queue.name]);
     let before = this.#unanswered.get(owner)?.shift();
-    const keep = (lost: string | undefined) => {
-      if (lost !== undefined) this.#unanswered.set(owner, [...(this.#unanswered.get(owner) ?? []), lost]);
+    let sent = false;
+    const keep = (...lost: readonly (string | undefined)[]) => {
+      // Before those that are younger.
+      const tokens = [...lost.filter((one) => one !== undefined), ...(this.#unanswered.get(owner) ?? [])];
+      this.#unanswered.set(owner, tokens.slice(-mostUnanswered));
     };
     return {
       key: queueKeys(this.#namespace, queue.name).queue,
       args: (again = false) => {
+        sent = true;
         if (again && before !== token) {
           keep(before);
           before = token;
@@ -53,10 +60,7 @@ export class Askings {
         const tasks = ` ${queue.tasks.join(" ")} `;
         return [worker, limit, leaseMs, suspect ? "1" : "", list, tasks, token, before ?? ""];
       },
-      unanswered: (sent) => {
-        if (before !== token) keep(before);
-        if (sent) keep(token);
-      },
+      unanswered: () => keep(before === token ? undefined : before, sent ? token : undefined),
     };
   }
 }

@@ -141,7 +141,7 @@ export class Claims {
     try {
       return this.#learn(queue.name, await this.#settings.commands.run(claimScript, asking.key, asking.args));
     } catch (error) {
-      asking.unanswered(true);
+      asking.unanswered();
       throw error;
     }
   }
@@ -169,24 +169,16 @@ export class Claims {
   ): Promise<{ readonly ask: readonly ServedQueue[] } | { readonly batch: ClaimedBatch }> {
     const limit = performance.now() - this.#heardAt < freshMs ? request.limit : 1;
     const asking = this.#askings.begin(queue, { ...request, limit });
-    let sent = false;
-    const fused: Fused = {
-      script: claimScript,
-      key: asking.key,
-      args: () => {
-        sent = true;
-        return asking.args();
-      },
-    };
+    const fused: Fused = { script: claimScript, key: asking.key, args: asking.args };
     let woken: Woken;
     try {
       woken = await this.#bells.wait({ ...wait, fused });
     } catch (error) {
-      asking.unanswered(sent);
+      asking.unanswered();
       throw error;
     }
     if (woken.reply === undefined) {
-      asking.unanswered(sent);
+      asking.unanswered();
       return { ask: [queue] };
     }
     this.#heardAt = performance.now();
