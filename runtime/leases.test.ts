@@ -63,3 +63,20 @@ test("queues have fences of their own", () => {
   leases.dropped("q", 1);
   expect([leases.fences("q"), leases.fences("p"), leases.fences("none")]).toEqual([[], [1], []]);
 });
+
+test("a keeper is started with the first claim, and none with one that comes after the end", async () => {
+  const started: string[] = [];
+  const keepers = {
+    start: ({ worker }: { readonly worker: string }) => {
+      started.push(worker);
+      return { stop: () => Promise.resolve() };
+    },
+  };
+  const busy = new Leases({ ...settings, keepers, worker: "busy" });
+  busy.claimed(batch("q", 1, 1));
+  busy.claimed(batch("q", 2, 1));
+  const idle = new Leases({ ...settings, keepers, worker: "idle" });
+  await idle.stop();
+  idle.claimed(batch("q", 3, 1));
+  expect(started).toEqual(["busy"]);
+});

@@ -36,6 +36,7 @@ export class Leases {
   readonly #queues: readonly string[];
   readonly #table: LeaseTable | undefined;
   #keeper: Keeper | undefined;
+  #stopped = false;
 
   constructor(settings: LeaseSettings) {
     const { keepers, slots } = settings;
@@ -58,7 +59,7 @@ export class Leases {
 
   claimed({ queue, fence, now, calls }: ClaimedBatch): Lease {
     const table = this.#table;
-    if (this.#keeper === undefined && table !== undefined) this.#startKeeper(table);
+    if (this.#keeper === undefined && table !== undefined && !this.#stopped) this.#startKeeper(table);
     let held = this.#held.get(queue);
     if (held === undefined) this.#held.set(queue, (held = new Map<number, Lease>()));
     const queueNumber = this.#queues.indexOf(queue);
@@ -106,8 +107,9 @@ export class Leases {
     this.#table?.beat();
   }
 
-  /** Ends the keeper. */
+  /** Ends the keeper. None is started for what a claim brings later: that only goes back. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     await this.#keeper?.stop();
   }
 

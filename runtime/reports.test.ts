@@ -1,5 +1,6 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Broker, Report } from "./broker.ts";
+import { TaskError } from "./errors.ts";
 import { Reports } from "./reports.ts";
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
@@ -67,4 +68,15 @@ test("a call's last progress goes before its end, and none after it", async () =
   broker.answer();
   await reports.drained(new AbortController().signal);
   expect(broker.batches).toHaveLength(2);
+});
+
+test("what is said after all was told goes out once, and waits for no broker", async () => {
+  const fails = vi.fn<() => Promise<never>>(() => Promise.reject(new TaskError("unavailable", "it was closed")));
+  const settled = vi.fn<(queue: string, reports: readonly Report[]) => void>();
+  const reports = new Reports({ finish: fails } as unknown as Broker, quiet, settled);
+  await reports.drained(new AbortController().signal);
+  const late: Report = { kind: "release", id: "a", fence: 1 };
+  reports.add("q", late);
+  await expect.poll(() => settled.mock.calls).toEqual([["q", [late]]]);
+  expect(fails).toHaveBeenCalledTimes(1);
 });

@@ -65,7 +65,10 @@ export class Reports {
     batch.add(report);
   }
 
-  /** Resolves when all are taken, or `signal` ends the patience with a broker that is away. */
+  /**
+   * Resolves when all are taken, or `signal` ends the patience with a broker that is away. What is still said then, as a claim
+   * has come home late, is sent once.
+   */
   async drained(signal: AbortSignal): Promise<void> {
     const giveUp = (): void => {
       this.#giveUp.abort();
@@ -75,6 +78,7 @@ export class Reports {
     if (signal.aborted) giveUp();
     else if (this.#open > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
     signal.removeEventListener("abort", giveUp);
+    this.#giveUp.abort();
   }
 
   #start(queue: string, reports: readonly Report[]): void {
