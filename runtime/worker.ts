@@ -134,7 +134,8 @@ class RunningWorker implements Worker {
       awake: () => this.#awake(),
       queues: () => queues.map(({ name, tasks }) => ({ name, tasks, fences: this.#leases.fences(name) })),
       lost: (queue, fence) => this.#executions.lost(queue, fence),
-      answered: ({ waiting }) => this.#health.beaten(waiting, this.#free()),
+      // One that is stopping leaves what waits to others.
+      answered: ({ waiting }) => this.#health.beaten(waiting, this.#stopping.signal.aborted ? 0 : this.#free()),
       failed: (trouble) => this.#health.failed(trouble),
     });
   }

@@ -88,6 +88,35 @@ test("where calls wait and none is claimed, it is unhealthy, and claims over new
   expect(afresh.slice(0, 2)).toEqual([false, true]);
 });
 
+test("that a worker which is stopping claims nothing is no fault of it", async () => {
+  const { lab, url, tasks } = open();
+  const inner = openBroker(url, { namespace: "taskpact" });
+  onTestFinished(() => inner.close());
+  let beats = 0;
+  const broker: Broker = Object.create(inner) as Broker;
+  for (const name of ["submit", "claim", "finish", "renew", "subscribe", "close"] as const) {
+    const method = (inner[name] as (...args: unknown[]) => unknown).bind(inner);
+    const value = (...args: unknown[]) => {
+      if (name === "renew") beats += 1;
+      return method(...args);
+    };
+    Object.defineProperty(broker, name, { value });
+  }
+  const { worker } = start(lab, { broker, unhealthyAfterMs: 100 });
+  const running = tasks.held("running");
+  await lab.begun("running");
+  const stopped = worker.stop({ graceMs: 60_000 });
+  const waiting = tasks.safe.held("waiting");
+  const before = beats;
+  await expect.poll(() => beats, { timeout: 5_000 }).toBeGreaterThan(before + 5);
+  expect(worker.health()).toMatchObject({ healthy: true, running: 1 });
+  lab.release("running");
+  await expect(running).resolves.toMatchObject({ latch: "running" });
+  await stopped;
+  await tasks.client.close();
+  expect(await waiting).toMatchObject({ ok: false });
+});
+
 test("options that can't be followed are refused", () => {
   const { lab } = open();
   const make = (options: object) => () =>
