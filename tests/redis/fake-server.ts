@@ -28,7 +28,10 @@ export function startVersion(version: string): Promise<FakeServer> {
       // Commands that are sent here are short, and come in whole.
       for (const command of data.toString("latin1").split(/(?=\*\d+\r\n)/)) {
         const info = `redis_version:${version}\r\n`;
-        socket.write(/\r\ninfo\r\n/i.test(command) ? `$${info.length}\r\n${info}\r\n` : "+OK\r\n");
+        const asked = /^\*(\d+)\r\n\$4\r\ninfo\r\n/i.exec(command)?.[1];
+        // Servers before 7.0 tell of no more than one section at a time.
+        if (Number(asked) > 2) socket.write("-ERR syntax error\r\n");
+        else socket.write(asked === undefined ? "+OK\r\n" : `$${info.length}\r\n${info}\r\n`);
       }
     });
   });

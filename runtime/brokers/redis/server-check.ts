@@ -12,7 +12,8 @@ const oldestMajor = 7;
  * @throws TaskError `unavailable` for one that can't be; else what ioredis throws.
  */
 export async function checkServer(redis: Redis, place: string, warn: (words: string) => void): Promise<void> {
-  const [info, pong] = await Promise.allSettled([redis.info("server", "memory", "replication"), redis.ping()]);
+  // All sections: servers that are too old refuse to be asked for some of them.
+  const [info, pong] = await Promise.allSettled([redis.info(), redis.ping()]);
   // A server that still loads its data answers the one and not the other. A user may lack the right to either.
   for (const answer of [info, pong]) {
     if (answer.status === "rejected" && !wordsOf(answer.reason).startsWith("NOPERM")) throw answer.reason;
@@ -25,7 +26,7 @@ export async function checkServer(redis: Redis, place: string, warn: (words: str
   const policy = said("maxmemory_policy");
   if (policy !== undefined && policy !== "noeviction") {
     warn(
-      `Redis${place} has maxmemory-policy ${policy}: once it is at its memory limit it deletes calls that wait or run, and nobody is told. Set it to noeviction`,
+      `Redis${place} has maxmemory-policy ${policy}: once it is at its memory limit it deletes calls or their answers, and nobody is told. Set it to noeviction`,
     );
   }
 }
