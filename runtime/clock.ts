@@ -66,11 +66,13 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Waits for a promise for a time, ms. @returns whether it was kept in that. */
+/** Waits for a promise for a time, ms. @returns whether it was kept in that. @throws what it rejects with in that time. */
 export async function settles(promise: Promise<unknown>, ms: number): Promise<boolean> {
   const over = new AbortController();
   const late = pause(ms, over.signal).then(() => false);
-  const settled = await Promise.race([promise.then(() => true), late]);
-  over.abort();
-  return settled;
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    over.abort();
+  }
 }

@@ -107,3 +107,16 @@ test("who waits keeps the process alive, and an idle timer does not", () => {
   deadlines.add(one, 100);
   expect(refs).toEqual(["unref", "ref"]);
 });
+
+test("one that is added by the end of the last one of a duration, of many, is waited for in full", () => {
+  const deadlines = new Deadlines();
+  for (let lane = 1; lane < 10; lane++) deadlines.add(item("other"), 2 ** 40 + lane);
+  deadlines.add(
+    item("last", () => deadlines.add(item("next"), 2 ** 32)),
+    2 ** 32,
+  );
+  vi.advanceTimersByTime(2 ** 32);
+  expect(late).toEqual(["last"]);
+  vi.advanceTimersByTime(2 ** 32);
+  expect(late).toEqual(["last", "next"]);
+});

@@ -69,11 +69,12 @@ export class Deadlines {
     }
     // Of those who were first when the timer was set, some have been deleted.
     if (lane.first === undefined) this.#close(lane);
-    else if (this.#lanes.get(lane.ms) === lane) this.#arm(lane, Math.ceil(lane.first.lateAt - now));
+    else this.#arm(lane, Math.ceil(lane.first.lateAt - now));
   }
 
   #close(lane: Lane): void {
     clearTimeout(lane.timer);
-    this.#lanes.delete(lane.ms);
+    // Since it was closed, another one may have been made for its duration.
+    if (this.#lanes.get(lane.ms) === lane) this.#lanes.delete(lane.ms);
   }
 }
