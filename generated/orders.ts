@@ -39,6 +39,6 @@ export const ordersContract: Contract = contractOf("orders", declared, [
 ]);
 
 /** Binds handlers to the tasks of contracts/orders.ts, for a worker and for local policies. */
-export function implementOrders(handlers: OrdersHandlers): Implementation {
+export function implementOrders(handlers: OrdersHandlers): Implementation<OrdersSignatures, typeof contract> {
   return implement(ordersContract, handlers);
 }

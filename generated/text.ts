@@ -40,6 +40,6 @@ export const textContract: Contract = contractOf("text", declared, [
 ]);
 
 /** Binds handlers to the tasks of contracts/text.ts, for a worker and for local policies. */
-export function implementText(handlers: TextHandlers): Implementation {
+export function implementText(handlers: TextHandlers): Implementation<TextSignatures, typeof contract> {
   return implement(textContract, handlers);
 }

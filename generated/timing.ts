@@ -32,6 +32,6 @@ export const timingContract: Contract = contractOf("timing", declared, [
 ]);
 
 /** Binds handlers to the tasks of contracts/timing.ts, for a worker and for local policies. */
-export function implementTiming(handlers: TimingHandlers): Implementation {
+export function implementTiming(handlers: TimingHandlers): Implementation<TimingSignatures, typeof contract> {
   return implement(timingContract, handlers);
 }

@@ -46,7 +46,7 @@ export function emitContract(contract: ContractModel, model: Model): string {
     ],
     [
       `/** Binds handlers to the tasks of ${path}, for a worker and for local policies. */`,
-      `export function implement${prefix}(handlers: ${prefix}Handlers): Implementation {`,
+      `export function implement${prefix}(handlers: ${prefix}Handlers): Implementation<${table}, typeof contract> {`,
       `  return implement(${stem}Contract, handlers);`,
       "}",
     ],

@@ -132,7 +132,7 @@ export const mathContract: Contract = contractOf("math", declared, [
 ]);
 
 /** Binds handlers to the tasks of contracts/math.ts, for a worker and for local policies. */
-export function implementMath(handlers: MathHandlers): Implementation {
+export function implementMath(handlers: MathHandlers): Implementation<MathSignatures, typeof contract> {
   return implement(mathContract, handlers);
 }
 `);

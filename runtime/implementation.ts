@@ -11,10 +11,17 @@ export interface BoundTask {
   readonly handler: Handler;
 }
 
-/** A contract's tasks, each bound to its handler: what `implement…()` gives to a worker and to a client. */
-export interface Implementation {
+/**
+ * A contract's tasks, each bound to its handler: what `implement…()` gives to a worker and to a client.
+ *
+ * @typeParam Signatures - the contract's table of signatures.
+ * @typeParam Module - the contract itself.
+ */
+export interface Implementation<out Signatures = unknown, out Module = unknown> {
   readonly contract: Contract;
   readonly tasks: readonly BoundTask[];
+  /** Never there: what `taskpact/testing` knows the tasks' types by. */
+  readonly "~types"?: { readonly signatures: Signatures; readonly module: Module } | undefined;
 }
 
 /**
@@ -22,7 +29,10 @@ export interface Implementation {
  *
  * @throws TaskError `invalid_argument` that names the handlers that are missing, unknown or no functions.
  */
-export function implement(contract: Contract, handlers: object): Implementation {
+export function implement<Signatures, Module>(
+  contract: Contract,
+  handlers: object,
+): Implementation<Signatures, Module> {
   const declarations = declarationsOf(contract);
   const given = new Map<string, unknown>(Object.entries(handlers));
   const faults: string[] = [];
