@@ -1,6 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { ManualClock } from "../../tests/manual-clock.ts";
+import { ManualClock } from "../testing/manual-clock.ts";
 import type { Broker, ClaimRequest } from "../broker.ts";
 import { writeReply, writeRequest } from "../envelope.ts";
 import { newHeader } from "../header.ts";

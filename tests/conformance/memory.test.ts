@@ -1,5 +1,5 @@
 import { openMemory } from "../../runtime/brokers/memory.ts";
-import { ManualClock } from "../manual-clock.ts";
+import { ManualClock } from "../../runtime/testing/manual-clock.ts";
 import { brokerConformance } from "./suite.ts";
 
 let count = 0;

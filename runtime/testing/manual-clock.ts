@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import type { Clock } from "../runtime/clock.ts";
+import type { Clock } from "../clock.ts";
 
 interface Timer {
   readonly due: number;
@@ -30,10 +30,14 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Goes on by `ms`: each timer on the way runs at its time, and what it set off has run before the next. */
-  async advance(ms: number): Promise<void> {
+  /**
+   * Goes on by `ms`: each timer on the way runs at its time, and what it set off has run before the next.
+   *
+   * @param rest - resolves when that has run. @default after a turn of the event loop
+   */
+  async advance(ms: number, rest: () => Promise<unknown> = turn): Promise<void> {
     const end = this.#now + ms;
-    await turn();
+    await rest();
     for (;;) {
       let next: Timer | undefined;
       for (const timer of this.#timers)
@@ -42,9 +46,9 @@ export class ManualClock implements Clock {
       this.#timers.delete(next);
       this.#now = Math.max(this.#now, next.due);
       next.callback();
-      await turn();
+      await rest();
     }
     this.#now = end;
-    await turn();
+    await rest();
   }
 }
