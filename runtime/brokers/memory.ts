@@ -56,6 +56,11 @@ export function openMemory(url: string, options: MemoryOptions): Broker {
   });
 }
 
+/** Opens the only connection to a memory broker of its own: all of it goes with the connection. */
+export function openPrivateMemory(clock: Clock): Broker {
+  return new MemoryConnection(new Store(clock), () => undefined);
+}
+
 /** One connection: what it waits for and hears ends with it. */
 class MemoryConnection implements Broker {
   readonly #store: Store;

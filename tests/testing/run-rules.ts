@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { TaskError } from "taskpact";
+import { runTask } from "taskpact/testing";
+import { math, money, orders, placedAt } from "./stage.ts";
+import type { TestFunction } from "./test-function.ts";
+
+/** What `runTask` promises. */
+export function runRules(test: TestFunction): void {
+  test("a run gives what a caller would get, of parameters with their defaults", async () => {
+    assert.equal(await runTask(math, "addition", { b: 6 }), 6);
+    const quote = await runTask(orders, "quote", { lines: [{ sku: "x" }, { sku: "y", quantity: 2 }] });
+    assert.deepEqual(quote.total, money);
+    assert.deepEqual(quote.validUntil, placedAt);
+  });
+
+  test("a run refuses parameters as a caller does", async () => {
+    const wrong = { dividend: "1", divisor: 1 } as unknown as { dividend: number; divisor: number };
+    await assert.rejects(runTask(math, "division", wrong), {
+      code: "invalid_argument",
+      task: "math.division",
+      issues: [{ path: ["dividend"], message: "Invalid input: expected number, received string" }],
+    });
+  });
+
+  test("a run rejects with declared errors as a caller reads them", async () => {
+    const run = runTask(orders, "cancelOrder", { id: "a", reason: "late" });
+    await assert.rejects(run, (error) => {
+      assert.ok(error instanceof TaskError);
+      assert.deepEqual([error.name, error.data], ["alreadyShipped", { shippedAt: placedAt, carrier: "a" }]);
+      return true;
+    });
+    const answer = await runTask(math, "division", { dividend: 1, divisor: 0 }).answer();
+    assert.ok(!answer.ok && answer.error.name === "divisionByZero");
+    assert.equal(answer.error.data.dividend, 1);
+  });
+
+  test("a run rejects with what else was thrown as the cause", async () => {
+    await assert.rejects(runTask(math, "division", { dividend: 1, divisor: -1 }), (error: TaskError) => {
+      assert.equal(error.message, "[failed] math.division: not by -1");
+      assert.ok(error.cause instanceof RangeError);
+      return true;
+    });
+  });
+
+  test("a run rejects a result that the contract does not declare", async () => {
+    const run = runTask(math, "division", { dividend: 1, divisor: 1 }, { callId: "lie" });
+    await assert.rejects(run, { code: "invalid_result", task: "math.division" });
+  });
+
+  test("a run keeps what was reported and logged", async () => {
+    const run = runTask(math, "division", { dividend: 6, divisor: 3 }, { attempt: 2 });
+    assert.equal(await run, 2);
+    assert.deepEqual(run.progress, [{ current: 2, total: 3 }]);
+    const logged = runTask(math, "subtraction", { minuend: 5, subtrahend: 3 });
+    await logged;
+    assert.deepEqual(logged.lines, [{ level: "info", message: "begun", fields: { minuend: 5 } }]);
+  });
+
+  test("a run ends with its signal and with its time", async () => {
+    const canceler = new AbortController();
+    const canceled = runTask(math, "subtraction", { minuend: 1, subtrahend: 0 }, { signal: canceler.signal });
+    canceler.abort();
+    await assert.rejects(canceled, { code: "canceled" });
+    const late = runTask(math, "subtraction", { minuend: 1, subtrahend: 0 }, { attemptTimeoutMs: 1 });
+    await assert.rejects(late, { code: "deadline_exceeded" });
+  });
+
+  test("a run of what does not exist is refused", async () => {
+    await assert.rejects(runTask(math, "power" as "addition", {}), { code: "invalid_argument" });
+    await assert.rejects(runTask(math, "addition", {}, { attempts: 2 } as object), { code: "invalid_argument" });
+  });
+}
