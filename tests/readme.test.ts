@@ -108,6 +108,10 @@ describe("a new user who follows the README", { timeout: 60_000 }, () => {
     await expect(npx(tsx, "alone.ts")).resolves.toBe("23\n");
     for (const index of snippets.keys()) await expect(npx(tsx, `snippet-${index}.ts`)).resolves.toBe("1\n");
   });
+
+  it("tests it", async () => {
+    await expect(npx(tsx, "--test", "math.test.ts")).resolves.toMatch(/^. pass 3$/m);
+  });
 });
 
 describeRedis("a new user with a Redis", () => {
