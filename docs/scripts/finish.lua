@@ -110,22 +110,9 @@ end
 -- finish
 -- KEYS[1] -> <namespace>:{<queue>}:queue
 -- ARGV[1] -> clock offset, ms
--- ARGV[2 ..] -> id, fence, record, ttl (ms), id, fence, record, ttl, …; at most 1,000
--- Returns the indexes (from 0) of those refused: their fence no longer holds the call, or it has ended.
--- Reports by claim, as one look tells which of a claim's calls are still held.
-local fences, reports = {}, {}
-for at = 2, #ARGV, 4 do
-  local fence = ARGV[at + 1]
-  local of_claim = reports[fence]
-  if not of_claim then
-    of_claim = { size = 0 }
-    reports[fence] = of_claim
-    fences[#fences + 1] = fence
-  end
-  of_claim.size = of_claim.size + 1
-  of_claim[of_claim.size] = at
-end
-
+-- ARGV[2 ..] -> groups of replies that have fence and ttl in common: fence, ttl (ms), number n, n times: id, record; at
+--               most 1,000 replies in all
+-- Returns the indexes (from 0, over all groups) of those refused: their fence no longer holds the call, or it has ended.
 local function rarely()
 
 local TIME = call('TIME')
@@ -136,9 +123,9 @@ local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
 local function kept_for(least, before)
   return math.max(least, math.min(math.ceil(deadline_of(before) - now), 31536000000000))
 end
-local function scores_of(ats)
+local function scores_of(first, n)
   local ids = {}
-  for i, at in ipairs(ats) do ids[i] = ARGV[at] end
+  for i = 1, n do ids[i] = ARGV[first + 2 * i - 2] end
   return call('ZMSCORE', LEASES, unpack(ids))
 end
 return { scores_of = scores_of, kept_for = kept_for }
@@ -146,8 +133,8 @@ end
 local rare
 
 -- The ids that a fence holds, as a set; and how many there are, with who made the claim, if that is known.
-local function held_by(fence, ats)
-  local most, held = 2 * ats.size + 2, {}
+local function held_by(fence, first, n)
+  local most, held = 2 * n + 2, {}
   local members = call('ZRANGEBYSCORE', LEASES, fence, fence, 'LIMIT', 0, most)
   local size = #members
   if size < most then
@@ -156,30 +143,29 @@ local function held_by(fence, ats)
   end
   -- Few of many: each is asked for by itself, though scores are dear to tell.
   rare = rare or rarely()
-  local scores = rare.scores_of(ats)
-  for i, at in ipairs(ats) do
-    if scores[i] and tonumber(scores[i]) == tonumber(fence) then held[ARGV[at]] = true end
+  local scores = rare.scores_of(first, n)
+  for i = 1, n do
+    if scores[i] and tonumber(scores[i]) == tonumber(fence) then held[ARGV[first + 2 * i - 2]] = true end
   end
   return held
 end
 
-local refused = {}
-for i = 1, #fences do
-  local fence = fences[i]
-  local ats, done, count = reports[fence], {}, 0
-  local held, size = held_by(fence, ats)
-  local claimed, known_ttl, latest = tonumber(fence) / 1000, nil, nil
-  for j = 1, ats.size do
-    local at = ats[j]
-    local id, r, ttl = ARGV[at], ARGV[at + 2], ARGV[at + 3]
+local refused, index, at = {}, 0, 2
+while at < #ARGV do
+  local fence, ttl, n, first = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), at + 3
+  local held, size = held_by(fence, first, n)
+  local done, count = {}, 0
+  -- A call that could be submitted again later than this was claimed with a later deadline: its record stays longer.
+  local latest = tonumber(fence) / 1000 + ttl
+  at = first + 2 * n
+  for place = first, at - 2, 2 do
+    local id, r = ARGV[place], ARGV[place + 1]
     if held[id] then
       held[id] = nil
       count = count + 1
       done[count] = id
       local before = call('SET', RESULT .. id, r, 'PX', ttl, 'GET')
       if before and has_header(before) then
-        -- Only if its deadline was that far when it was claimed, which its fence tells, the time is looked at.
-        if ttl ~= known_ttl then known_ttl, latest = ttl, claimed + ttl end
         if deadline_of(before) > latest then
           rare = rare or rarely()
           call('PEXPIRE', RESULT .. id, rare.kept_for(tonumber(ttl), before))
@@ -187,8 +173,9 @@ for i = 1, #fences do
         ended(id, before, r)
       end
     else
-      refused[#refused + 1] = (at - 2) / 4
+      refused[#refused + 1] = index
     end
+    index = index + 1
   end
   if count > 0 and size == count + 1 then
     call('ZREMRANGEBYSCORE', LEASES, fence, fence)

@@ -61,7 +61,7 @@ export class ByHand {
   /** Whether the answer was taken. */
   async finish(id: string, fence: string): Promise<boolean> {
     const record = writeRecord({ state: 4, attempt: 1, fence: Number(fence) }, { value: id });
-    const refused = (await this.#scripts.run("finish", "math", [id, fence, record, 60_000])) as readonly number[];
+    const refused = (await this.#scripts.run("finish", "math", [fence, 60_000, 1, id, record])) as readonly number[];
     return refused.length === 0;
   }
 

@@ -290,7 +290,7 @@ describeRedis("hole 10: a message is not heard", () => {
     await hand.redis.del(hand.place.key("math", `waiters:${handle.id}`));
     const { fence } = await hand.claim();
     const record = writeRecord({ state: 4, attempt: 1, fence: Number(fence) }, { value: 10 });
-    await new Published(hand.redis, hand.place.namespace).run("finish", "math", [handle.id, fence, record, 60_000]);
+    await new Published(hand.redis, hand.place.namespace).run("finish", "math", [fence, 60_000, 1, handle.id, record]);
     expect(await result).toBe(10);
   });
 

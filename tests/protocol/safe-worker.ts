@@ -151,7 +151,7 @@ export class StrangeWorker {
     }
     const ended = { ...header, state: "value" in reply ? 4 : 5, attempt, fence: Number(fence) };
     const ttlMs = request.options?.resultTtlMs ?? 3_600_000;
-    const refused = await this.#scripts.run("finish", this.#queue, [id, fence, writeRecord(ended, reply), ttlMs]);
+    const refused = await this.#scripts.run("finish", this.#queue, [fence, ttlMs, 1, id, writeRecord(ended, reply)]);
     if ((refused as readonly number[]).length > 0) this.refused.push(id);
   }
 

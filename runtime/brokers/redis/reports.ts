@@ -28,21 +28,48 @@ export function reportChunks(reports: readonly Report[]): readonly ReportChunk[]
   for (const { report } of indexed) if ("record" in report) checkReply(report.record);
   const finishes = indexed.filter(({ report }) => report.kind === "finish");
   const others = finishes.length === indexed.length ? [] : indexed.filter(({ report }) => report.kind !== "finish");
-  const inChunks = (script: Script, some: typeof indexed, argsOf: (report: Report) => readonly Argument[]) =>
-    chunked(some, ({ report }) => bytesOf(report)).map((chunk) => ({
-      script,
-      args: chunk.flatMap(({ report }) => argsOf(report)),
-      indexes: chunk.map(({ index }) => index),
-    }));
-  return [...inChunks(reportScript, others, reportArgs), ...inChunks(finishScript, finishes, finishArgs)];
+  return [
+    ...chunked(others, ({ report }) => bytesOf(report)).map(reportChunk),
+    ...chunked(finishes, ({ report }) => bytesOf(report)).map(finishChunk),
+  ];
+}
+
+interface Indexed {
+  readonly report: Report;
+  readonly index: number;
+}
+
+function reportChunk(chunk: readonly Indexed[]): ReportChunk {
+  const args = chunk.flatMap(({ report }) => reportArgs(report));
+  return { script: reportScript, args, indexes: chunk.map(({ index }) => index) };
+}
+
+/** Replies that have fence and ttl in common say both once: what is sent costs by the number of its parts. */
+function finishChunk(chunk: readonly Indexed[]): ReportChunk {
+  const groups: {
+    readonly fence: number;
+    readonly ttlMs: number;
+    readonly args: Argument[];
+    readonly indexes: number[];
+  }[] = [];
+  let group: (typeof groups)[number] | undefined;
+  for (const { report, index } of chunk) {
+    if (report.kind !== "finish") continue;
+    const { id, fence, record } = report;
+    const ttlMs = ttlOf(report.ttlMs);
+    if (group?.fence !== fence || group.ttlMs !== ttlMs) {
+      group = groups.find((one) => one.fence === fence && one.ttlMs === ttlMs);
+      if (group === undefined) groups.push((group = { fence, ttlMs, args: [], indexes: [] }));
+    }
+    group.args.push(id, bufferOf(record));
+    group.indexes.push(index);
+  }
+  const args = groups.flatMap((one) => [one.fence, one.ttlMs, one.indexes.length, ...one.args]);
+  return { script: finishScript, args, indexes: groups.flatMap((one) => one.indexes) };
 }
 
 function bytesOf(report: Report): number {
   return "record" in report ? report.record.length : "value" in report ? report.value.length : 256;
-}
-
-function finishArgs(report: Report): readonly Argument[] {
-  return report.kind === "finish" ? [report.id, report.fence, bufferOf(report.record), ttlOf(report.ttlMs)] : [];
 }
 
 function reportArgs(report: Report): readonly Argument[] {

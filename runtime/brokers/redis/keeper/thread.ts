@@ -263,7 +263,7 @@ export function keeperThread(require: NodeJS.Require, data: ThreadData): void {
         if (this.stateOf(row) !== state) return;
         const reply = record === null ? undefined : this.replyOf(attempt, record, error);
         const ttlMs = Math.min(Math.max(1, Math.ceil(attempt.ttlMs)), data.longestTtlMs);
-        if (reply !== undefined) await this.script(redis, scripts.finish, queue.list, [id, fence, reply, ttlMs]);
+        if (reply !== undefined) await this.script(redis, scripts.finish, queue.list, [fence, ttlMs, 1, id, reply]);
       }
       this.answered.set(row, state);
       this.answers++;
