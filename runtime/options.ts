@@ -17,7 +17,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * The context of the handler that makes the call: it may not take longer than its parent has left, and is canceled
-   * with it.
+   * with it. For `submit`: until the broker has accepted it; the call itself goes on by itself.
    */
   readonly parent?: Pick<Context, "remainingMs" | "signal"> | undefined;
   readonly priority?: Priority | undefined;

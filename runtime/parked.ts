@@ -100,7 +100,7 @@ export interface KeptCall extends Omit<ParkedCall, "parkedAt" | "reason"> {
 export interface ReplayOptions {
   /**
    * Runs it in this process, with the client's own implementation and as a worker would: under a lease of 15 s that is kept
-   * while its event loop turns, its answer stored and told. An attempt that is to be repeated goes to the queue.
+   * as a worker's is, its answer stored and told. An attempt that is to be repeated goes to the queue.
    *
    * @default false: it is queued
    */
