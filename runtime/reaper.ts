@@ -60,7 +60,9 @@ export class Reaper {
     this.#stopped = true;
     clearInterval(this.#timer);
     if (this.#beating !== undefined && !(await settles(this.#beating, patienceMs))) return;
-    const beat = { ...this.#beat, queues: this.#settings.queues(), presenceMs: 0, reap: false };
+    // What could not be given back is to lapse as soon as it can.
+    const queues = this.#settings.queues().map(({ name, tasks }) => ({ name, tasks, fences: [] }));
+    const beat = { ...this.#beat, queues, presenceMs: 0, reap: false };
     // A presence that can't be taken away lapses by itself.
     await settles(
       this.#once(beat).catch(() => undefined),

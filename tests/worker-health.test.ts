@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { type Broker, createWorker, type Worker, type WorkerOptions } from "taskpact";
+import { type Broker, createWorker, TaskError, type Worker, type WorkerOptions } from "taskpact";
 import { createClient } from "taskpact/codegen";
 import { openBroker } from "../runtime/brokers/open.ts";
 import { CallLab, type LooseTasks, quiet, registry } from "./calls/lab.ts";
@@ -115,6 +115,27 @@ test("that a worker which is stopping claims nothing is no fault of it", async (
   await stopped;
   await tasks.client.close();
   expect(await waiting).toMatchObject({ ok: false });
+});
+
+test("what a worker could not give back at its end is not kept by its last beat", async () => {
+  const { lab, url, tasks } = open();
+  const inner = openBroker(url, { namespace: "taskpact" });
+  onTestFinished(() => inner.close());
+  const beats: Parameters<Broker["renew"]>[0][] = [];
+  const broker: Broker = Object.create(inner, {
+    finish: { value: () => Promise.reject(new TaskError("unavailable", "it is away")) },
+    renew: { value: (beat: Parameters<Broker["renew"]>[0]) => (beats.push(beat), inner.renew(beat)) },
+  }) as Broker;
+  for (const name of ["claim", "subscribe", "close"] as const) {
+    Object.defineProperty(broker, name, { value: (inner[name] as () => unknown).bind(inner) });
+  }
+  const { worker } = start(lab, { broker, leaseMs: 15_000 });
+  const answer = tasks.safe.held("a");
+  await lab.begun("a");
+  await worker.stop({ graceMs: 0 });
+  expect(beats.at(-1)).toMatchObject({ presenceMs: 0, queues: beats[0]!.queues.map(() => ({ fences: [] })) });
+  await tasks.client.close();
+  expect(await answer).toMatchObject({ ok: false });
 });
 
 test("options that can't be followed are refused", () => {
