@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { setImmediate as turn } from "node:timers/promises";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { implement, contractOf } from "./codegen.ts";
 import { task } from "./contract.ts";
 import { boundTasks } from "./implementation.ts";
@@ -23,4 +24,20 @@ test("the time that a handler blocks before it gives its promise is part of its 
   await expect(attempt.outcome).resolves.toMatchObject({ ok: false, error: { code: "deadline_exceeded" } });
   expect(performance.now() - returnedAt).toBeLessThan(300);
   expect(signal?.aborted).toBe(true);
+});
+
+test("a handler's signal takes as many listeners as the handler makes calls, without a warning of Node's", async () => {
+  const contract = contractOf("q", { listening: task({ params: {}, result: z.void() }) }, ["listening"]);
+  const listening = (_: unknown, { signal }: { readonly signal: AbortSignal }) => {
+    for (let count = 0; count < 20; count++) signal.addEventListener("abort", () => {});
+  };
+  const warned = vi.fn<(warning: Error) => void>();
+  process.on("warning", warned);
+  onTestFinished(() => void process.off("warning", warned));
+  const bound = boundTasks([implement(contract, { listening })]).get("q.listening")!;
+  const settings = { callId: "c", attempt: 1, fence: 1, limitedByCall: false, log: streamLogger("silent") };
+  const attempt = new Attempt(bound, {}, { ...settings, limitMs: 1_000, onProgress: () => {} });
+  expect(attempt.outcome).toMatchObject({ ok: true });
+  await turn();
+  expect(warned.mock.calls).toEqual([]);
 });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { RetryWish } from "./backoff.ts";
 import { shown } from "./checks.ts";
 import { after } from "./clock.ts";
@@ -189,7 +190,7 @@ class AttemptContext implements Context<Record<string, unknown>, unknown> {
   }
 
   get signal(): AbortSignal {
-    return (this.#controller ??= new AbortController()).signal;
+    return (this.#controller ??= newController()).signal;
   }
 
   get errors(): ErrorMakers<Record<string, unknown>> {
@@ -214,8 +215,15 @@ class AttemptContext implements Context<Record<string, unknown>, unknown> {
 
   abort(reason: AnyTaskError): void {
     // The signal may be asked for only after the abort.
-    (this.#controller ??= new AbortController()).abort(reason);
+    (this.#controller ??= newController()).abort(reason);
   }
+}
+
+/** Each call that a handler makes within its own listens, however many there are. */
+function newController(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }
 
 function makersOf(declaration: Declaration): ErrorMakers<Record<string, unknown>> {

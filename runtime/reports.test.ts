@@ -1,4 +1,5 @@
-import { expect, test, vi } from "vitest";
+import { setImmediate as turn } from "node:timers/promises";
+import { expect, onTestFinished, test, vi } from "vitest";
 import type { Broker, Report } from "./broker.ts";
 import { TaskError } from "./errors.ts";
 import { Reports } from "./reports.ts";
@@ -79,4 +80,19 @@ test("what is said after all was told goes out once, and waits for no broker", a
   reports.add("q", late);
   await expect.poll(() => settled.mock.calls).toEqual([["q", [late]]]);
   expect(fails).toHaveBeenCalledTimes(1);
+});
+
+test("many batches that wait for a broker which is away are no reason for a warning of Node's", async () => {
+  const warned = vi.fn<(warning: Error) => void>();
+  process.on("warning", warned);
+  onTestFinished(() => void process.off("warning", warned));
+  const fails = vi.fn<() => Promise<never>>(() => Promise.reject(new TaskError("unavailable", "it is away")));
+  const reports = new Reports({ finish: fails } as unknown as Broker, quiet, () => undefined);
+  for (let batch = 1; batch <= 20; batch++) {
+    reports.add("q", { kind: "release", id: "a", fence: batch });
+    await turn();
+  }
+  await expect.poll(() => fails.mock.calls.length).toBeGreaterThan(20);
+  await reports.drained(AbortSignal.abort());
+  expect(warned.mock.calls).toEqual([]);
 });

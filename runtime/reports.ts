@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { batchLimit, TurnBatch } from "./batch.ts";
 import type { Broker, Report } from "./broker.ts";
@@ -26,6 +27,8 @@ export class Reports {
     this.#broker = broker;
     this.#log = log;
     this.#settled = settled;
+    // Each batch that is to be sent again listens, however many there are.
+    setMaxListeners(0, this.#giveUp.signal);
   }
 
   /** How many are not yet taken by the broker. */
