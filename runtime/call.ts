@@ -27,7 +27,7 @@ export function refusal(call: Call, outcome: "conflict" | "full"): AnyTaskError 
     outcome === "full"
       ? ([
           "resource_exhausted",
-          `as many calls as maxQueueLength allows wait in queue "${call.declaration.queue}"`,
+          `as many calls as maxQueueLength allows wait in queue "${call.declaration.queue}"; make it later, or raise it`,
         ] as const)
       : ([
           "invalid_argument",
@@ -39,7 +39,11 @@ export function refusal(call: Call, outcome: "conflict" | "full"): AnyTaskError 
 /** The error of a call that the broker has not taken in time: it says whether the broker may know of it. */
 export function notTaken(call: Call, sent: boolean, timeoutMs: number): AnyTaskError {
   return sent
-    ? new TaskError<string, unknown>("outcome_unknown", `no word from the broker within ${timeoutMs} ms`, about(call))
+    ? new TaskError<string, unknown>(
+        "outcome_unknown",
+        `no word from the broker within ${timeoutMs} ms; whether it was enqueued is unknown`,
+        about(call),
+      )
     : new TaskError<string, unknown>("unavailable", `no broker could be reached within ${timeoutMs} ms`, about(call));
 }
 

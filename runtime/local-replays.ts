@@ -43,7 +43,11 @@ export class LocalReplays {
    */
   async replay(operator: Operator, queue: string, id: string, record: Uint8Array): Promise<Replayed | undefined> {
     const giveUp = this.#place.local.reserve();
-    if (giveUp === undefined) throw new TaskError("unavailable", "all local slots are taken");
+    if (giveUp === undefined)
+      throw new TaskError(
+        "unavailable",
+        "all local slots are taken; raise localConcurrency, or replay it without local",
+      );
     const worker = newAddress();
     let replayed: Replayed | undefined;
     try {

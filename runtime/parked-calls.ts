@@ -77,7 +77,10 @@ export class ParkedCalls {
       const { replays, handles } = this.#settings;
       const { queue, name } = declaration;
       if (local && !replays.implements(name))
-        throw new TaskError("unimplemented", "no implementation of it was given to this client");
+        throw new TaskError(
+          "unimplemented",
+          "no implementation of it was given to this client: give it as implementations, or replay it without local",
+        );
       const { call, kept } = await this.#look(declaration, id);
       checkReplayable(call, kept);
       const record = kept.next;

@@ -29,7 +29,12 @@ export function run(places: Places, call: Call): Settled | Promise<Settled> {
   switch (policy) {
     case "local-only":
       if (!here) return notStarted(call, "unavailable", "it is local-only, and no implementation was given");
-      if (!local.slotFree) return notStarted(call, "unavailable", "it is local-only, and all local slots are taken");
+      if (!local.slotFree)
+        return notStarted(
+          call,
+          "unavailable",
+          "it is local-only, and all local slots are taken; raise localConcurrency",
+        );
       return local.run(call, timeoutMs);
     case "local-first":
       if (!here || !local.slotFree) return places.remote.call(call, timeoutMs);

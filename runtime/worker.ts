@@ -149,7 +149,7 @@ class RunningWorker implements Worker {
     this.#stopping.abort();
     if (this.#run === undefined) {
       // It never ran: there is nothing to give back, and no connection was made.
-      const stopped = new TaskError("unavailable", "this worker was stopped before it ran");
+      const stopped = new TaskError("unavailable", "this worker was stopped before it ran; make another one");
       this.#run = Promise.reject(stopped);
       this.#run.catch(() => undefined);
       this.#stop = this.#own ? this.#broker.close() : Promise.resolve();

@@ -30,8 +30,6 @@ export interface Woken {
   readonly bell?: string | undefined;
   /** The reply of the script that was run. */
   readonly reply?: unknown;
-  /** The script was sent, and its reply was lost. */
-  readonly lost?: boolean;
 }
 
 interface Waiter extends Wait {
@@ -166,7 +164,8 @@ export class Bells {
     // Not loaded: who waits runs it by himself.
     if (wordsOf(fault).startsWith("NOSCRIPT")) return waiter.settle({});
     const error = this.#connection.errorOf(fault, redis);
-    if (error.code === "outcome_unknown") waiter.settle({ lost: true });
+    // Lost with its connection: whose script it is asks for what it was given.
+    if (error.code === "outcome_unknown") waiter.settle({});
     else waiter.reject(error);
   }
 
