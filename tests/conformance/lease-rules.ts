@@ -34,6 +34,15 @@ export function leaseRules(lab: () => Lab): void {
     expect(await lab().beat({ reap: true })).toMatchObject({ waiting: 3 });
   });
 
+  test("a call that its workers' deaths parked is kept until its deadline, as any other that has ended", async () => {
+    const day = 86_400_000;
+    await lab().submit("far", { header: { deadline: 30 * day } });
+    await lab().submit("near", { header: { deadline: day } });
+    await lab().dieWith({ limit: 2 }, 1);
+    await lab().advance(8 * day);
+    expect([await lab().state("far"), await lab().state("near")]).toEqual(["parked", "gone"]);
+  });
+
   test("a beat that does not reap takes nothing back", async () => {
     await lab().submit("a");
     await lab().claimOne({ leaseMs: 1_000 });
