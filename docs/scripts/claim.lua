@@ -308,6 +308,8 @@ local function without_ghosts(fence)
     end
   end
   ids, records, count = kept, theirs, #kept
+  -- A lease of nothing would stay until it lapses.
+  if count == 0 then call('ZREMRANGEBYSCORE', LEASES, fence, fence) end
 end
 return { given_before = given_before, prepare = prepare, waiting = waiting, without_ghosts = without_ghosts, given_back = given_back, publish = publish }
 end
@@ -413,7 +415,7 @@ if fault then
   rare = rare or rarely()
   return rare.given_back()
 end
-if fence ~= 0 then
+if fence ~= 0 and count > 0 then
   call('ZADD', P .. 'expiry', number(now + ARGV[4]), fence)
   if not suspect or ids[1] ~= suspect then
     suspect = nil

@@ -6,6 +6,18 @@ const served = [{ name: queue, tasks: ["q.task"] }];
 
 /** Leasing calls to workers. */
 export function claimRules(lab: () => Lab): void {
+  test("a claim that finds only what another has leaves no lease behind", async () => {
+    // Its id stands twice in the list.
+    await lab().submit("a");
+    await lab().broker.cancel(queue, "a");
+    await lab().submitAll([], ["a"]);
+    await lab().submit("a");
+    const claimed = await lab().claimOne({ limit: 1 });
+    expect(await lab().claim({ worker: "other" })).toEqual([]);
+    expect(await lab().finish(claimed)).toBe("accepted");
+    expect(await lab().keys()).not.toContain("expiry");
+  });
+
   test("a claimed call runs, under a fence that is larger than any before", async () => {
     await lab().submitAll([submission("a"), submission("b"), submission("c")]);
     const [first] = await lab().batches({ limit: 2 });

@@ -98,6 +98,11 @@ export class Lab {
     return this.#harness.advance(ms);
   }
 
+  /** The keys of the queue, where it has any: see {@link Harness}. */
+  async keys(): Promise<readonly string[]> {
+    return (await this.#harness.keys?.(queue)) ?? [];
+  }
+
   /** Lets what is under way arrive: a few turns here, and round trips to the broker. */
   async settled(): Promise<void> {
     for (let count = 0; count < 3; count++) {

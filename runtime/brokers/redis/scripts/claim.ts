@@ -134,6 +134,8 @@ local function without_ghosts(fence)
     end
   end
   ids, records, count = kept, theirs, #kept
+  -- A lease of nothing would stay until it lapses.
+  if count == 0 then call('ZREMRANGEBYSCORE', LEASES, fence, fence) end
 end
 @end
 local rare
@@ -220,7 +222,7 @@ if fault then
   rare = rare or rarely()
   return rare.given_back()
 end
-if fence ~= 0 then
+if fence ~= 0 and count > 0 then
   call('ZADD', P .. 'expiry', number(now + ARGV[4]), fence)
   if not suspect or ids[1] ~= suspect then
     suspect = nil
