@@ -28,7 +28,11 @@ export interface Context<Errors extends object = {}, Progress = unknown> {
   readonly fail: (failure: Failure) => TaskError;
   /** Structured lines that name the task, the call and the attempt. */
   readonly log: Logger;
-  /** Reports how far it is. @throws TaskError `invalid_result` for a value that its schema refuses. */
+  /**
+   * Reports how far it is; of values that come faster than they can be sent, the newest is.
+   *
+   * @throws TaskError `invalid_result` for a value that its schema refuses, `resource_exhausted` for one that is too large.
+   */
   readonly progress: (value: Progress) => void;
 }
 

@@ -120,7 +120,7 @@ export class Execution {
       limitMs,
       limitedByCall,
       log: this.#settings.log,
-      onProgress: (value) => this.#report({ kind: "progress", value: encode(value) }),
+      onProgress: (value) => this.#progress(value),
     });
     const { outcome, settled } = this.#attempt;
     if (settled === undefined) {
@@ -194,7 +194,21 @@ export class Execution {
 
   /** The error of an attempt that is repeated, for whoever looks at the call meanwhile. */
   #failed(error: AnyTaskError): Uint8Array {
-    return encode({ ...toWire(error), worker: this.#settings.worker });
+    const { worker, maxResultBytes } = this.#settings;
+    const told = encode({ ...toWire(error), worker });
+    if (told.length <= maxResultBytes) return told;
+    const { code, attempt, reason } = error;
+    return encode({ code, attempt, message: `${reason.slice(0, 1_000)}… (${told.length} bytes in all)`, worker });
+  }
+
+  #progress(value: unknown): void {
+    const { maxResultBytes } = this.#settings;
+    const told = encode(value);
+    if (told.length > maxResultBytes) {
+      const reason = `its progress takes ${told.length} bytes, more than the ${maxResultBytes} of maxResultBytes`;
+      throw new TaskError("resource_exhausted", reason);
+    }
+    this.#report({ kind: "progress", value: told });
   }
 
   #failure(code: "resource_exhausted" | "invalid_result", reason: string): Uint8Array {

@@ -93,6 +93,14 @@ export const rich = task({
   result: z.any(),
 });
 
+/** Fails once, if told to, and else reports something, each of so many characters. */
+export const wordy = task({
+  params: { length: z.number(), fails: z.boolean() },
+  result: z.number(),
+  progress: z.string(),
+  retry: { attempts: 2, retryOn: ["failed"], backoff: { type: "fixed", delayMs: 1 } },
+});
+
 /** Reports each step, and ends at its latch. */
 export const steps = task({
   params: { count: z.number(), latch: z.string() },

@@ -230,6 +230,11 @@ export class CallLab {
         await this.#hold(latch, signal);
         return count;
       },
+      wordy: ({ length, fails }: { length: number; fails: boolean }, { attempt, progress }: HandlerContext) => {
+        if (fails && attempt === 1) throw new Error("y".repeat(length));
+        if (!fails) progress("x".repeat(length));
+        return attempt;
+      },
       stamped: ({ id }: { id: string }) => id,
     };
   }

@@ -19,6 +19,18 @@ export function workerRules(lab: () => CallLab): void {
     expect(it.mostRunning).toBe(3);
   });
 
+  it("progress and the errors of attempts have the limit of replies", async () => {
+    const it = lab();
+    await it.worker({ maxResultBytes: 1_000 });
+    const tasks = it.client();
+    await expect(tasks.wordy(900, false)).resolves.toBe(1);
+    await expect(tasks.wordy(1_000, false)).rejects.toMatchObject({
+      code: "resource_exhausted",
+      reason: "its progress takes 1003 bytes, more than the 1000 of maxResultBytes",
+    });
+    await expect(tasks.wordy(100_000, true)).resolves.toBe(2);
+  });
+
   it("each claim's fence is larger than the one before", async () => {
     const it = lab();
     await it.worker();
