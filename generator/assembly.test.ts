@@ -53,6 +53,27 @@ describe("a mistake", () => {
     ]);
   });
 
+  it("in a schedule is found where that stands", async () => {
+    const scheduled = (name: string, schedule: string): string =>
+      `export const ${name} = task({ params: { a: z.string() }, result: z.void(), schedule: ${schedule} });\n`;
+    const files = {
+      "contracts/a.ts": [
+        contractHead,
+        scheduled("fine", `{ cron: "30 3 * * 1-5", timezone: "Europe/Berlin", params: { a: "" } }`),
+        scheduled("cron", `{ cron: "99 3 * * *", params: { a: "" } }`),
+        scheduled("zone", `{ cron: "30 3 * * *", timezone: "Mars/Olympus", params: { a: "" } }`),
+        scheduled("lacks", "{ everyMs: 5 }"),
+        scheduled("wrong", "{ everyMs: 5, params: { a: 5 } }"),
+      ].join(""),
+    };
+    expect(await faults(files)).toEqual([
+      `contracts/a.ts:4:83 schedule: cron "99 3 * * *", timezone "UTC": CronPattern: Invalid value for minute: 99`,
+      `contracts/a.ts:5:83 schedule: cron "30 3 * * *", timezone "Mars/Olympus": Invalid time zone specified: Mars/Olympus`,
+      "contracts/a.ts:6:84 schedule: params.a: Invalid input: expected string, received undefined",
+      "contracts/a.ts:7:84 schedule: params.a: Invalid input: expected string, received number",
+    ]);
+  });
+
   it("that can't be carried is found at any depth, with its path", async () => {
     const declaration = `export const x = task({
   params: {

@@ -156,6 +156,7 @@ function emptyWarning(syntax: ContractSyntax): Diagnostic {
 function taskFaults({ syntax, description }: FoundTask): readonly Diagnostic[] {
   const { name, params, result, errors, progress } = description;
   const faults = [fault(syntax.at, taskNameFault(name))];
+  faults.push(fault(partOf(syntax, "schedule").at, description.scheduleFault));
   for (const param of params) {
     const part = partName("params", param.name);
     faults.push(fault(partOf(syntax, part).at, paramNameFault(param.name)), ...refusals(syntax, part, param));

@@ -39,7 +39,7 @@ export interface PartSyntax {
   readonly shows: boolean;
 }
 
-/** The parts of a task that have a schema: `params.a`, `result`, `errors.divisionByZero`, `progress`. */
+/** The parts of a task that are looked at: its schedule, and those that have a schema: `params.a`, `result`, `errors.divisionByZero`, `progress`. */
 export function partName(group: "params" | "errors", member: string): string {
   return `${group}.${member}`;
 }
@@ -107,10 +107,12 @@ function definitionIn(initializer: ts.Expression, module: Module): ts.ObjectLite
   return given[0] !== undefined && ts.isObjectLiteralExpression(given[0]) ? given[0] : undefined;
 }
 
+const groups: ReadonlySet<string> = new Set(["params", "result", "errors", "progress", "schedule"]);
+
 function partsOf(definition: ts.ObjectLiteralExpression, read: (node: ts.Node) => PartSyntax): Map<string, PartSyntax> {
   const parts = new Map<string, PartSyntax>();
   for (const [group, node] of membersOf(definition)) {
-    if (group !== "params" && group !== "result" && group !== "errors" && group !== "progress") continue;
+    if (!groups.has(group)) continue;
     parts.set(group, read(node));
     if ((group !== "params" && group !== "errors") || !ts.isObjectLiteralExpression(node)) continue;
     for (const [member, value] of membersOf(node)) parts.set(partName(group, member), read(value));

@@ -2,7 +2,9 @@ import type { $ZodType } from "zod/v4/core";
 import { type Refusal, refusalsIn } from "./carriage.ts";
 import type { NamedWireModel, ParamModel, WireModel } from "./model.ts";
 import { isOmittable } from "./optionality.ts";
+import type { NameFault } from "./names.ts";
 import { typeOf } from "./print.ts";
+import { scheduleFault, type ScheduleValue } from "./schedule.ts";
 import { taskBrand } from "./symbols.ts";
 import { typeText, withoutUndefined } from "./type.ts";
 
@@ -17,6 +19,8 @@ export interface TaskDescription {
   readonly result: Described<WireModel>;
   readonly errors: readonly Described<NamedWireModel>[];
   readonly progress: Described<WireModel> | undefined;
+  /** What keeps its schedule, if it has one, from being followed. */
+  readonly scheduleFault: NameFault | undefined;
 }
 
 /** A part of a task, with what keeps it from being carried. */
@@ -29,6 +33,7 @@ interface TaskValue {
   readonly errors: Readonly<Record<string, $ZodType>>;
   readonly progress: $ZodType | undefined;
   readonly policy?: string | undefined;
+  readonly schedule?: ScheduleValue | undefined;
 }
 
 /** Whether a value was made by `task()`, of whichever installed copy of the package. */
@@ -42,7 +47,7 @@ const described = new WeakMap<object, TaskDescription>();
 export function describeTask(name: string, task: object): TaskDescription {
   const known = described.get(task);
   if (known !== undefined) return { ...known, name };
-  const { params, result, errors, progress, policy } = task as TaskValue;
+  const { params, result, errors, progress, policy, schedule } = task as TaskValue;
   const description: TaskDescription = {
     name,
     task,
@@ -51,6 +56,7 @@ export function describeTask(name: string, task: object): TaskDescription {
     result: describeWire(result),
     errors: Object.entries(errors).map(([error, schema]) => describeError(error, schema)),
     progress: progress && describeWire(progress),
+    scheduleFault: schedule && scheduleFault(schedule, params),
   };
   described.set(task, description);
   return description;

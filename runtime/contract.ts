@@ -2,6 +2,7 @@ import type { $ZodType } from "zod/v4/core";
 import type { Retry } from "./backoff.ts";
 import { checkDuration, checkNames, checkOneOf, checkRetry, shown } from "./checks.ts";
 import { TaskError } from "./errors.ts";
+import { checkSchedule, type Schedule, type ScheduleOf } from "./schedule.ts";
 
 /** Any zod 4 schema, of zod or of zod/mini. */
 export type Schema = $ZodType;
@@ -58,6 +59,11 @@ export interface TaskDefinition<
   readonly errors?: Errors | undefined;
   /** What `context.progress(…)` takes. @default { current: number, total: number } */
   readonly progress?: Progress;
+  /**
+   * When it is called by itself, by whichever worker implements it: `{ everyMs: 60_000 }`, or
+   * `{ cron: "30 3 * * *", timezone: "Europe/Berlin" }`, with `params` if it has required ones. @default never
+   */
+  readonly schedule?: ScheduleOf<Params extends ParamsShape ? NoInfer<Params> : {}> | undefined;
 }
 
 /** `params` as given, or, where a schema was given in its place, the sentence that says what to write. */
@@ -78,6 +84,7 @@ export interface Task<
   readonly result: Result;
   readonly errors: Errors;
   readonly progress: Progress;
+  readonly schedule?: Schedule | undefined;
 }
 
 /**
@@ -100,20 +107,17 @@ export function task<
 >(
   definition: TaskDefinition<Params, Result, Errors, Progress>,
 ): Task<Params extends ParamsShape ? Params : never, Result, Errors, Progress> {
-  const {
-    params,
-    result,
-    errors = {},
-    progress,
-    ...options
-  } = definition as TaskDefinition<ParamsShape, Schema, ErrorsShape, Schema>;
+  const { params, result, errors = {}, progress, schedule, ...options } = definition as unknown as GivenTask;
   checkShape("params", params);
   checkSchema("result", result);
   checkShape("errors", errors);
   if ("TaskError" in errors) refuse('errors: "TaskError" is the name of the undeclared ones; choose another');
   if (progress !== undefined) checkSchema("progress", progress);
   checkOptions(options);
-  const declared = { params, result, errors, progress, ...options };
+  checkSchedule(schedule, params, refuse);
+  if (schedule !== undefined && options.policy === "local-only")
+    refuse("a local-only task can't have a schedule: it has no queue");
+  const declared = { params, result, errors, progress, ...(schedule && { schedule }), ...options };
   Object.defineProperty(declared, taskBrand, { value: true });
   return Object.freeze(declared) as unknown as Task<
     Params extends ParamsShape ? Params : never,
@@ -132,6 +136,9 @@ export function isTask(value: unknown): value is Task {
 export function isSchema(value: unknown): value is Schema {
   return typeof value === "object" && value !== null && "_zod" in value;
 }
+
+/** A definition, whatever its types say. */
+type GivenTask = Omit<Task, "errors"> & { readonly errors?: ErrorsShape | undefined };
 
 function refuse(reason: string): never {
   throw new TaskError("invalid_argument", `task(): ${reason}`);

@@ -65,7 +65,7 @@ beforeAll(async () => {
   ]);
   await writeFile(join(folder, "node_modules/taskpact/package.json"), await readFile(join(root, "package.json")));
   await mkdir(join(folder, "node_modules/@types"), { recursive: true });
-  for (const name of ["zod", "ioredis", "ts-morph", "tsx", "typescript", "commander", "@types/node"]) {
+  for (const name of ["zod", "ioredis", "ts-morph", "tsx", "typescript", "commander", "croner", "@types/node"]) {
     await symlink(join(root, "node_modules", name), join(folder, "node_modules", name));
   }
   await write("package.json", '{ "type": "module" }');

@@ -30,3 +30,28 @@ task({ params: {}, result: z.string(), timeoutMS: 5 });
 task({ params: {}, result: z.string(), policy: "local" });
 // @ts-expect-error no such code
 task({ params: {}, result: z.string(), retry: { attempts: 3, retryOn: ["oops"] } });
+
+// A schedule takes params exactly when the task has required ones, and of their types.
+const table = { params: { table: z.string(), days: z.number().default(7) }, result: z.void() };
+const everyHour = { everyMs: 3_600_000 };
+task({ params: {}, result: z.void(), schedule: { cron: "0 3 * * *", timezone: "Europe/Berlin", catchUp: "none" } });
+task({ params: { days: z.number().default(7) }, result: z.void(), schedule: everyHour });
+task({ params: { days: z.number().default(7) }, result: z.void(), schedule: { everyMs: 5, params: { days: 3 } } });
+task({ ...table, schedule: { everyMs: 5, jitterMs: 2, overlap: "allow", params: { table: "logs" } } });
+task({ ...table, schedule: { everyMs: 5, startAt: new Date(), endAt: undefined, params: { table: "logs", days: 1 } } });
+// @ts-expect-error table is missing
+task({ ...table, schedule: { everyMs: 5, params: { days: 1 } } });
+// @ts-expect-error params are missing
+task({ ...table, schedule: { everyMs: 5 } });
+// @ts-expect-error days is a number
+task({ ...table, schedule: { everyMs: 5, params: { table: "logs", days: "1" } } });
+// @ts-expect-error there is no such parameter
+task({ ...table, schedule: { everyMs: 5, params: { table: "logs", hours: 1 } } });
+// @ts-expect-error it has no params
+task({ params: {}, result: z.void(), schedule: { everyMs: 5, params: { table: "logs" } } });
+// @ts-expect-error everyMs or cron
+task({ params: {}, result: z.void(), schedule: { everyMs: 5, cron: "0 3 * * *" } });
+// @ts-expect-error everyMs or cron
+task({ params: {}, result: z.void(), schedule: { timezone: "Europe/Berlin" } });
+// @ts-expect-error a timezone goes with cron
+task({ params: {}, result: z.void(), schedule: { everyMs: 5, timezone: "Europe/Berlin" } });
