@@ -3,6 +3,7 @@ import type { LeaseTable } from "./lease-table.ts";
 import type { Logger } from "./log.ts";
 import type { Operator } from "./operator.ts";
 import type { CallState } from "./state.ts";
+import type { Timetable } from "./timetable.ts";
 
 /**
  * The port through which clients and workers reach the queues. An adapter moves records (see header.ts) and
@@ -55,6 +56,8 @@ export interface Broker {
   close(): Promise<void>;
   /** The side of those who look after queues, of a broker that has one. */
   readonly operator?: Operator | undefined;
+  /** What its schedules need, of a broker that has it. */
+  readonly timetable?: Timetable | undefined;
   /**
    * What keeps a worker's leases while its event loop is blocked. A broker that lives in that same loop has none: nobody
    * takes leases back meanwhile.

@@ -24,6 +24,7 @@ import { renew } from "./memory/renew.ts";
 import { report } from "./memory/report.ts";
 import { Store } from "./memory/store.ts";
 import { submit } from "./memory/submit.ts";
+import { MemoryTimetable } from "./memory/timetable.ts";
 
 /** How a memory broker is opened. */
 export interface MemoryOptions {
@@ -167,4 +168,6 @@ class MemoryConnection implements Broker {
   };
 
   readonly operator = new MemoryOperator(this.#open);
+
+  readonly timetable = new MemoryTimetable(this.#open);
 }

@@ -10,6 +10,7 @@ import { noticeRules } from "./notice-rules.ts";
 import { operatorRules } from "./operator-rules.ts";
 import { reportRules } from "./report-rules.ts";
 import { submitRules } from "./submit-rules.ts";
+import { timetableRules } from "./timetable-rules.ts";
 
 /**
  * What every broker must do: each sentence of runtime/broker.ts as a test. A broker's own test calls it with a way to
@@ -46,6 +47,9 @@ export function brokerConformance(name: string, open: () => Promise<Harness>): v
     });
     describe("the operator", () => {
       operatorRules(lab);
+    });
+    describe("the timetable", () => {
+      timetableRules(lab);
     });
     describe("foreign records", () => {
       foreignRules(lab);

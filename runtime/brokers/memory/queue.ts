@@ -4,6 +4,7 @@ import { bareRecord } from "../../envelope.ts";
 import type { Header } from "../../header.ts";
 import { clientChannel } from "../../keys.ts";
 import { type CallState, isTerminal } from "../../state.ts";
+import type { TimetableEntry } from "../../timetable.ts";
 import { awaitedBareTtlMs, bareTtlMs, largestToldBytes } from "../retention.ts";
 import { type Call, isExpired, type Lease, type WaitingList } from "./call.ts";
 import { Deque } from "./deque.ts";
@@ -58,6 +59,8 @@ export class Queue {
   readonly suspected = new Map<string, number>();
   /** Workers that died with a suspect, and until when the other calls that they held are not blamed. */
   readonly excused = new Map<string, number>();
+  /** How schedules stand, by their tasks. */
+  readonly schedules = new Map<string, TimetableEntry>();
   /** The last fence that was given. */
   fence = 0;
   /** Counts claims, for their weights. */

@@ -40,9 +40,9 @@ export class Store {
     return queue;
   }
 
-  /** Whether it holds no call, so that nothing is lost with it. */
+  /** Whether it holds no call and no schedule, so that nothing is lost with it. */
   get empty(): boolean {
-    for (const queue of this.#queues.values()) if (queue.calls.size > 0) return false;
+    for (const queue of this.#queues.values()) if (queue.calls.size + queue.schedules.size > 0) return false;
     return true;
   }
 

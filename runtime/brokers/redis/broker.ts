@@ -39,6 +39,7 @@ import type { Script } from "./scripts/script.ts";
 import { optionsOf, type RedisSource } from "./source.ts";
 import { storedCall } from "./stored.ts";
 import { submitBatch } from "./submissions.ts";
+import { RedisTimetable } from "./timetable.ts";
 
 /** How a broker on Redis is set up. */
 export interface RedisSettings {
@@ -200,6 +201,8 @@ export class RedisBroker implements Broker {
   };
 
   readonly operator = new RedisOperator(this.#run);
+
+  readonly timetable = new RedisTimetable(this.#run);
 
   #checkOpen(): void {
     if (this.#closed !== undefined) throw unavailable("the connection to Redis was closed");

@@ -1,9 +1,11 @@
 import { cancelScript } from "./cancel.ts";
 import { claimScript } from "./claim.ts";
 import { finishScript } from "./finish.ts";
+import { fireScript } from "./fire.ts";
 import { discardScript } from "./discard.ts";
 import { inspectScript } from "./inspect.ts";
 import { parkedScript } from "./parked.ts";
+import { pauseScript } from "./pause.ts";
 import { presenceScript } from "./presence.ts";
 import { readScript } from "./read.ts";
 import { reapScript } from "./reap.ts";
@@ -11,6 +13,7 @@ import { renewScript } from "./renew.ts";
 import { replayScript } from "./replay.ts";
 import { reportScript } from "./report.ts";
 import { revokeScript } from "./revoke.ts";
+import { schedulesScript } from "./schedules.ts";
 import type { Script } from "./script.ts";
 import { submitScript } from "./submit.ts";
 
@@ -30,4 +33,7 @@ export const scripts: readonly Script[] = [
   inspectScript,
   replayScript,
   discardScript,
+  fireScript,
+  schedulesScript,
+  pauseScript,
 ];

@@ -1,0 +1,235 @@
+#!lua
+
+-- Locals are found faster than what stands in a table of globals.
+local ARGV, call, sub, byte = ARGV, redis.call, string.sub, string.byte
+
+local P = sub(KEYS[1], 1, -6)              -- '<namespace>:{<queue>}:'
+local RESULT, LEASES = P .. 'result:', P .. 'leases'
+
+local NS = string.match(P, '^(.-):{')
+
+local TIME = call('TIME')
+local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
+
+-- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
+local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
+
+-- Flags. Two more bits, 16 and 32, hold the priority; what is above 64 does not occur.
+local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
+
+-- Places in a record, counted from 1. TO is behind the header.
+local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, TO = 7, 8, 9, 10, 12, 22, 30, 46
+
+local function number(n) return string.format('%.17g', n) end
+
+local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
+
+local function flagged(r, flag) return bit.band(byte(r, FLAGS), flag) ~= 0 end
+
+local function deadline_of(r) return (struct.unpack('>d', r, DEADLINE)) end
+
+-- The list that a call waits in, by the priority in its flags.
+local function list_of(r)
+  local priority = bit.band(byte(r, FLAGS), 48)
+  return priority == 16 and P .. 'queue:high' or priority == 32 and P .. 'queue:low' or P .. 'queue'
+end
+
+-- A copy of a record with some bytes of its header changed.
+local function patched(r, at, bytes) return sub(r, 1, at - 1) .. bytes .. sub(r, at + #bytes) end
+
+-- Whether a record without a header is a reply of the plain level: a map that begins with 'value' or 'error'.
+local function is_plain_reply(r)
+  local first = byte(r, 1) == 222 and sub(r, 4, 9) or sub(r, 2, 7)
+  return first == '\165value' or first == '\165error'
+end
+
+-- Whether a record says that its call has ended. One in a state that does not exist is for a worker to park.
+local function has_ended(r)
+  if not has_header(r) then return is_plain_reply(r) end
+  local state = byte(r, STATE)
+  return state >= 4 and state <= PARKED
+end
+
+-- The client that a record with a header names: after it, the string 'to' and a short string.
+local function to_of(r)
+  local kind, t, o, head = byte(r, TO, TO + 3)
+  if kind == 162 and t == 116 and o == 111 and head and head > 160 and head < 192 then
+    return sub(r, TO + 4, TO + head - 157)
+  end
+end
+
+-- The heads of MessagePack strings and binaries, and those that were made before in this step.
+local str_heads, bin_heads = {}, {}
+local function str_head(length)
+  local head = length < 32 and string.char(160 + length)
+    or length < 256 and '\217' .. string.char(length)
+    or '\218' .. struct.pack('>H', length)
+  str_heads[length] = head
+  return head
+end
+local function bin_head(length)
+  local head = length < 256 and '\196' .. string.char(length)
+    or length < 65536 and '\197' .. struct.pack('>H', length)
+    or '\198' .. struct.pack('>I4', length)
+  bin_heads[length] = head
+  return head
+end
+
+-- Messages: one for each client, of as many items as the step has for it. An item is an array of three: its kind, an id,
+-- and what is in 'value', which has a head.
+local messages = {}
+local function tell(client, kind, id, head, value)
+  local message = messages[client]
+  if not message then
+    message = { size = 0 }
+    messages[client] = message
+  end
+  local at = message.size
+  message[at + 1] = kind
+  message[at + 2] = str_heads[#id] or str_head(#id)
+  message[at + 3] = id
+  message[at + 4] = head
+  message[at + 5] = value
+  message.size = at + 5
+end
+
+local function publish()
+  for client, message in pairs(messages) do call('PUBLISH', NS .. ':client:' .. client, table.concat(message)) end
+end
+
+-- Tells an item to all who wait for a call with a header: the client that asked, and those that asked for it later.
+local function tell_waiting(id, r, kind, head, value)
+  local to = to_of(r)
+  if to then tell(to, kind, id, head, value) end
+  if byte(r, FLAGS) % (2 * WAITERS) >= WAITERS then
+    for _, client in ipairs(call('SMEMBERS', P .. 'waiters:' .. id)) do
+      if client ~= to then tell(client, kind, id, head, value) end
+    end
+  end
+end
+
+-- Wakes one worker. One token is enough for whoever comes.
+local function ring()
+  if call('RPUSH', P .. 'bell', '1') > 1 then call('LPOP', P .. 'bell') end
+end
+
+-- Puts an id among the delayed. If it is now the first one due, it wakes a worker, who may wait longer than that.
+local function delay(id, due)
+  local first = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
+  call('ZADD', P .. 'delayed', number(due), id)
+  if not first[2] or due < tonumber(first[2]) then ring() end
+end
+
+-- A suspect has left its worker: the next one can be tried.
+local function cleared(id)
+  call('HDEL', P .. 'suspected', id)
+  if call('EXISTS', P .. 'suspects') == 1 then ring() end
+end
+
+-- After a call has ended, with its last record before that, which has a header: those who wait are told, and its traces
+-- go. A reply that is large is not in the message, nor one more when the messages of this step are: it is to be read.
+local told = 0
+local function ended(id, before, r)
+  local size = #r
+  if size <= 8192 and told <= 1048576 then
+    told = told + size
+    tell_waiting(id, before, '\147\0', bin_heads[size] or bin_head(size), r)
+  else
+    tell_waiting(id, before, '\147\0', '\192', '')
+  end
+  local deaths, flags, high, low = byte(before, DEATHS, ATTEMPT + 1)
+  if deaths + high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
+  if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
+  if flags >= SUSPECT then cleared(id) end
+end
+
+-- How long a record is kept at the least after its call has ended, ms: until its deadline it may be submitted again, and
+-- would run once more. A foreign deadline may be any number, or none.
+local function kept_for(least, before)
+  return math.max(least, math.min(math.ceil(deadline_of(before) - now), 31536000000000))
+end
+
+-- Ends a call without a worker's word: what is left is its header, and 'more' entries besides. Returns its record.
+local function conclude(id, r, state, more)
+  local head = sub(r, 2, 6) .. string.char(state) .. sub(r, 8, 45)
+  local last = more and '\130' .. head .. more or '\129' .. head
+  call('SET', RESULT .. id, last, 'PX', kept_for(flagged(r, AWAITED) and 60000 or 3600000, r))
+  local before = byte(r, STATE)
+  if before == DELAYED or before == RETRYING then call('ZREM', P .. 'delayed', id) end
+  ended(id, r, last)
+  return last
+end
+
+-- Whether a handler may have begun with it.
+local function has_begun(r)
+  local deaths, flags, high, low = byte(r, DEATHS, ATTEMPT + 1)
+  return deaths + high + low > 0 or flags >= SUSPECT
+end
+
+-- Whether an open call that no worker has is to end by its deadline: an awaited call's bounds all of it, any other's
+-- the wait for its start.
+local function is_late(r)
+  local deadline = deadline_of(r)
+  return deadline > 0 and deadline <= now and (flagged(r, AWAITED) or not has_begun(r))
+end
+
+-- The record of a call as it stands now: past its deadline it ends with the first look at it.
+-- Returns the record, and its fence while a worker has it; false for one that is unknown.
+local function look_up(id)
+  local r = call('GET', RESULT .. id)
+  if not r or has_ended(r) then return r end
+  local fence = call('ZSCORE', LEASES, id)
+  if not has_header(r) then return r, fence end
+  if not fence and is_late(r) then r = conclude(id, r, EXPIRED) end
+  return r, fence
+end
+
+-- fire
+-- KEYS[1] -> <namespace>:{<queue>}:queue
+-- ARGV[1] -> clock offset, ms
+-- ARGV[2] -> the task's name
+-- ARGV[3] -> its next slot, ms; '' for none
+-- ARGV[4] -> '' to tell of the schedule alone, or the slot that is due, ms
+-- ARGV[5] -> id of the slot's call
+-- ARGV[6] -> its record, with a header and without a deadline
+-- ARGV[7] -> when it is to be queued, ms: the slot, or later
+-- ARGV[8] -> '1' to leave the slot out while the call before is open, else ''
+-- Returns 0 if there was no slot; 1 if its call was stored; 2 if it or a later one was fired before; 3 if it was left out
+-- for the call before; 4 if the schedule is paused; 5 if it is not due by Redis's time.
+local task, slot, id, r = ARGV[2], tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local S = P .. 'schedules'
+local last = tonumber(call('HGET', S, task) or '')
+-- A last slot more than a day ahead was a mistake of the clock: it begins anew, as one that nobody had told of.
+if not last or last > now + 86400000 then
+  last = math.floor(now)
+  call('HSET', S, task, number(last))
+end
+-- A worker that looked before another one fired may be late with its word.
+if ARGV[3] == '' then
+  call('HDEL', S, task .. ' next')
+elseif tonumber(ARGV[3]) > last then
+  call('HSET', S, task .. ' next', ARGV[3])
+end
+if not slot then return 0 end
+if slot > now then return 5 end
+if slot <= last then return 2 end
+
+call('HSET', S, task, ARGV[4])
+if call('HEXISTS', S, task .. ' paused') == 1 then return 4 end
+local before = ARGV[8] == '1' and call('HGET', S, task .. ' call')
+if before then
+  before = look_up(before)
+  publish()
+  if before and not has_ended(before) then return 3 end
+end
+call('HSET', S, task .. ' call', id)
+local due = tonumber(ARGV[7])
+if due > now then r = patched(r, STATE, string.char(DELAYED)) end
+if call('SETNX', RESULT .. id, r) == 0 then return 2 end
+if due > now then
+  delay(id, due)
+else
+  call('RPUSH', list_of(r), id)
+  ring()
+end
+return 1
