@@ -39,13 +39,15 @@ export interface WorkerOptions {
    * ends by itself if nothing else keeps it. @default true
    */
   readonly handleSignals?: boolean | undefined;
+  /** Whether it fires the schedules of the tasks that it implements, as any number of workers may. @default true */
+  readonly schedule?: boolean | undefined;
   /** @default lines on standard error */
   readonly log?: Logger | undefined;
 }
 
 const counts = ["concurrency", "maxDeliveries", "maxResultBytes", "maxStuck"] as const;
 const durations = ["leaseMs", "unhealthyAfterMs"] as const;
-const switches = ["handleSignals", "stopWhenStuck"] as const;
+const switches = ["handleSignals", "schedule", "stopWhenStuck"] as const;
 const known: readonly (keyof WorkerOptions)[] = [
   "broker",
   "implementations",

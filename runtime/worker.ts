@@ -15,6 +15,7 @@ import { Leases } from "./leases.ts";
 import { childLogger, type Logger, streamLogger } from "./log.ts";
 import { Reaper } from "./reaper.ts";
 import { Reports } from "./reports.ts";
+import { Scheduler } from "./scheduler.ts";
 import { onStopSignals } from "./signals.ts";
 import { checkWorkerOptions, type WorkerOptions } from "./worker-options.ts";
 
@@ -75,6 +76,7 @@ class RunningWorker implements Worker {
   readonly #claims: Claims;
   readonly #reports: Reports;
   readonly #reaper: Reaper;
+  readonly #scheduler: Scheduler;
   readonly #health: Health;
   readonly #stopping = new AbortController();
   /** Ends all patience. */
@@ -138,6 +140,8 @@ class RunningWorker implements Worker {
       answered: ({ waiting }) => this.#health.beaten(waiting, this.#stopping.signal.aborted ? 0 : this.#free()),
       failed: (trouble) => this.#health.failed(trouble),
     });
+    const scheduled = options.schedule === false ? [] : [...tasks.values()].map(({ declaration }) => declaration);
+    this.#scheduler = new Scheduler(this.#broker, scheduled, log);
   }
 
   run(): Promise<void> {
@@ -179,12 +183,14 @@ class RunningWorker implements Worker {
       if (this.#stopping.signal.aborted) return;
       this.#leases.warn();
       await this.#reaper.start();
+      await this.#scheduler.start();
       this.#log.info({ queues: this.#queues.map(({ name }) => name), concurrency: this.#concurrency }, "listening");
       if (!this.#stopping.signal.aborted) await (this.#claiming = this.#claims.run());
       await (this.#stop ??= this.#end(this.#graceMs));
       if (this.#fault !== undefined) throw this.#fault;
       this.#log.info({}, "stopped");
     } finally {
+      await this.#scheduler.stop(lastWordsMs);
       await this.#leases.stop();
       await this.#reaper.stop(lastWordsMs);
       unlisten?.();
@@ -214,6 +220,7 @@ class RunningWorker implements Worker {
   async #end(graceMs: number): Promise<void> {
     const { signal: hurry } = this.#hurry;
     this.#claims.stop();
+    await this.#scheduler.stop(lastWordsMs);
     await this.#claiming;
     const done = new AbortController();
     await Promise.race([this.#executions.done(), pause(graceMs, AbortSignal.any([hurry, done.signal]))]);
