@@ -19,7 +19,10 @@ import type { Parked } from "./parked.ts";
 import type { Registry } from "./registry.ts";
 import { RemoteCalls } from "./remote.ts";
 import { Replies } from "./replies.ts";
+import { ScheduledTasks } from "./scheduled-tasks.ts";
+import type { Schedules } from "./schedules.ts";
 import type { HandleOf, IsDeclared } from "./signature.ts";
+import type { Timetable } from "./timetable.ts";
 
 /** How a client is set up. */
 export interface ClientOptions {
@@ -54,6 +57,8 @@ export interface Client<Signatures> {
   handle<Name extends keyof Signatures & string>(task: Name, id: string): HandleOf<Signatures[Name]>;
   /** Calls that nobody could run or whose workers died, and finished ones whose request was kept: to be looked at and run again. */
   readonly parked: Parked<Signatures>;
+  /** Tasks that are called by themselves: to be looked at, paused, and called at once. */
+  readonly schedules: Schedules<Signatures>;
   /** Ends the client: pending calls reject as `canceled`, calls that were submitted go on. */
   close(): Promise<void>;
 }
@@ -105,12 +110,25 @@ export function createClient<Face>(registry: Registry, options: ClientOptions): 
     if (known === undefined) throw new TaskError("invalid_argument", `there is no task "${task}"`);
     return known;
   };
-  const operator = (): Operator => {
+  const checkOpen = (): void => {
     if (closing !== undefined) throw new TaskError("unavailable", "the client is closed");
+  };
+  const operator = (): Operator => {
+    checkOpen();
     if (broker.operator === undefined)
       throw new TaskError("unimplemented", "its broker has no parked calls to look at");
     return broker.operator;
   };
+  const timetable = (): Timetable => {
+    checkOpen();
+    if (broker.timetable === undefined) throw new TaskError("unimplemented", "its broker keeps no timetable");
+    return broker.timetable;
+  };
+  const caller = callerOf(
+    places,
+    (declaration, id, unique) => handles.open(declaration, id, unique),
+    () => closing !== undefined,
+  );
   const client: Client<Record<string, unknown>> = {
     handle(task, id) {
       const declared = declaration(task);
@@ -118,13 +136,9 @@ export function createClient<Face>(registry: Registry, options: ClientOptions): 
       return handles.open(declared, id, false) as never;
     },
     parked: new ParkedCalls({ operator, declaration, handles, replays }) as never,
+    schedules: new ScheduledTasks({ timetable, declarations, declaration, submit: caller.submit }) as never,
     close: () => (closing ??= close()),
   };
-  const caller = callerOf(
-    places,
-    (declaration, id, unique) => handles.open(declaration, id, unique),
-    () => closing !== undefined,
-  );
   return createFace(registry, caller, client) as Face;
 }
 
