@@ -25,6 +25,8 @@ export interface QueueKeys {
   readonly suspects: string;
   /** ZSET: id → when it was parked, ms. */
   readonly parked: string;
+  /** Hash: a task, or a task and what is told of it → how its schedule stands. */
+  readonly schedules: string;
 }
 
 /** The keys of a queue. */
@@ -42,6 +44,7 @@ export function queueKeys(namespace: string, queue: string): QueueKeys {
     delayed: `${prefix}delayed`,
     suspects: `${prefix}suspects`,
     parked: `${prefix}parked`,
+    schedules: `${prefix}schedules`,
   };
 }
 

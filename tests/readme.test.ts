@@ -106,6 +106,7 @@ describe("a new user who follows the README", { timeout: 60_000 }, () => {
 
   it("runs it without Redis", async () => {
     await expect(npx(tsx, "alone.ts")).resolves.toBe("23\n");
+    await expect(npx(tsx, "cleaner.ts")).resolves.toBe("logs: 30 days\nforget false true\n");
     for (const index of snippets.keys()) await expect(npx(tsx, `snippet-${index}.ts`)).resolves.toBe("1\n");
   });
 
