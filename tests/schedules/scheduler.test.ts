@@ -9,7 +9,7 @@ import type { Schedule } from "../../runtime/schedule.ts";
 import { Scheduler } from "../../runtime/scheduler.ts";
 import { quiet } from "../calls/lab.ts";
 import { callsOf, reply } from "../conformance/lab.ts";
-import { ManualClock } from "../manual-clock.ts";
+import { ManualClock } from "../../runtime/testing/manual-clock.ts";
 
 const queue = "nightly";
 const name = "nightly.clean";
