@@ -56,7 +56,13 @@ export class LocalReplays {
       if (replayed?.outcome !== "leased") giveUp();
     }
     if (replayed?.outcome !== "leased") return replayed;
-    const run = new LocalReplay(this.#place, worker, { ...replayed, queue, id, record });
+    let run: LocalReplay;
+    try {
+      run = new LocalReplay(this.#place, worker, { ...replayed, queue, id, record });
+    } catch (error) {
+      giveUp();
+      throw error; // Its lease lapses, and a worker runs it.
+    }
     this.#running.add(run);
     void run.over.then(() => {
       this.#running.delete(run);

@@ -24,7 +24,7 @@ export interface WorkerOptions {
   readonly maxResultBytes?: number | undefined;
   /**
    * For how long there may be no progress before the worker is unhealthy, ms: calls wait, slots are free and none is
-   * claimed, or the broker is silent. @default 30_000
+   * claimed, or the broker is silent. At least two beats, which come every second, or three times a lease. @default 30_000
    */
   readonly unhealthyAfterMs?: number | undefined;
   /**

@@ -57,6 +57,8 @@ const defaultUnhealthyAfterMs = 30_000;
 const longestBeatMs = 1_000;
 /** How long a presence holds without a beat, in beats. */
 const presenceBeats = 5;
+/** How many beats there must be without progress before a worker is unhealthy. */
+const fewBeats = 2;
 /** How long a broker that does not answer is waited for with what is to be said at the end, if there is a hurry, ms. */
 const lastWordsMs = 500;
 
@@ -107,7 +109,8 @@ class RunningWorker implements Worker {
     const own = { worker: this.id, queues, leaseMs, log };
     this.#health = new Health({
       concurrency,
-      unhealthyAfterMs: options.unhealthyAfterMs ?? defaultUnhealthyAfterMs,
+      // What is seen at beats alone can't be judged between them.
+      unhealthyAfterMs: Math.max(options.unhealthyAfterMs ?? defaultUnhealthyAfterMs, fewBeats * intervalMs),
       maxStuck: options.maxStuck ?? Math.max(1, Math.floor(concurrency / 10)),
     });
     this.#leases = new Leases({ ...own, keepers: this.#broker.keepers, slots: concurrency, presenceMs, intervalMs });
