@@ -17,6 +17,19 @@ local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
 -- Places in a record, counted from 1. TO is behind the header.
 local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, TO = 7, 8, 9, 10, 12, 22, 30, 46
 
+-- What is packed: strings, each after its length in four bytes.
+local unpack_one = struct.unpack
+
+-- The ids and records of some calls that are packed, and how many there are.
+local function unpack_calls(bytes)
+  local ids, records, n, at, size = {}, {}, 0, 1, #bytes
+  while at <= size do
+    n = n + 1
+    ids[n], records[n], at = unpack_one('>I4c0I4c0', bytes, at)
+  end
+  return ids, records, n
+end
+
 local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
 
 local function deadline_of(r) return (struct.unpack('>d', r, DEADLINE)) end
@@ -110,8 +123,8 @@ end
 -- finish
 -- KEYS[1] -> <namespace>:{<queue>}:queue
 -- ARGV[1] -> clock offset, ms
--- ARGV[2 ..] -> groups of replies that have fence and ttl in common: fence, ttl (ms), number n, n times: id, record; at
---               most 1,000 replies in all
+-- ARGV[2 ..] -> groups of replies that have fence and ttl in common: fence, ttl (ms), packed: id, record, id, record, …;
+--               at most 1,000 replies in all
 -- Returns the indexes (from 0, over all groups) of those refused: their fence no longer holds the call, or it has ended.
 local function rarely()
 
@@ -123,17 +136,12 @@ local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
 local function kept_for(least, before)
   return math.max(least, math.min(math.ceil(deadline_of(before) - now), 31536000000000))
 end
-local function scores_of(first, n)
-  local ids = {}
-  for i = 1, n do ids[i] = ARGV[first + 2 * i - 2] end
-  return call('ZMSCORE', LEASES, unpack(ids))
-end
-return { scores_of = scores_of, kept_for = kept_for }
+return { kept_for = kept_for }
 end
 local rare
 
 -- The ids that a fence holds, as a set; and how many there are, with who made the claim, if that is known.
-local function held_by(fence, first, n)
+local function held_by(fence, ids, n)
   local most, held = 2 * n + 2, {}
   local members = call('ZRANGEBYSCORE', LEASES, fence, fence, 'LIMIT', 0, most)
   local size = #members
@@ -142,24 +150,23 @@ local function held_by(fence, first, n)
     return held, size
   end
   -- Few of many: each is asked for by itself, though scores are dear to tell.
-  rare = rare or rarely()
-  local scores = rare.scores_of(first, n)
+  local scores = call('ZMSCORE', LEASES, unpack(ids))
   for i = 1, n do
-    if scores[i] and tonumber(scores[i]) == tonumber(fence) then held[ARGV[first + 2 * i - 2]] = true end
+    if scores[i] and tonumber(scores[i]) == tonumber(fence) then held[ids[i]] = true end
   end
   return held
 end
 
-local refused, index, at = {}, 0, 2
-while at < #ARGV do
-  local fence, ttl, n, first = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), at + 3
-  local held, size = held_by(fence, first, n)
+local refused, index = {}, 0
+for at = 2, #ARGV - 2, 3 do
+  local fence, ttl = ARGV[at], ARGV[at + 1]
+  local ids, records, n = unpack_calls(ARGV[at + 2])
+  local held, size = held_by(fence, ids, n)
   local done, count = {}, 0
   -- A call that could be submitted again later than this was claimed with a later deadline: its record stays longer.
   local latest = tonumber(fence) / 1000 + ttl
-  at = first + 2 * n
-  for place = first, at - 2, 2 do
-    local id, r = ARGV[place], ARGV[place + 1]
+  for i = 1, n do
+    local id, r = ids[i], records[i]
     if held[id] then
       held[id] = nil
       count = count + 1

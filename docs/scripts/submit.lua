@@ -15,6 +15,19 @@ local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
 -- Places in a record, counted from 1. TO is behind the header.
 local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, TO = 7, 8, 9, 10, 12, 22, 30, 46
 
+-- What is packed: strings, each after its length in four bytes.
+local unpack_one = struct.unpack
+
+-- The ids and records of some calls that are packed, and how many there are.
+local function unpack_calls(bytes)
+  local ids, records, n, at, size = {}, {}, 0, 1, #bytes
+  while at <= size do
+    n = n + 1
+    ids[n], records[n], at = unpack_one('>I4c0I4c0', bytes, at)
+  end
+  return ids, records, n
+end
+
 local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
 
 -- The list that a call waits in, by the priority in its flags.
@@ -31,29 +44,33 @@ end
 -- submit
 -- KEYS[1] -> <namespace>:{<queue>}:queue
 -- ARGV[1] -> clock offset, ms
--- ARGV[2] -> number n of calls, at most 1,000
--- ARGV[3] -> '' or n delays, ms, with commas between them
--- ARGV[4] -> '' or how many calls may wait in the queue, delayed ones included
--- ARGV[5 .. 4 + 2n] -> id, record, id, record, …; a deadline in a record's header is still a duration
--- ARGV[5 + 2n ..] -> ids whose replies have been received: their records go. Not to be sent again.
+-- ARGV[2] -> '' or a delay for each call, ms, with commas between them
+-- ARGV[3] -> '' or how many calls may wait in the queue, delayed ones included
+-- ARGV[4] -> packed: id, record, id, record, … of at most 1,000 calls; a deadline in a record's header is still a duration
+-- ARGV[5] -> packed: ids whose replies have been received: their records go. Not to be sent again.
 -- Returns what is out of the ordinary, index (from 0), kind, record, index, kind, record, …
 --   'conflict'  the id belongs to another call
 --   'ended'     it is the same call, and has ended with this record
 --   'plain'     it is a call of the plain level, a request, of which nobody knows whether it is the same
 --   'full'      so many calls wait already that it was not stored
 -- All others are accepted, now or by an earlier sending.
-local n = tonumber(ARGV[2])
+local ids, records, n = unpack_calls(ARGV[4])
 
 -- Forgets what has been received and has ended. Parked calls are kept for whoever looks after them, and so are those that
 -- were run again: what was received is what they had ended with before.
-for first = 5 + 2 * n, #ARGV, 64 do
-  local keys, over, records = {}, {}, nil
-  for i = first, math.min(first + 63, #ARGV) do keys[#keys + 1] = RESULT .. ARGV[i] end
+local received, at = ARGV[5], 1
+while at <= #received do
+  local keys, over, found = {}, {}, nil
+  while at <= #received and #keys < 64 do
+    local id
+    id, at = unpack_one('>I4c0', received, at)
+    keys[#keys + 1] = RESULT .. id
+  end
   -- Many records at a time are cheaper, but not if they are large.
-  if #keys > 4 and call('STRLEN', keys[1]) <= 8192 then records = call('MGET', unpack(keys)) end
+  if #keys > 4 and call('STRLEN', keys[1]) <= 8192 then found = call('MGET', unpack(keys)) end
   for i = 1, #keys do
     local r
-    if records then r = records[i] else r = call('GETRANGE', keys[i], 0, 44) end
+    if found then r = found[i] else r = call('GETRANGE', keys[i], 0, 44) end
     if r and has_header(r) then
       local state, high, low = byte(r, STATE), byte(r, GENERATION, GENERATION + 1)
       if state >= 4 and state < PARKED and high + low == 0 then over[#over + 1] = keys[i] end
@@ -256,17 +273,17 @@ end
 local rare
 
 local delays, room = {}, math.huge
-if ARGV[3] ~= '' or ARGV[4] ~= '' then
+if ARGV[2] ~= '' or ARGV[3] ~= '' then
   rare = rarely()
-  if ARGV[4] ~= '' then room = ARGV[4] - rare.waiting() end
-  for text in string.gmatch(ARGV[3], '[^,]+') do delays[#delays + 1] = tonumber(text) end
+  if ARGV[3] ~= '' then room = ARGV[3] - rare.waiting() end
+  for text in string.gmatch(ARGV[2], '[^,]+') do delays[#delays + 1] = tonumber(text) end
 end
 
 -- Calls of one batch mostly have the same deadline: durations (8 bytes) → times, or false for none.
 local times = {}
 local normal, lists = P .. 'queue', {}
-for i = 0, n - 1 do
-  local id, r, held, list = ARGV[5 + 2 * i], ARGV[6 + 2 * i], delays[i + 1] or 0, normal
+for i = 1, n do
+  local id, r, held, list = ids[i], records[i], delays[i] or 0, normal
   if has_header(r) then
     local duration = sub(r, DEADLINE, DEADLINE + 7)
     local time = times[duration]
@@ -284,30 +301,30 @@ for i = 0, n - 1 do
   -- One that is known needs no room.
   local stored = (room > 0 or call('EXISTS', RESULT .. id) == 1) and call('SETNX', RESULT .. id, r)
   if not stored then
-    rare.report(i, 'full', '')
+    rare.report(i - 1, 'full', '')
   elseif stored == 0 then
     rare = rare or rarely()
-    rare.again(i, id, r)
+    rare.again(i - 1, id, r)
   elseif held > 0 then
     rare.delay(id, now + held)
     room = room - 1
   else
     room = room - 1
-    local ids = lists[list]
-    if not ids then
-      ids = { size = 0 }
-      lists[list] = ids
+    local new = lists[list]
+    if not new then
+      new = { size = 0 }
+      lists[list] = new
     end
-    ids.size = ids.size + 1
-    ids[ids.size] = id
+    new.size = new.size + 1
+    new[new.size] = id
   end
 end
-for list, ids in pairs(lists) do
-  local pushed = redis.pcall('RPUSH', list, unpack(ids))
+for list, new in pairs(lists) do
+  local pushed = redis.pcall('RPUSH', list, unpack(new))
   if type(pushed) == 'table' then
     -- A key of a wrong type. A record without its id in a list would wait for ever, and be taken for accepted if it is
     -- sent again.
-    for _, id in ipairs(ids) do call('DEL', RESULT .. id) end
+    for _, id in ipairs(new) do call('DEL', RESULT .. id) end
     return pushed
   end
 end

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Redis } from "ioredis";
 import { expect, onTestFinished } from "vitest";
+import { packed, unpackedCalls } from "./packed.ts";
 import { Place } from "./place.ts";
 import { Published } from "./published.ts";
 import { parse, writeRecord } from "./record.ts";
@@ -35,7 +36,8 @@ export class ByHand {
 
   async submit(id: string, params: object = {}, acknowledged: readonly string[] = []): Promise<readonly unknown[]> {
     const record = writeRecord({}, { task: "math.addition", params });
-    return (await this.#scripts.run("submit", "math", [1, "", "", id, record, ...acknowledged])) as readonly unknown[];
+    const args = ["", "", packed(id, record), packed(...acknowledged)];
+    return (await this.#scripts.run("submit", "math", args)) as readonly unknown[];
   }
 
   /** The fence, and the ids with their records. */
@@ -52,16 +54,15 @@ export class ByHand {
     const { worker = "w", limit = 100, leaseMs = 60_000, suspect = false, lost = "" } = options;
     const { token = `t${(this.#claims += 1)}` } = options;
     const args = [worker, limit, leaseMs, suspect ? "1" : "", "queue", " math.addition ", token, lost];
-    const [fence, , , , , ...calls] = (await this.#scripts.run("claim", "math", args)) as Buffer[];
-    const records = new Map<string, Buffer>();
-    for (let at = 0; at < calls.length; at += 2) records.set(String(calls[at]), calls[at + 1]!);
-    return { fence: String(fence), records };
+    const [fence, , , , , calls] = (await this.#scripts.run("claim", "math", args)) as Buffer[];
+    return { fence: String(fence), records: new Map(unpackedCalls(calls!)) };
   }
 
   /** Whether the answer was taken. */
   async finish(id: string, fence: string): Promise<boolean> {
     const record = writeRecord({ state: 4, attempt: 1, fence: Number(fence) }, { value: id });
-    const refused = (await this.#scripts.run("finish", "math", [fence, 60_000, 1, id, record])) as readonly number[];
+    const args = [fence, 60_000, packed(id, record)];
+    const refused = (await this.#scripts.run("finish", "math", args)) as readonly number[];
     return refused.length === 0;
   }
 

@@ -5,6 +5,7 @@ import { type RedisServer, startRedis } from "../redis/server.ts";
 import { describeRedis } from "../redis/suite.ts";
 import { ByHand, redisAt, shaOf } from "./by-hand.ts";
 import { countedSums } from "./counted-sums.ts";
+import { packed } from "./packed.ts";
 import { Place } from "./place.ts";
 import { Signal } from "./signal.ts";
 import { Proxy } from "./proxy.ts";
@@ -290,7 +291,8 @@ describeRedis("hole 10: a message is not heard", () => {
     await hand.redis.del(hand.place.key("math", `waiters:${handle.id}`));
     const { fence } = await hand.claim();
     const record = writeRecord({ state: 4, attempt: 1, fence: Number(fence) }, { value: 10 });
-    await new Published(hand.redis, hand.place.namespace).run("finish", "math", [fence, 60_000, 1, handle.id, record]);
+    const scripts = new Published(hand.redis, hand.place.namespace);
+    await scripts.run("finish", "math", [fence, 60_000, packed(handle.id, record)]);
     expect(await result).toBe(10);
   });
 

@@ -13,6 +13,7 @@ import { taskErrorCodes } from "../../runtime/errors.ts";
 import { states } from "../../runtime/state.ts";
 import { startRedis } from "../redis/server.ts";
 import { describeRedis } from "../redis/suite.ts";
+import { packed } from "./packed.ts";
 import { Place } from "./place.ts";
 import { Signal } from "./signal.ts";
 import { Published } from "./published.ts";
@@ -164,7 +165,7 @@ async function ghost(url: string): Promise<void> {
     expect.poll(async () => ((await scripts.run("reap", "ghosts", [2, 1_000])) as number[])[0]).toBe(1);
   const record = writeRecord({ flags: 0 }, { task: "a.b", params: {} });
   try {
-    await scripts.run("submit", "ghosts", [1, "", 1, "g", record]);
+    await scripts.run("submit", "ghosts", ["", 1, packed("g", record), ""]);
     await claim("", "t1");
     const [fence] = await claim("", "t2", "t1");
     await scripts.run("report", "ghosts", ["aside", "g", String(fence), "a.b", ""]);
@@ -172,7 +173,7 @@ async function ghost(url: string): Promise<void> {
     await reap();
     await claim("1", "t4");
     await reap();
-    await scripts.run("submit", "ghosts", [0, "", "", "g"]);
+    await scripts.run("submit", "ghosts", ["", "", "", packed("g")]);
     await scripts.run("presence", "ghosts", []);
     expect(await redis.exists("taskpact:{ghosts}:result:g")).toBe(1);
   } finally {

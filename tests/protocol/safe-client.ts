@@ -1,5 +1,6 @@
 /** A client at the safe level, written from docs/protocol.md alone. Nothing of Taskpact is imported here. */
 import { Redis } from "ioredis";
+import { packed } from "./packed.ts";
 import { Published } from "./published.ts";
 import {
   answerIn,
@@ -75,7 +76,8 @@ export class StrangeClient {
   ): Promise<"accepted" | "conflict"> {
     const acknowledged = this.#acknowledged;
     this.#acknowledged = [];
-    const args = [1, delayMs > 0 ? String(delayMs) : "", "", id, writeRecord(header, request), ...acknowledged];
+    const delays = delayMs > 0 ? String(delayMs) : "";
+    const args = [delays, "", packed(id, writeRecord(header, request)), packed(...acknowledged)];
     const [, kind, record] = (await this.#scripts.run("submit", this.#queue, args)) as (Buffer | number)[];
     if (kind === undefined) return "accepted";
     if (String(kind) === "conflict") return "conflict";

@@ -1,5 +1,6 @@
 /** A worker at the safe level, written from docs/protocol.md alone. Nothing of Taskpact is imported here. */
 import { Redis } from "ioredis";
+import { packed, unpackedCalls } from "./packed.ts";
 import { Published } from "./published.ts";
 import { flag, type Header, messagesIn, pack, parse, type Reply, type Request, writeRecord } from "./record.ts";
 
@@ -95,12 +96,10 @@ export class StrangeWorker {
     // Of 16 claims 12 begin with the high list, 3 with the normal one and 1 with the low one.
     const begin = this.#claims % 16 === 15 ? "queue:low" : this.#claims % 4 === 3 ? "queue" : "queue:high";
     const claim = [this.#name, 10, leaseMs, "1", begin, tasks, `claim-${(this.#claims += 1)}`, ""];
-    const [fence, now, due, left, , ...calls] = (await this.#scripts.run("claim", this.#queue, claim)) as (
-      | Buffer
-      | number
-    )[];
-    for (let at = 0; at < calls.length; at += 2) {
-      void this.#execute(String(fence), Number(now), String(calls[at]), calls[at + 1] as Buffer);
+    const reply = (await this.#scripts.run("claim", this.#queue, claim)) as (Buffer | number)[];
+    const [fence, now, due, left, , calls] = reply;
+    for (const [id, record] of unpackedCalls(calls as Buffer)) {
+      void this.#execute(String(fence), Number(now), id, record);
     }
     if (left === 1) return 0;
     return Number(due) >= 0 ? Math.max(5, Math.min(Number(due), 1_000)) : 1_000;
@@ -151,7 +150,11 @@ export class StrangeWorker {
     }
     const ended = { ...header, state: "value" in reply ? 4 : 5, attempt, fence: Number(fence) };
     const ttlMs = request.options?.resultTtlMs ?? 3_600_000;
-    const refused = await this.#scripts.run("finish", this.#queue, [fence, ttlMs, 1, id, writeRecord(ended, reply)]);
+    const refused = await this.#scripts.run("finish", this.#queue, [
+      fence,
+      ttlMs,
+      packed(id, writeRecord(ended, reply)),
+    ]);
     if ((refused as readonly number[]).length > 0) this.refused.push(id);
   }
 

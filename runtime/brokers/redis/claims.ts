@@ -5,6 +5,7 @@ import { Askings } from "./asking.ts";
 import { Bells, type Fused, type Woken } from "./bells.ts";
 import type { Connection } from "./connection.ts";
 import { unavailable } from "./failure.ts";
+import { unpacked } from "./packed.ts";
 import { claimScript } from "./scripts/claim.ts";
 import { reportScript } from "./scripts/report.ts";
 
@@ -188,12 +189,13 @@ export class Claims {
 
   #learn(queue: string, reply: unknown): ClaimedBatch | undefined {
     if (!Array.isArray(reply)) throw new TaskError("internal", "Redis answered a claim with what is no list");
-    const [fence, now, dueMs, left, suspect, ...rest] = reply as (Buffer | number)[];
+    const [fence, now, dueMs, left, suspect, given] = reply as (Buffer | number)[];
     const dueAt = Number(dueMs) < 0 ? Number.POSITIVE_INFINITY : performance.now() + Number(dueMs);
     this.#views.set(queue, { left: kindsLeft[Number(left)] ?? "nothing", dueAt });
     const calls: ClaimedCall[] = [];
-    for (let at = 0; at + 1 < rest.length; at += 2) {
-      calls.push({ id: String(rest[at]), record: rest[at + 1] as Buffer, suspect: at / 2 + 1 === suspect });
+    const items = unpacked(given as Buffer);
+    for (let at = 0; at + 1 < items.length; at += 2) {
+      calls.push({ id: String(items[at]), record: items[at + 1]!, suspect: at / 2 + 1 === suspect });
     }
     return calls.length === 0 ? undefined : { queue, fence: Number(fence), now: Number(now), calls };
   }

@@ -1,5 +1,6 @@
 import type { Report } from "../../broker.ts";
 import { chunked } from "./chunks.ts";
+import { packed } from "./packed.ts";
 import { finishScript } from "./scripts/finish.ts";
 import { reportScript } from "./scripts/report.ts";
 import type { Script } from "./scripts/script.ts";
@@ -49,7 +50,7 @@ function finishChunk(chunk: readonly Indexed[]): ReportChunk {
   const groups: {
     readonly fence: number;
     readonly ttlMs: number;
-    readonly args: Argument[];
+    readonly idsAndRecords: (string | Uint8Array)[];
     readonly indexes: number[];
   }[] = [];
   let group: (typeof groups)[number] | undefined;
@@ -59,12 +60,12 @@ function finishChunk(chunk: readonly Indexed[]): ReportChunk {
     const ttlMs = ttlOf(report.ttlMs);
     if (group?.fence !== fence || group.ttlMs !== ttlMs) {
       group = groups.find((one) => one.fence === fence && one.ttlMs === ttlMs);
-      if (group === undefined) groups.push((group = { fence, ttlMs, args: [], indexes: [] }));
+      if (group === undefined) groups.push((group = { fence, ttlMs, idsAndRecords: [], indexes: [] }));
     }
-    group.args.push(id, bufferOf(record));
+    group.idsAndRecords.push(id, record);
     group.indexes.push(index);
   }
-  const args = groups.flatMap((one) => [one.fence, one.ttlMs, one.indexes.length, ...one.args]);
+  const args = groups.flatMap((one) => [one.fence, one.ttlMs, packed(one.idsAndRecords)]);
   return { script: finishScript, args, indexes: groups.flatMap((one) => one.indexes) };
 }
 

@@ -3,9 +3,9 @@ import { readHeader } from "../../header.ts";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
 import { chunked } from "./chunks.ts";
 import type { Argument } from "./connection.ts";
+import { packed } from "./packed.ts";
 import { submitScript } from "./scripts/submit.ts";
 import type { Script } from "./scripts/script.ts";
-import { bufferOf } from "./stored.ts";
 
 /** Runs a script on a queue. */
 export type RunScript = (
@@ -44,15 +44,14 @@ async function submitChunk(
   const args = (again: boolean) => {
     sent = [...calls.keys()].filter((index) => calls[index]!.caller?.wanted() ?? true);
     const delays = calls.some(({ delayMs }) => delayMs > 0) ? sent.map((index) => calls[index]!.delayMs).join(",") : "";
-    const flat: Argument[] = [sent.length, delays, maxLength ?? ""];
+    const idsAndRecords: (string | Uint8Array)[] = [];
     for (const index of sent) {
       const { id, record, caller } = calls[index]!;
       caller?.sent();
-      flat.push(id, bufferOf(record));
+      idsAndRecords.push(id, record);
     }
     // Once: an id that was acknowledged may have been used again by the time of a second sending.
-    if (!again) flat.push(...acknowledged);
-    return flat;
+    return [delays, maxLength ?? "", packed(idsAndRecords), again ? "" : packed(acknowledged)];
   };
   const patient = () => calls.some(({ caller }) => caller?.wanted() ?? false);
   const exceptions = (await run(submitScript, queue, args, patient)) as readonly (Buffer | number)[];

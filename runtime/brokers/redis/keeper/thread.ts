@@ -263,10 +263,20 @@ export function keeperThread(require: NodeJS.Require, data: ThreadData): void {
         if (this.stateOf(row) !== state) return;
         const reply = record === null ? undefined : this.replyOf(attempt, record, error);
         const ttlMs = Math.min(Math.max(1, Math.ceil(attempt.ttlMs)), data.longestTtlMs);
-        if (reply !== undefined) await this.script(redis, scripts.finish, queue.list, [fence, ttlMs, 1, id, reply]);
+        if (reply !== undefined) {
+          const packed = Buffer.concat([this.sized(Buffer.from(id)), this.sized(reply)]);
+          await this.script(redis, scripts.finish, queue.list, [fence, ttlMs, packed]);
+        }
       }
       this.answered.set(row, state);
       this.answers++;
+    },
+
+    /** One string as `packed` has them. */
+    sized(bytes: Buffer): Buffer {
+      const size = Buffer.alloc(4);
+      size.writeUInt32BE(bytes.length);
+      return Buffer.concat([size, bytes]);
     },
 
     /** The reply's record, from the request's: its header with what has changed, and the error. */
@@ -280,9 +290,7 @@ export function keeperThread(require: NodeJS.Require, data: ThreadData): void {
       head.writeDoubleBE(fence, 13);
       const parts = [head, this.text("error"), error];
       if (keepsRequest) {
-        const size = Buffer.from([0xc6, 0, 0, 0, 0]);
-        size.writeUInt32BE(record.length, 1);
-        parts.push(this.text("request"), size, record);
+        parts.push(this.text("request"), Buffer.from([0xc6]), this.sized(record));
       }
       return Buffer.concat(parts);
     },

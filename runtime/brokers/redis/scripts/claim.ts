@@ -18,7 +18,7 @@ export const claimScript = script(
 -- ARGV[8] -> a token of this claim, its worker's own, without blanks
 -- ARGV[9] -> '' or the token of an earlier claim whose reply was lost: if it leased calls, they are given again
 -- Returns fence, now (ms), ms until the next delayed call is due or -1, what is left (0: nothing, 1: calls,
--- 2: suspects alone), index of a suspect (from 1) or 0, and then id, record, id, record, …
+-- 2: suspects alone), index of a suspect (from 1) or 0, and packed: id, record, id, record, …
 local worker, limit = ARGV[2], tonumber(ARGV[3])
 local ids, records, count, bytes = {}, {}, 0, 0
 -- Ids that may still be dropped: those of calls that have ended stay in their lists as ghosts, and are not to make
@@ -35,7 +35,7 @@ local function given_before()
   local fence = call('ZSCORE', LEASES, '\0' .. worker .. ' ' .. ARGV[9])
   if not fence then return nil end
   call('ZADD', P .. 'expiry', 'XX', number(now + ARGV[4]), fence)
-  local reply = { fence, number(now), 0, 1, 0 }
+  local blamed_one, given = 0, {}
   local members = call('ZRANGEBYSCORE', LEASES, fence, fence)
   -- The first one is who made the claim.
   for i = #members, 2, -1 do
@@ -47,11 +47,11 @@ local function given_before()
       call('ZREM', LEASES, id)
       call('LPUSH', blamed and P .. 'suspects' or has_header(r) and list_of(r) or P .. 'queue', id)
     else
-      reply[2 * i + 2], reply[2 * i + 3] = id, r
-      if blamed then reply[5] = i - 1 end
+      given[i - 1] = pack_call(id, r)
+      if blamed then blamed_one = i - 1 end
     end
   end
-  return reply
+  return { fence, number(now), 0, 1, blamed_one, table.concat(given) }
 end
 
 -- Queues delayed calls that are due, at most 100 a claim.
@@ -239,12 +239,9 @@ elseif count > 0 then
   -- What rang for these would wake somebody for nothing. Who waited for a single one has taken the token already.
   if limit > 1 and bare then call('DEL', P .. 'bell') end
 end
-local reply = { fence, number(now), due, left, suspect and 1 or 0 }
-for i = 1, count do
-  reply[2 * i + 4] = ids[i]
-  reply[2 * i + 5] = records[i]
-end
+local given = {}
+for i = 1, count do given[i] = pack_call(ids[i], records[i]) end
 if rare then rare.publish() end
-return reply
+return { fence, number(now), due, left, suspect and 1 or 0, table.concat(given) }
 `,
 );

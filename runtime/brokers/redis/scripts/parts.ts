@@ -41,6 +41,24 @@ local LONG = 604800000
 local function number(n) return string.format('%.17g', n) end
 `,
   String.raw`
+-- What is packed: strings, each after its length in four bytes.
+local unpack_one = struct.unpack
+`,
+  String.raw`
+-- The ids and records of some calls that are packed, and how many there are.
+local function unpack_calls(bytes)
+  local ids, records, n, at, size = {}, {}, 0, 1, #bytes
+  while at <= size do
+    n = n + 1
+    ids[n], records[n], at = unpack_one('>I4c0I4c0', bytes, at)
+  end
+  return ids, records, n
+end
+`,
+  String.raw`
+local function pack_call(id, r) return struct.pack('>I4c0I4c0', #id, id, #r, r) end
+`,
+  String.raw`
 local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
 `,
   String.raw`

@@ -1,0 +1,44 @@
+/*
+ * Many strings as one argument of a script, or one reply of it: each is preceded by its length in four bytes, big-endian.
+ * What a command costs on its way, at both ends, goes by the number of its arguments.
+ */
+
+/** Packs strings, as UTF-8, and bytes. */
+export function packed(items: readonly (string | Uint8Array)[]): Buffer {
+  let most = 0;
+  for (const item of items) most += 4 + (typeof item === "string" ? 3 * item.length : item.length);
+  const bytes = Buffer.allocUnsafe(most);
+  let at = 0;
+  for (const item of items) {
+    const from = at + 4;
+    const length = typeof item === "string" ? writeText(bytes, item, from) : item.length;
+    if (typeof item !== "string") bytes.set(item, from);
+    bytes[at] = length >>> 24;
+    bytes[at + 1] = length >>> 16;
+    bytes[at + 2] = length >>> 8;
+    bytes[at + 3] = length;
+    at = from + length;
+  }
+  return bytes.subarray(0, at);
+}
+
+/** Ids mostly are short and of ASCII: a loop is faster than a call into the encoder. */
+function writeText(bytes: Buffer, text: string, from: number): number {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0x7f) return bytes.write(text, from, "utf8");
+    bytes[from + at] = code;
+  }
+  return text.length;
+}
+
+/** What a script has packed: it shares its memory with `bytes`. */
+export function unpacked(bytes: Buffer): Buffer[] {
+  const items: Buffer[] = [];
+  for (let at = 0; at + 4 <= bytes.length;) {
+    const from = at + 4;
+    at = from + bytes.readUInt32BE(at);
+    items.push(bytes.subarray(from, at));
+  }
+  return items;
+}
