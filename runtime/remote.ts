@@ -193,14 +193,14 @@ export class RemoteCalls implements Owner {
     if (acknowledged.length > 0) this.#acknowledged.delete(queue);
     if (sendings.length === 0 && acknowledged.length === 0) return;
     try {
-      await this.#replies.ready();
+      if (!this.#replies.heard) await this.#replies.ready();
       const calls = sendings.map(({ submission }) => submission);
       const results = await this.broker.submit(queue, {
         calls,
         acknowledged,
         maxLength: this.#limits.maxQueueLength,
       });
-      for (const [index, sending] of sendings.entries()) sending.by.submitted(results[index]!);
+      for (let index = 0; index < sendings.length; index++) sendings[index]!.by.submitted(results[index]!);
     } catch (thrown) {
       const error = TaskError.from(thrown, "internal");
       for (const sending of sendings) sending.by.failed(error);

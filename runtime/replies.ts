@@ -43,9 +43,15 @@ export class Replies {
   #subscription: Promise<() => Promise<void>> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  #heard = false;
 
   constructor(broker: Broker) {
     this.#broker = broker;
+  }
+
+  /** Whether the channel is heard already. */
+  get heard(): boolean {
+    return this.#heard;
   }
 
   /** How many wait. */
@@ -60,6 +66,7 @@ export class Replies {
     const subscription = this.#subscription;
     try {
       await subscription;
+      this.#heard = !this.#closed;
     } catch (error) {
       if (this.#subscription === subscription) this.#subscription = undefined;
       throw error;
@@ -87,6 +94,7 @@ export class Replies {
   /** Stops hearing. Whoever still waits is the caller's to settle. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#heard = false;
     clearInterval(this.#timer);
     this.#waiting.clear();
     const unsubscribe = await this.#subscription?.catch(() => undefined);

@@ -85,7 +85,7 @@ export class Reports {
   }
 
   #start(queue: string, reports: readonly Report[]): void {
-    void this.#send(queue, reports).finally(() => {
+    void this.#send(queue, reports).then(() => {
       this.#open -= reports.length;
       for (const report of reports) if (report.kind === "progress") this.#nextProgress(queue, report, true);
       this.#settled(queue, reports);
@@ -93,12 +93,13 @@ export class Reports {
     });
   }
 
+  /** Resolves when they are taken, or given up. */
   async #send(queue: string, reports: readonly Report[]): Promise<void> {
     for (let pause = firstPauseMs; ; pause = Math.min(pause * 2, longestPauseMs)) {
       try {
         const verdicts = await this.#broker.finish(queue, reports);
-        for (const [index, verdict] of verdicts.entries()) {
-          if (verdict === "refused") this.#logRefused(queue, reports[index]!);
+        for (let index = 0; index < verdicts.length; index++) {
+          if (verdicts[index] === "refused") this.#logRefused(queue, reports[index]!);
         }
         return;
       } catch (thrown) {

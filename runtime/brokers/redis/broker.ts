@@ -20,7 +20,7 @@ import type {
 import { checkDuration } from "../../checks.ts";
 import { settles } from "../../clock.ts";
 import { decode } from "../../codec.ts";
-import { TaskError } from "../../errors.ts";
+import { type AnyTaskError, TaskError } from "../../errors.ts";
 import { queueKeys } from "../../keys.ts";
 import { type Logger, streamLogger } from "../../log.ts";
 import { renewAll } from "./beats.ts";
@@ -109,7 +109,7 @@ export class RedisBroker implements Broker {
     return this.#keepers();
   }
 
-  async submit(queue: string, batch: SubmitBatch): Promise<readonly Submitted[]> {
+  submit(queue: string, batch: SubmitBatch): Promise<readonly Submitted[]> {
     return submitBatch(this.#run, queue, batch);
   }
 
@@ -120,12 +120,12 @@ export class RedisBroker implements Broker {
   async finish(queue: string, reports: readonly Report[]): Promise<readonly Verdict[]> {
     this.#checkOpen();
     const verdicts: Verdict[] = reports.map(() => "accepted");
-    await Promise.all(
-      reportChunks(reports).map(async ({ script, args, indexes }) => {
-        const refused = (await this.#run(script, queue, () => args)) as readonly number[];
-        for (const at of refused) verdicts[indexes[at]!] = "refused";
+    const running = reportChunks(reports).map(({ script, args, indexes }) =>
+      this.#run(script, queue, () => args).then((refused) => {
+        for (const at of refused as readonly number[]) verdicts[indexes[at]!] = "refused";
       }),
     );
+    await (running.length === 1 ? running[0] : Promise.all(running));
     return verdicts;
   }
 
@@ -196,7 +196,7 @@ export class RedisBroker implements Broker {
     args: (again: boolean) => readonly Argument[],
     patient?: () => boolean,
   ): Promise<unknown> => {
-    this.#checkOpen();
+    if (this.#closed !== undefined) return Promise.reject(closedError());
     return this.#commands.run(script, queueKeys(this.#namespace, queue).queue, args, patient);
   };
 
@@ -205,8 +205,12 @@ export class RedisBroker implements Broker {
   readonly timetable = new RedisTimetable(this.#run);
 
   #checkOpen(): void {
-    if (this.#closed !== undefined) throw unavailable("the connection to Redis was closed");
+    if (this.#closed !== undefined) throw closedError();
   }
+}
+
+function closedError(): AnyTaskError {
+  return unavailable("the connection to Redis was closed");
 }
 
 function refuse(reason: string): never {

@@ -15,6 +15,21 @@ const longestPauseMs = 2_000;
 /** How often one who waits for as long as it takes is asked whether he still does, ms. */
 const askMs = 250;
 
+/** A script that is to be run: what {@link Connection.run} is given. */
+interface Work {
+  readonly script: Script;
+  readonly key: string;
+  readonly args: (again: boolean) => readonly Argument[];
+  readonly patient: (() => boolean) | undefined;
+}
+
+/** A sending that has failed. */
+interface Failed {
+  readonly redis: Redis;
+  readonly given: Argument[];
+  readonly thrown: unknown;
+}
+
 /** One connection to Redis, which is made when it is first needed and again when it was lost. */
 export class Connection {
   /** Called each time that it is usable. */
@@ -49,37 +64,66 @@ export class Connection {
    * @param patient - as in {@link usable}.
    * @throws TaskError `unavailable`, `outcome_unknown`, `resource_exhausted` or `internal`.
    */
-  async run(
+  run(
     script: Script,
     key: string,
     args: (again: boolean) => readonly Argument[],
     patient?: () => boolean,
   ): Promise<unknown> {
+    const { ready } = this;
+    if (ready === undefined) return this.#persist({ script, key, args, patient });
+    // Mostly nothing is amiss: one promise then, and not one for each thing that may be.
+    const given = this.argumentsOf(script, key, args(false));
+    const failed = (thrown: unknown) => this.#persist({ script, key, args, patient }, { redis: ready, given, thrown });
+    return ready.callBuffer("EVALSHA", given).catch(failed);
+  }
+
+  /** Sends a script until it is answered, or there is no sense in it any more. */
+  async #persist({ script, key, args, patient }: Work, before?: Failed): Promise<unknown> {
     let unknown: AnyTaskError | undefined;
     let until = Number.POSITIVE_INFINITY;
+    let failed = before;
     for (;;) {
-      let redis: Redis;
-      try {
-        redis = await this.usable(patient);
-      } catch (error) {
-        throw unknown ?? error;
+      if (failed === undefined) {
+        let redis: Redis;
+        try {
+          redis = await this.usable(patient);
+        } catch (error) {
+          throw unknown ?? error;
+        }
+        const given = this.argumentsOf(script, key, args(unknown !== undefined));
+        try {
+          return await redis.callBuffer("EVALSHA", given);
+        } catch (thrown) {
+          failed = { redis, given, thrown };
+        }
       }
-      const given = this.argumentsOf(script, key, args(unknown !== undefined));
-      try {
-        return await evaluate(redis, script, given);
-      } catch (thrown) {
-        const error = this.errorOf(thrown, redis);
-        const lost = error.code === "outcome_unknown";
-        if (lost) unknown = error;
-        else if (!isUnsent(wordsOf(thrown))) throw error;
-        // A server that never answers it is not to be asked for ever.
-        until = Math.min(until, performance.now() + this.#settings.patienceMs);
-        const waits = performance.now() < until || patient?.() === true;
-        if (this.#closing.signal.aborted || !waits) throw unknown ?? error;
-        // ioredis says "ready" until it has heard of the loss, which takes a turn of the event loop.
-        await turn();
+      const { redis, given } = failed;
+      let { thrown } = failed;
+      failed = undefined;
+      if (wordsOf(thrown).startsWith("NOSCRIPT")) {
+        try {
+          return await redis.callBuffer("EVAL", [script.lua, ...given.slice(1)]);
+        } catch (again) {
+          thrown = again;
+        }
       }
+      const error = this.errorOf(thrown, redis);
+      const lost = error.code === "outcome_unknown";
+      if (lost) unknown = error;
+      else if (!isUnsent(wordsOf(thrown))) throw error;
+      // A server that never answers it is not to be asked for ever.
+      until = Math.min(until, performance.now() + this.#settings.patienceMs);
+      const waits = performance.now() < until || patient?.() === true;
+      if (this.#closing.signal.aborted || !waits) throw unknown ?? error;
+      // ioredis says "ready" until it has heard of the loss, which takes a turn of the event loop.
+      await turn();
     }
+  }
+
+  /** The connection if it can be used now. */
+  get ready(): Redis | undefined {
+    return isReady(this.#link) && !this.#closing.signal.aborted ? this.#link : undefined;
   }
 
   /**
@@ -189,11 +233,3 @@ function isReady(redis: Redis | undefined): redis is Redis {
   return redis?.status === "ready";
 }
 
-async function evaluate(redis: Redis, script: Script, args: Argument[]): Promise<unknown> {
-  try {
-    return await redis.callBuffer("EVALSHA", args);
-  } catch (thrown) {
-    if (!wordsOf(thrown).startsWith("NOSCRIPT")) throw thrown;
-    return redis.callBuffer("EVAL", [script.lua, ...args.slice(1)]);
-  }
-}

@@ -18,10 +18,20 @@ export type RunScript = (
 const noFingerprint = /^0*$/;
 
 /** Stores the calls of a batch, in as many steps as their size asks for. @throws TaskError as the port says. */
-export async function submitBatch(run: RunScript, queue: string, batch: SubmitBatch): Promise<readonly Submitted[]> {
-  const outcomes: Submitted[] = [];
+export function submitBatch(run: RunScript, queue: string, batch: SubmitBatch): Promise<readonly Submitted[]> {
   const chunks = chunked(batch.calls, ({ record }) => record.length);
-  for (const [index, calls] of (chunks.length === 0 ? [[]] : chunks).entries()) {
+  if (chunks.length <= 1) return submitChunk(run, queue, batch.calls, batch, batch.acknowledged);
+  return submitChunks(run, queue, batch, chunks);
+}
+
+async function submitChunks(
+  run: RunScript,
+  queue: string,
+  batch: SubmitBatch,
+  chunks: readonly (readonly Submission[])[],
+): Promise<readonly Submitted[]> {
+  const outcomes: Submitted[] = [];
+  for (const [index, calls] of chunks.entries()) {
     try {
       outcomes.push(...(await submitChunk(run, queue, calls, batch, index === 0 ? batch.acknowledged : [])));
     } catch (error) {
@@ -32,7 +42,7 @@ export async function submitBatch(run: RunScript, queue: string, batch: SubmitBa
   return outcomes;
 }
 
-async function submitChunk(
+function submitChunk(
   run: RunScript,
   queue: string,
   calls: readonly Submission[],
@@ -54,14 +64,18 @@ async function submitChunk(
     return [delays, maxLength ?? "", packed(idsAndRecords), again ? "" : packed(acknowledged)];
   };
   const patient = () => calls.some(({ caller }) => caller?.wanted() ?? false);
-  const exceptions = (await run(submitScript, queue, args, patient)) as readonly (Buffer | number)[];
-  const outcomes: Submitted[] = calls.map(() => ({ outcome: "accepted" }));
-  for (let at = 0; at + 2 < exceptions.length; at += 3) {
-    const index = sent[Number(exceptions[at])]!;
-    outcomes[index] = outcomeOf(String(exceptions[at + 1]), calls[index]!, exceptions[at + 2] as Buffer);
-  }
-  return outcomes;
+  return run(submitScript, queue, args, patient).then((reply) => {
+    const exceptions = reply as readonly (Buffer | number)[];
+    const outcomes: Submitted[] = calls.map(() => accepted);
+    for (let at = 0; at + 2 < exceptions.length; at += 3) {
+      const index = sent[Number(exceptions[at])]!;
+      outcomes[index] = outcomeOf(String(exceptions[at + 1]), calls[index]!, exceptions[at + 2] as Buffer);
+    }
+    return outcomes;
+  });
 }
+
+const accepted: Submitted = { outcome: "accepted" };
 
 function outcomeOf(kind: string, { record }: Submission, known: Buffer): Submitted {
   switch (kind) {
