@@ -1,9 +1,12 @@
 /**
  * Collects what one turn of the event loop adds, and hands it over at the turn's end: no timer, so that a lone
- * item is never held back, and no more than `limit` at a time.
+ * item is never held back, and no more than `limit` at a time. Of a turn that adds many, the first go before its end, then
+ * twice as many, and so on: the other side begins with them on another core, while this one is still busy with the rest.
  */
 export class TurnBatch<Item> {
   #items: Item[] = [];
+  /** How many go early, next. */
+  #early = firstEarly;
   readonly #flush: (items: Item[]) => void;
   readonly #limit: number;
 
@@ -13,17 +16,29 @@ export class TurnBatch<Item> {
   }
 
   add(item: Item): void {
-    if (this.#items.push(item) === 1) setImmediate(this.#handOver);
+    const size = this.#items.push(item);
+    if (size === 1 && this.#early === firstEarly) setImmediate(this.#endTurn);
+    if (size >= this.#early) {
+      this.#early = Math.min(2 * this.#early, this.#limit);
+      this.#handOver();
+    }
   }
 
-  readonly #handOver = (): void => {
-    const items = this.#items;
-    this.#items = [];
-    for (let at = 0; at < items.length; at += this.#limit) {
-      this.#flush(items.length <= this.#limit ? items : items.slice(at, at + this.#limit));
-    }
+  readonly #endTurn = (): void => {
+    this.#early = firstEarly;
+    this.#handOver();
   };
+
+  #handOver(): void {
+    const items = this.#items;
+    if (items.length === 0) return;
+    this.#items = [];
+    this.#flush(items);
+  }
 }
+
+/** How many items of a turn are the first to go: fewer cost more than they gain. */
+const firstEarly = 50;
 
 /** How many items one script call takes: Lua can't unpack many more. */
 export const batchLimit = 1_000;
