@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { batchLimit } from "./batch.ts";
 import type { Broker, ClaimedBatch, ServedQueue } from "./broker.ts";
 import { pause } from "./clock.ts";
@@ -57,7 +58,8 @@ export class Claims {
         continue;
       }
       try {
-        await this.#claim(limit);
+        // What the calls have been answered with goes before the next claim is asked for.
+        if (await this.#claim(limit)) await turn();
         pauseMs = firstPauseMs;
         if (trouble !== undefined) log.info({}, "claims succeed again");
         trouble = undefined;
@@ -97,7 +99,8 @@ export class Claims {
     if (leave !== undefined) setTimeout(leave, farewellMs).unref();
   }
 
-  async #claim(limit: number): Promise<void> {
+  /** @returns whether there was anything. */
+  async #claim(limit: number): Promise<boolean> {
     const { worker, leaseMs } = this.#settings;
     const queues = this.#inTurn();
     const { signal } = this.#current;
@@ -105,12 +108,20 @@ export class Claims {
     const claiming = this.#broker.claim(this.#afresh ? { ...request, afresh: true } : request);
     this.#afresh = false;
     return new Promise((resolve, reject) => {
-      this.#leave = resolve;
+      const leave = () => resolve(false);
+      const left = () => {
+        if (this.#leave === leave) this.#leave = undefined;
+      };
+      this.#leave = leave;
       claiming
-        .then((batches) => this.#take(batches))
-        .then(resolve, reject)
-        .finally(() => {
-          if (this.#leave === resolve) this.#leave = undefined;
+        .then((batches) => {
+          left();
+          this.#take(batches);
+          resolve(batches.length > 0);
+        })
+        .catch((thrown: unknown) => {
+          left();
+          reject(thrown as Error);
         });
     });
   }
