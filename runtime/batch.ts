@@ -37,8 +37,8 @@ export class TurnBatch<Item> {
   }
 }
 
-/** How many items of a turn are the first to go: fewer cost more than they gain. */
-const firstEarly = 50;
+/** How many of many are sent, or run, before the others: fewer cost more than they gain. */
+export const firstEarly = 50;
 
 /** How many items one script call takes: Lua can't unpack many more. */
 export const batchLimit = 1_000;

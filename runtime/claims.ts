@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { batchLimit } from "./batch.ts";
+import { batchLimit, firstEarly } from "./batch.ts";
 import type { Broker, ClaimedBatch, ServedQueue } from "./broker.ts";
 import { pause } from "./clock.ts";
 import { TaskError } from "./errors.ts";
@@ -58,8 +58,9 @@ export class Claims {
         continue;
       }
       try {
-        // What the calls have been answered with goes before the next claim is asked for.
-        if (await this.#claim(limit)) await turn();
+        const claimed = await this.#claim(limit);
+        // What calls are answered with goes before the next claim: of many, the first have been answered by now.
+        if (claimed > 0 && claimed <= firstEarly) await turn();
         pauseMs = firstPauseMs;
         if (trouble !== undefined) log.info({}, "claims succeed again");
         trouble = undefined;
@@ -99,8 +100,8 @@ export class Claims {
     if (leave !== undefined) setTimeout(leave, farewellMs).unref();
   }
 
-  /** @returns whether there was anything. */
-  async #claim(limit: number): Promise<boolean> {
+  /** @returns how many there were. */
+  async #claim(limit: number): Promise<number> {
     const { worker, leaseMs } = this.#settings;
     const queues = this.#inTurn();
     const { signal } = this.#current;
@@ -108,7 +109,7 @@ export class Claims {
     const claiming = this.#broker.claim(this.#afresh ? { ...request, afresh: true } : request);
     this.#afresh = false;
     return new Promise((resolve, reject) => {
-      const leave = () => resolve(false);
+      const leave = () => resolve(0);
       const left = () => {
         if (this.#leave === leave) this.#leave = undefined;
       };
@@ -117,11 +118,11 @@ export class Claims {
         .then((batches) => {
           left();
           this.#take(batches);
-          resolve(batches.length > 0);
+          resolve(batches.reduce((sum, { calls }) => sum + calls.length, 0));
         })
         .catch((thrown: unknown) => {
           left();
-          reject(thrown as Error);
+          reject(thrown);
         });
     });
   }

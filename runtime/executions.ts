@@ -1,3 +1,4 @@
+import { firstEarly } from "./batch.ts";
 import type { ClaimedBatch, ClaimedCall } from "./broker.ts";
 import { TaskError } from "./errors.ts";
 import { Execution, type ExecutionSettings } from "./execution.ts";
@@ -12,6 +13,8 @@ export class Executions {
   readonly #settings: ExecutionSettings;
   readonly #freed: () => void;
   readonly #running = new Set<Execution>();
+  /** Calls that are held, and begun in one of the next turns. */
+  #held: { readonly lease: Lease; readonly call: ClaimedCall }[] = [];
 
   /** @param freed - called when a slot has become free. */
   constructor(settings: ExecutionSettings, freed: () => void) {
@@ -21,23 +24,29 @@ export class Executions {
 
   /** How many slots are taken. */
   get size(): number {
-    return this.#running.size;
+    return this.#running.size + this.#held.length;
   }
 
   get runsSuspect(): boolean {
     for (const execution of this.#running) if (execution.suspect) return true;
-    return false;
+    return this.#held.some(({ call }) => call.suspect);
   }
 
-  /** Begins what was claimed. */
+  /** Begins what was claimed: of many, the first now, for their answers are on their way while the others run. */
   begin(batches: readonly ClaimedBatch[]): void {
-    const { leases } = this.#settings;
-    // All are held before a handler of the first may block.
-    const held = batches.map((batch) => leases.claimed(batch));
-    for (const [index, lease] of held.entries()) {
-      for (const call of batches[index]!.calls) this.#begin(lease, call);
+    for (const batch of batches) {
+      const lease = this.#settings.leases.claimed(batch);
+      for (const call of batch.calls) this.#held.push({ lease, call });
     }
+    // All are held before a handler of the first may block.
+    this.#beginSome();
   }
+
+  readonly #beginSome = (): void => {
+    const some = this.#held.splice(0, firstEarly);
+    if (this.#held.length > 0) setImmediate(this.#beginSome);
+    for (const { lease, call } of some) this.#begin(lease, call);
+  };
 
   /** Gives back what was claimed when no more was wanted. */
   giveBack(batches: readonly ClaimedBatch[]): void {
@@ -50,6 +59,7 @@ export class Executions {
   /** Others have ended a call. */
   canceled(queue: string, id: string, fence: number): void {
     const error = new TaskError<string, unknown>("canceled", "the call was canceled");
+    this.#drop((lease, call) => call.id === id && lease.fence === fence && lease.queue === queue);
     for (const execution of this.#running) {
       if (execution.id === id && execution.fence === fence && execution.queue === queue) execution.abort(error);
     }
@@ -58,14 +68,16 @@ export class Executions {
   /** A claim's calls are others' now. */
   lost(queue: string, fence: number): void {
     const error = new TaskError<string, unknown>("worker_lost", "its lease has lapsed: the call is another's now");
+    this.#drop((lease) => lease.fence === fence && lease.queue === queue);
     this.#settings.leases.lost(queue, fence);
     for (const execution of this.#running) {
       if (execution.fence === fence && execution.queue === queue) execution.abort(error);
     }
   }
 
-  /** Resolves when all that run now are done. */
+  /** Gives back what has not begun, and resolves when all that run are done. */
   async done(): Promise<void> {
+    for (const { lease, call } of this.#held.splice(0)) this.#release(lease, call.id);
     await Promise.all([...this.#running].map(async ({ busy }) => busy));
   }
 
@@ -83,6 +95,16 @@ export class Executions {
       if (since !== undefined && now - since >= stuckAfterMs) stuck.push(execution.task);
     }
     return { running: this.#running.size, stuck };
+  }
+
+  /** Never begins some of what is held, as others have ended it. */
+  #drop(theirs: (lease: Lease, call: ClaimedCall) => boolean): void {
+    if (this.#held.length === 0) return;
+    this.#held = this.#held.filter(({ lease, call }) => {
+      if (!theirs(lease, call)) return true;
+      this.#settings.leases.dropped(lease.queue, lease.fence);
+      return false;
+    });
   }
 
   #begin(lease: Lease, call: ClaimedCall): void {

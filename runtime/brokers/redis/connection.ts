@@ -232,4 +232,3 @@ export class Connection {
 function isReady(redis: Redis | undefined): redis is Redis {
   return redis?.status === "ready";
 }
-
