@@ -1,4 +1,4 @@
-import type { Priority } from "./contract.ts";
+import type { Lane } from "./header.ts";
 import type { LeaseTable } from "./lease-table.ts";
 import type { Logger } from "./log.ts";
 import type { Operator } from "./operator.ts";
@@ -103,7 +103,8 @@ export interface Submission {
    * attempt as any other: its worker judges it.
    */
   readonly record: Uint8Array;
-  readonly priority: Priority;
+  /** Calls of the lane `nested` go to its head, those of one batch in their order; all others to the end of theirs. */
+  readonly priority: Lane;
   /** How long it is held back, ms; 0 for not at all. */
   readonly delayMs: number;
   /** Its caller, who may give up while the broker is away. */
@@ -152,6 +153,8 @@ export interface ClaimRequest {
   readonly leaseMs: number;
   /** Whether one call whose worker died before may be among them. */
   readonly suspect: boolean;
+  /** Whether of the calls that wait in lanes only those of `nested` may be among them. @default false */
+  readonly nestedOnly?: boolean | undefined;
   /** Ends the wait; the claim then resolves with what it has. */
   readonly signal: AbortSignal;
   /** Whether claims have given nothing where calls wait: what may be broken is to be opened anew. @default false */

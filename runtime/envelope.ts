@@ -1,6 +1,7 @@
 import type { Retry } from "./backoff.ts";
 import { checkDuration, checkRetry } from "./checks.ts";
 import { decode, decodeEntries, encode } from "./codec.ts";
+import { checkTexts, type Metadata } from "./metadata.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode, type TaskIssue, taskErrorCodes } from "./errors.ts";
 import {
   bufferOf,
@@ -29,8 +30,19 @@ export function bareRecord(header: Header): Buffer {
   return compose(header, {});
 }
 
+/** Where a call comes from, and what it hands on to the calls that its handler makes. What there is none of is left out. */
+export interface Origin {
+  /** The id of the call whose handler made it. */
+  readonly parent?: string | undefined;
+  /** The id of the call with which it all began, where that is not the parent. */
+  readonly root?: string | undefined;
+  readonly metadata?: Metadata | undefined;
+  /** The trace that it belongs to: `traceparent` and maybe `tracestate`, as in W3C Trace Context. */
+  readonly trace?: Readonly<Record<string, string>> | undefined;
+}
+
 /** What a caller asks. */
-export interface Request {
+export interface Request extends Origin {
   /** The client that waits for the answer. */
   readonly to?: string | undefined;
   /** The task's name on the wire. */
@@ -78,6 +90,10 @@ export function writeRequest(header: Header, request: Request): Buffer {
   body["task"] = request.task;
   body["params"] = request.params;
   if (request.options !== undefined) body["options"] = request.options;
+  if (request.parent !== undefined) body["parent"] = request.parent;
+  if (request.root !== undefined) body["root"] = request.root;
+  if (request.metadata !== undefined) body["metadata"] = request.metadata;
+  if (request.trace !== undefined) body["trace"] = request.trace;
   return compose(header, body);
 }
 
@@ -86,7 +102,29 @@ export function readRequest(record: Uint8Array): Request {
   const body = readMap(record);
   if (typeof body["task"] !== "string") throw new TaskError("invalid_argument", "a record names no task");
   checkRequestOptions(body["options"]);
+  checkOrigin(body);
   return body as unknown as Request;
+}
+
+/** The request that a record holds, of a call that is open or was kept with its request; undefined if it can't be read. */
+export function requestIn(record: Uint8Array): Request | undefined {
+  try {
+    const state = stateOf(record);
+    const request = state === undefined || !isTerminal(state) ? record : keptRequest(record);
+    return request && readRequest(request);
+  } catch {
+    return undefined;
+  }
+}
+
+function checkOrigin({ parent, root, metadata, trace }: Record<string, unknown>): void {
+  const refuse = (reason: string): never => {
+    throw new TaskError("invalid_argument", `a record's ${reason}`);
+  };
+  if (parent !== undefined && typeof parent !== "string") refuse("parent is no id");
+  if (root !== undefined && typeof root !== "string") refuse("root is no id");
+  checkTexts("metadata", metadata, refuse);
+  checkTexts("trace", trace, refuse);
 }
 
 /** Whoever wrote it may have written anything. */
@@ -147,6 +185,8 @@ export function nextGeneration(request: Uint8Array, ended: Header): Buffer | und
   return underHeader(request, {
     ...ended,
     state: "queued",
+    // Whoever waited for it does so no longer.
+    priority: ended.priority === "nested" ? "normal" : ended.priority,
     deaths: 0,
     awaited: false,
     attempt: 0,

@@ -16,7 +16,13 @@ export const headerOffset = 5;
 /** The header's size, bytes. */
 export const headerBytes = 40;
 
-const priorityCodes: readonly Priority[] = ["normal", "high", "low"];
+/**
+ * The list that a call waits in. `nested` are calls that a running handler waits for: a worker whose slots are all held by
+ * handlers that wait claims these, and no others.
+ */
+export type Lane = Priority | "nested";
+
+const lanes: readonly Lane[] = ["normal", "high", "low", "nested"];
 
 const flagAwaited = 1;
 const flagKeepRequest = 2;
@@ -32,7 +38,7 @@ export interface Header {
   readonly awaited: boolean;
   /** Whether its request is kept with its reply. */
   readonly keepRequest: boolean;
-  readonly priority: Priority;
+  readonly priority: Lane;
   /** Attempts that have ended. */
   readonly attempt: number;
   /** Replays of this id; after 65,535 it begins at 0 again. */
@@ -73,7 +79,7 @@ export function newHeader(given: Partial<Header>): Header {
  *  0      1     version
  *  1      1     state
  *  2      1     deaths
- *  3      1     flags: 1 awaited, 2 keepRequest, 16 and 32 priority
+ *  3      1     flags: 1 awaited, 2 keepRequest, 16 and 32 priority, both: nested
  *  4      2     attempt
  *  6      2     generation
  *  8      8     fence, float64
@@ -88,7 +94,7 @@ function putHeader(target: Buffer, at: number, header: Header): void {
   target[at + 3] =
     (header.awaited ? flagAwaited : 0) |
     (header.keepRequest ? flagKeepRequest : 0) |
-    (priorityCodes.indexOf(header.priority) << priorityShift);
+    (lanes.indexOf(header.priority) << priorityShift);
   target.writeUInt16BE(header.attempt, at + 4);
   target.writeUInt16BE(header.generation, at + 6);
   target.writeDoubleBE(header.fence, at + 8);
@@ -133,8 +139,8 @@ export function readHeader(record: Uint8Array): Header | undefined {
   const at = headerOffset;
   const state = stateOf(record);
   const flags = source[at + 3]!;
-  const priority = priorityCodes[(flags >> priorityShift) & 3];
-  if (state === undefined || priority === undefined) throw malformed();
+  const priority = lanes[(flags >> priorityShift) & 3]!;
+  if (state === undefined) throw malformed();
   return {
     version: source[at]!,
     state,

@@ -9,8 +9,12 @@ export interface QueueKeys {
   readonly queue: string;
   readonly high: string;
   readonly low: string;
+  /** List of waiting ids of calls that a running handler waits for, the newest first. */
+  readonly nested: string;
   /** A list of at most one token: what workers block on. */
   readonly bell: string;
+  /** The same for workers whose handlers all wait for calls that they made. */
+  readonly nestedBell: string;
   /** The records' prefix: `result:<id>`. */
   readonly result: string;
   /** ZSET: id → fence of the batch that claimed it. */
@@ -36,7 +40,9 @@ export function queueKeys(namespace: string, queue: string): QueueKeys {
     queue: `${prefix}queue`,
     high: `${prefix}queue:high`,
     low: `${prefix}queue:low`,
+    nested: `${prefix}queue:nested`,
     bell: `${prefix}bell`,
+    nestedBell: `${prefix}bell:nested`,
     result: `${prefix}result:`,
     leases: `${prefix}leases`,
     expiry: `${prefix}expiry`,

@@ -59,7 +59,7 @@ export class ParkedCalls {
         id,
         task: request?.task,
         state: call.state,
-        priority,
+        priority: priority === "nested" ? "normal" : priority,
         params: request?.params as KeptCall["params"],
         options: request?.options,
         attempt,

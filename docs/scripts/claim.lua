@@ -12,7 +12,7 @@ local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
 -- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
 local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
 
--- Flags. Two more bits, 16 and 32, hold the priority; what is above 64 does not occur.
+-- Flags. Two more bits, 16 and 32, hold the priority, and both say nested; what is above 64 does not occur.
 local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
 
 -- Places in a record, counted from 1. TO is behind the header.
@@ -42,6 +42,7 @@ end
 -- ARGV[7] -> the tasks that the worker implements, each between blanks: ' math.addition math.division '
 -- ARGV[8] -> a token of this claim, its worker's own, without blanks
 -- ARGV[9] -> '' or the token of an earlier claim whose reply was lost: if it leased calls, they are given again
+-- ARGV[10] -> '1' if of the lists only 'queue:nested' may be popped; may be missing
 -- Returns fence, now (ms), ms until the next delayed call is due or -1, what is left (0: nothing, 1: calls,
 -- 2: suspects alone), index of a suspect (from 1) or 0, and packed: id, record, id, record, …
 local worker, limit = ARGV[2], tonumber(ARGV[3])
@@ -62,7 +63,8 @@ local function flagged(r, flag) return bit.band(byte(r, FLAGS), flag) ~= 0 end
 -- The list that a call waits in, by the priority in its flags.
 local function list_of(r)
   local priority = bit.band(byte(r, FLAGS), 48)
-  return priority == 16 and P .. 'queue:high' or priority == 32 and P .. 'queue:low' or P .. 'queue'
+  return priority == 0 and P .. 'queue' or priority == 16 and P .. 'queue:high'
+    or priority == 32 and P .. 'queue:low' or P .. 'queue:nested'
 end
 
 -- Whether a record without a header is a reply of the plain level: a map that begins with 'value' or 'error'.
@@ -239,7 +241,8 @@ local function promote()
       call('RPUSH', P .. 'queue', id)
     elseif not has_ended(r) then
       call('SETRANGE', RESULT .. id, STATE - 1, string.char(QUEUED))
-      call('RPUSH', list_of(r), id)
+      local list = list_of(r)
+      call(list == P .. 'queue:nested' and 'LPUSH' or 'RPUSH', list, id)
     end
   end
   -- After that, lest they are nowhere if it fails.
@@ -377,8 +380,11 @@ if not bare then
   rare = rare or rarely()
   rare.prepare(take, drain)
 end
-if not drain(P .. ARGV[6], P .. 'queue:high', P .. 'queue', P .. 'queue:low') then
-  empty = empty and call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:low') == 0
+local nested_only = ARGV[10] == '1'
+if nested_only then
+  if not drain(P .. 'queue:nested') then empty = empty and call('EXISTS', P .. 'queue:nested') == 0 end
+elseif not drain(P .. ARGV[6], P .. 'queue:high', P .. 'queue:nested', P .. 'queue', P .. 'queue:low') then
+  empty = empty and call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:nested', P .. 'queue:low') == 0
 end
 
 local fence = 0
@@ -426,7 +432,16 @@ if fence ~= 0 and count > 0 then
   end
 end
 
-if not empty then
+if nested_only then
+  if not empty then
+    left = 1
+    if call('RPUSH', P .. 'bell:nested', '1') > 1 then call('LPOP', P .. 'bell:nested') end
+  elseif count > 0 then
+    left = 0
+  end
+  -- What was due, or not ours to take, is for others.
+  if not bare and call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:low') > 0 then ring() end
+elseif not empty then
   left = 1
   ring()
 elseif count > 0 then

@@ -14,7 +14,7 @@ local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
 -- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
 local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
 
--- Flags. Two more bits, 16 and 32, hold the priority; what is above 64 does not occur.
+-- Flags. Two more bits, 16 and 32, hold the priority, and both say nested; what is above 64 does not occur.
 local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
 
 -- Places in a record, counted from 1. TO is behind the header.
@@ -250,4 +250,5 @@ if #suspects > 0 then
 end
 publish()
 local waiting = call('LLEN', P .. 'queue') + call('LLEN', P .. 'queue:high') + call('LLEN', P .. 'queue:low')
+  + call('LLEN', P .. 'queue:nested')
 return { reaped, more, waiting }

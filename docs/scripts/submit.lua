@@ -33,7 +33,8 @@ local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' en
 -- The list that a call waits in, by the priority in its flags.
 local function list_of(r)
   local priority = bit.band(byte(r, FLAGS), 48)
-  return priority == 16 and P .. 'queue:high' or priority == 32 and P .. 'queue:low' or P .. 'queue'
+  return priority == 0 and P .. 'queue' or priority == 16 and P .. 'queue:high'
+    or priority == 32 and P .. 'queue:low' or P .. 'queue:nested'
 end
 
 -- Wakes one worker. One token is enough for whoever comes.
@@ -84,7 +85,7 @@ local function rarely()
 
 local NS = string.match(P, '^(.-):{')
 
--- Flags. Two more bits, 16 and 32, hold the priority; what is above 64 does not occur.
+-- Flags. Two more bits, 16 and 32, hold the priority, and both say nested; what is above 64 does not occur.
 local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
 
 -- How long what belongs to a call is kept at the most, ms: a week, as a parked call itself.
@@ -266,6 +267,7 @@ end
 -- How many calls wait. Those that were canceled count until a claim comes by.
 local function waiting()
   local length = call('LLEN', P .. 'queue') + call('LLEN', P .. 'queue:high') + call('LLEN', P .. 'queue:low')
+    + call('LLEN', P .. 'queue:nested')
   return length + call('ZCARD', P .. 'delayed')
 end
 return { report = report, again = again, delay = delay, waiting = waiting, publish = publish }
@@ -281,7 +283,7 @@ end
 
 -- Calls of one batch mostly have the same deadline: durations (8 bytes) → times, or false for none.
 local times = {}
-local normal, lists = P .. 'queue', {}
+local normal, NESTED, lists = P .. 'queue', P .. 'queue:nested', {}
 for i = 1, n do
   local id, r, held, list = ids[i], records[i], delays[i] or 0, normal
   if has_header(r) then
@@ -320,7 +322,13 @@ for i = 1, n do
   end
 end
 for list, new in pairs(lists) do
-  local pushed = redis.pcall('RPUSH', list, unpack(new))
+  local push = 'RPUSH'
+  if list == NESTED then
+    -- To the head, in their order: what is begun is to end before more is.
+    push = 'LPUSH'
+    for i = 1, math.floor(#new / 2) do new[i], new[#new + 1 - i] = new[#new + 1 - i], new[i] end
+  end
+  local pushed = redis.pcall(push, list, unpack(new))
   if type(pushed) == 'table' then
     -- A key of a wrong type. A record without its id in a list would wait for ever, and be taken for accepted if it is
     -- sent again.
@@ -329,5 +337,6 @@ for list, new in pairs(lists) do
   end
 end
 if next(lists) then ring() end
+if lists[NESTED] and call('RPUSH', P .. 'bell:nested', '1') > 1 then call('LPOP', P .. 'bell:nested') end
 if rare then rare.publish() end
 return exceptions

@@ -262,6 +262,73 @@ export function claimRules(lab: () => Lab): void {
     });
   });
 
+  describe("nested calls", () => {
+    const nested = { header: { priority: "nested" } } as const;
+    const queues = served;
+
+    test("go to the head of their lane, those of one batch in their order, and before normal ones", async () => {
+      await lab().submit("normal");
+      await lab().submitAll([submission("a1", nested), submission("a2", nested)]);
+      await lab().submitAll([submission("b1", nested), submission("b2", nested)]);
+      const order = ids(await lab().claim());
+      expect(order.filter((id) => id !== "normal")).toEqual(["b1", "b2", "a1", "a2"]);
+      // Of 16 claims, four begin with the normal or the low lane.
+      const firsts = new Map<string, number>();
+      for (let count = 0; count < 16; count++) {
+        await lab().submitAll([submission(`n${count}`), submission(`x${count}`, nested)]);
+        const [first] = ids(await lab().claim());
+        firsts.set(first![0]!, (firsts.get(first![0]!) ?? 0) + 1);
+      }
+      expect(firsts.get("x")).toBeGreaterThan(8);
+    });
+
+    test("are all that a claim of them alone takes", async () => {
+      await lab().submitAll([
+        submission("n"),
+        submission("x", nested),
+        submission("h", { header: { priority: "high" } }),
+      ]);
+      expect(ids(await lab().claim({ nestedOnly: true }))).toEqual(["x"]);
+      expect(await lab().claim({ nestedOnly: true })).toEqual([]);
+      expect([...ids(await lab().claim())].sort()).toEqual(["h", "n"]);
+    });
+
+    test("wake a claim of them alone that waits, and no others do", async () => {
+      const giveUp = new AbortController();
+      const claim = lab().claim({ nestedOnly: true, waitMs: 60_000, signal: giveUp.signal });
+      await lab().settled();
+      await lab().submit("n");
+      await lab().submit("x", nested);
+      expect(ids(await claim)).toEqual(["x"]);
+      const others = lab().claim({ nestedOnly: true, waitMs: 60_000, signal: giveUp.signal });
+      await lab().settled();
+      giveUp.abort();
+      expect(await others).toEqual([]);
+      expect(ids(await lab().claim({ waitMs: 60_000 }))).toEqual(["n"]);
+    });
+
+    test("keep their lane when they are repeated, given back or delayed; suspects are claimed with them", async () => {
+      await lab().submit("n");
+      await lab().submitAll([submission("x", nested), submission("d", { ...nested, delayMs: 1_000 })]);
+      const first = await lab().claimOne({ nestedOnly: true });
+      await lab().report(first, { kind: "release" });
+      await lab().retry(await lab().claimOne({ nestedOnly: true }), 500);
+      await lab().advance(1_001);
+      expect([...ids(await lab().claim({ nestedOnly: true, queues }))].sort()).toEqual(["d", "x"]);
+      await lab().submit("s", nested);
+      await lab().dieWith({ nestedOnly: true });
+      expect(ids(await lab().claim({ nestedOnly: true }))).toEqual([]);
+      expect(ids(await lab().claim({ nestedOnly: true, suspect: true }))).toEqual(["s"]);
+      expect(ids(await lab().claim())).toEqual(["n"]);
+    });
+
+    test("count among those that wait", async () => {
+      await lab().submit("x", nested);
+      expect((await lab().beat({ reap: true })).waiting).toBe(1);
+      expect((await lab().submitAll([submission("y", nested)], [], 1))[0]!.outcome).toBe("full");
+    });
+  });
+
   test("a claim of nobody's tasks is still served, as the worker tells what it lacks by putting it aside", async () => {
     await lab().submit("a", { task: "q.other" });
     expect(ids(await lab().claim({ queues: served }))).toEqual(["a"]);

@@ -46,7 +46,6 @@ export function foreignRules(lab: () => Lab): void {
     ["the begin of a header", Buffer.concat([Buffer.from([0x82, 0xa1, 0x68, 0xc4, 40]), Buffer.alloc(10)])],
     ["a header in a state that does not exist", mangled(1, 200)],
     ["a header in a state that has ended", mangled(1, 4)],
-    ["a header with a priority that does not exist", mangled(3, 0x30)],
   ])("%s as a record is claimed, parked with its reason, and harms no neighbour", async (_, record) => {
     await put("before", submission("before").record);
     await put("foreign", record);

@@ -1,5 +1,5 @@
 import type { ClaimedBatch, ServedQueue } from "../../broker.ts";
-import type { Priority } from "../../contract.ts";
+import type { Lane } from "../../header.ts";
 import type { Call, WaitingList } from "./call.ts";
 import type { Queue } from "./queue.ts";
 
@@ -9,15 +9,17 @@ export interface Wish {
   readonly limit: number;
   readonly leaseMs: number;
   readonly suspect: boolean;
+  readonly nestedOnly?: boolean | undefined;
 }
 
 /** Delayed calls that one claim queues: the next one goes on. */
 const promotedAtOnce = 1_000;
 
-const priorities: readonly Priority[] = ["high", "normal", "low"];
+const lanes: readonly Lane[] = ["high", "nested", "normal", "low"];
+const nestedLane: readonly Lane[] = ["nested"];
 
 /** Of 16 claims, 12 begin with the high priority, 3 with the normal and 1 with the low one, so that none starves. */
-function startOf(turn: number): Priority {
+function startOf(turn: number): Lane {
   const place = turn % 16;
   if (place === 15) return "low";
   return place % 5 === 4 ? "normal" : "high";
@@ -33,8 +35,9 @@ export function claim(queue: Queue, served: ServedQueue, wish: Wish, now: number
     if (list.calls.size === 0) queue.aside.delete(task);
   }
   const before = taken.length;
-  fill(queue, taken, queue.waiting[startOf(queue.turn)], wish.limit, now);
-  for (const priority of priorities) fill(queue, taken, queue.waiting[priority], wish.limit, now);
+  if (wish.nestedOnly !== true) fill(queue, taken, queue.waiting[startOf(queue.turn)], wish.limit, now);
+  for (const lane of wish.nestedOnly === true ? nestedLane : lanes)
+    fill(queue, taken, queue.waiting[lane], wish.limit, now);
   if (taken.length > before) queue.turn++;
   if (taken.length === 0) return undefined;
   const { fence } = queue.lease(taken, wish.worker, now, wish.leaseMs);

@@ -1,7 +1,6 @@
 import type { Notice, Presence } from "../../broker.ts";
-import type { Priority } from "../../contract.ts";
 import { bareRecord } from "../../envelope.ts";
-import type { Header } from "../../header.ts";
+import type { Header, Lane } from "../../header.ts";
 import { clientChannel } from "../../keys.ts";
 import { type CallState, isTerminal } from "../../state.ts";
 import type { TimetableEntry } from "../../timetable.ts";
@@ -41,7 +40,12 @@ export class Queue {
   readonly name: string;
   readonly surroundings: Surroundings;
   readonly calls = new Map<string, Call>();
-  readonly waiting: Readonly<Record<Priority, WaitingList>> = { high: newList(), normal: newList(), low: newList() };
+  readonly waiting: Readonly<Record<Lane, WaitingList>> = {
+    high: newList(),
+    nested: newList(),
+    normal: newList(),
+    low: newList(),
+  };
   /** Calls that a worker held when it died: claimed one at a time. */
   readonly suspects = newList();
   /** Calls that a worker took but does not implement, by task. */
@@ -73,8 +77,8 @@ export class Queue {
 
   /** How many calls wait for their turn. */
   get waitingLength(): number {
-    const { high, normal, low } = this.waiting;
-    return high.calls.size + normal.calls.size + low.calls.size;
+    const { high, nested, normal, low } = this.waiting;
+    return high.calls.size + nested.calls.size + normal.calls.size + low.calls.size;
   }
 
   /** How many calls wait for their time or their turn. */
@@ -94,8 +98,11 @@ export class Queue {
     return call;
   }
 
-  /** Lets an open call wait in its list: at the end, or, when it is given back, at the head. */
-  enqueue(call: Call, place: "end" | "head" = "end"): void {
+  /** Lets an open call wait in its list: at the end, or, when it is nested or given back, at the head. */
+  enqueue(
+    call: Call,
+    place: "end" | "head" = call.header.priority === "nested" && !call.suspect ? "head" : "end",
+  ): void {
     this.enlist(call, call.suspect ? this.suspects : this.waiting[call.header.priority], place);
   }
 

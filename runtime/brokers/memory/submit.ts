@@ -15,15 +15,19 @@ export function submit(queue: Queue, batch: SubmitBatch, now: number): readonly 
     if (call.header.generation === 0) queue.forget(call);
   }
   queue.sweep(now, 2 * batch.calls.length + 8);
-  return batch.calls.map((submission) => submitOne(queue, submission, now, batch.maxLength));
+  const nested: Call[] = [];
+  const submitted = batch.calls.map((submission) => submitOne(queue, submission, now, nested, batch.maxLength));
+  // Each to the head: the last one first, so that they are in their order.
+  for (const call of nested.toReversed()) queue.enqueue(call);
+  return submitted;
 }
 
-function submitOne(queue: Queue, submission: Submission, now: number, maxLength = Infinity): Submitted {
+function submitOne(queue: Queue, submission: Submission, now: number, nested: Call[], maxLength = Infinity): Submitted {
   if (submission.caller?.wanted() === false) return { outcome: "accepted" };
   submission.caller?.sent();
   const existing = queue.find(submission.id, now);
   if (existing !== undefined) return again(existing, submission);
-  if (queue.length >= maxLength) return { outcome: "full" };
+  if (queue.length + nested.length >= maxLength) return { outcome: "full" };
   const given = headerOf(submission.record);
   const call = newCall(submission.id, submission.record, given, waitingClient(submission.record));
   patch(call, {
@@ -33,6 +37,7 @@ function submitOne(queue: Queue, submission: Submission, now: number, maxLength 
   });
   queue.calls.set(call.id, call);
   if (submission.delayMs > 0) queue.delay(call, "delayed", now + submission.delayMs);
+  else if (submission.priority === "nested") nested.push(call);
   else queue.enqueue(call);
   return { outcome: "accepted" };
 }

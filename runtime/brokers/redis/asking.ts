@@ -40,7 +40,7 @@ export class Askings {
   begin(queue: ServedQueue, request: ClaimRequest): Asking {
     const token = `${this.#mark}${this.#count.toString(36)}`;
     const list = beginnings[this.#count++ % beginnings.length]!;
-    const { worker, limit, leaseMs, suspect } = request;
+    const { worker, limit, leaseMs, suspect, nestedOnly } = request;
     const owner = JSON.stringify([worker, queue.name]);
     let before = this.#unanswered.get(owner)?.shift();
     let sent = false;
@@ -58,7 +58,8 @@ export class Askings {
           before = token;
         }
         const tasks = ` ${queue.tasks.join(" ")} `;
-        return [worker, limit, leaseMs, suspect ? "1" : "", list, tasks, token, before ?? ""];
+        const all = [worker, limit, leaseMs, suspect ? "1" : "", list, tasks, token, before ?? ""];
+        return nestedOnly === true ? [...all, "1"] : all;
       },
       unanswered: () => keep(before === token ? undefined : before, sent ? token : undefined),
     };

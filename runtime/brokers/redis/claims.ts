@@ -43,7 +43,9 @@ const freshMs = 250;
 export class Claims {
   readonly #settings: ClaimSettings;
   readonly #bells: Bells;
+  /** By queue, as seen by claims of all calls, and by those of nested ones only. */
   readonly #views = new Map<string, QueueView>();
+  readonly #nestedViews = new Map<string, QueueView>();
   readonly #askings: Askings;
   /** When the blocking connection last brought a claim's reply, by {@link performance.now}. */
   #heardAt = Number.NEGATIVE_INFINITY;
@@ -60,6 +62,7 @@ export class Claims {
     if (this.#closed) throw unavailable("the connection to Redis was closed");
     if (request.afresh === true) {
       this.#views.clear();
+      this.#nestedViews.clear();
       for (const connection of [this.#settings.commands, this.#settings.blocking]) connection.leave();
     }
     const claiming = this.#claim(request);
@@ -104,15 +107,21 @@ export class Claims {
     }
   }
 
-  #suspectsWait({ queues }: ClaimRequest): boolean {
-    return queues.some(({ name }) => this.#views.get(name)?.left === "suspects");
+  #suspectsWait({ queues, nestedOnly }: ClaimRequest): boolean {
+    const views = this.#viewsOf(nestedOnly);
+    return queues.some(({ name }) => views.get(name)?.left === "suspects");
+  }
+
+  #viewsOf(nestedOnly = false): Map<string, QueueView> {
+    return nestedOnly ? this.#nestedViews : this.#views;
   }
 
   /** The queues that hold more that this one may have, or are not known to hold none. */
-  #promising({ queues, suspect }: ClaimRequest): readonly ServedQueue[] {
+  #promising({ queues, suspect, nestedOnly }: ClaimRequest): readonly ServedQueue[] {
     const now = performance.now();
+    const views = this.#viewsOf(nestedOnly);
     return queues.filter(({ name }) => {
-      const { left, dueAt } = this.#views.get(name) ?? unknownView;
+      const { left, dueAt } = views.get(name) ?? unknownView;
       return left === "calls" || (left === "suspects" && suspect) || dueAt <= now;
     });
   }
@@ -140,7 +149,8 @@ export class Claims {
   async #ask(queue: ServedQueue, request: ClaimRequest): Promise<ClaimedBatch | undefined> {
     const asking = this.#askings.begin(queue, request);
     try {
-      return this.#learn(queue.name, await this.#settings.commands.run(claimScript, asking.key, asking.args));
+      const reply = await this.#settings.commands.run(claimScript, asking.key, asking.args);
+      return this.#learn(queue.name, reply, request.nestedOnly);
     } catch (error) {
       asking.unanswered();
       throw error;
@@ -152,13 +162,15 @@ export class Claims {
     request: ClaimRequest,
     leftMs: number,
   ): Promise<{ readonly ask: readonly ServedQueue[] } | { readonly batch: ClaimedBatch }> {
-    const { queues, signal } = request;
-    const bells = new Map(queues.map((queue) => [this.#keys(queue).bell, queue]));
-    const due = Math.min(...queues.map(({ name }) => this.#views.get(name)?.dueAt ?? Number.POSITIVE_INFINITY));
+    const { queues, signal, nestedOnly } = request;
+    const bell = nestedOnly === true ? "nestedBell" : "bell";
+    const bells = new Map(queues.map((queue) => [this.#keys(queue)[bell], queue]));
+    const views = this.#viewsOf(nestedOnly);
+    const due = Math.min(...queues.map(({ name }) => views.get(name)?.dueAt ?? Number.POSITIVE_INFINITY));
     const wait = { bells: [...bells.keys()], waitMs: Math.min(leftMs, due - performance.now()), signal };
     if (queues.length === 1) return this.#waitFused(queues[0]!, request, wait);
-    const { bell } = await this.#bells.wait(wait);
-    const rang = bell === undefined ? undefined : bells.get(bell);
+    const { bell: heard } = await this.#bells.wait(wait);
+    const rang = heard === undefined ? undefined : bells.get(heard);
     // After a wait without a bell all are asked: a bell is a hint, and may be lost.
     return { ask: rang === undefined ? queues : [rang] };
   }
@@ -183,15 +195,15 @@ export class Claims {
       return { ask: [queue] };
     }
     this.#heardAt = performance.now();
-    const batch = this.#learn(queue.name, woken.reply);
+    const batch = this.#learn(queue.name, woken.reply, request.nestedOnly);
     return batch === undefined ? { ask: [] } : { batch };
   }
 
-  #learn(queue: string, reply: unknown): ClaimedBatch | undefined {
+  #learn(queue: string, reply: unknown, nestedOnly: boolean | undefined): ClaimedBatch | undefined {
     if (!Array.isArray(reply)) throw new TaskError("internal", "Redis answered a claim with what is no list");
     const [fence, now, dueMs, left, suspect, given] = reply as (Buffer | number)[];
     const dueAt = Number(dueMs) < 0 ? Number.POSITIVE_INFINITY : performance.now() + Number(dueMs);
-    this.#views.set(queue, { left: kindsLeft[Number(left)] ?? "nothing", dueAt });
+    this.#viewsOf(nestedOnly).set(queue, { left: kindsLeft[Number(left)] ?? "nothing", dueAt });
     const calls: ClaimedCall[] = [];
     const items = unpacked(given as Buffer);
     for (let at = 0; at + 1 < items.length; at += 2) {

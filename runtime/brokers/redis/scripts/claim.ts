@@ -17,6 +17,7 @@ export const claimScript = script(
 -- ARGV[7] -> the tasks that the worker implements, each between blanks: ' math.addition math.division '
 -- ARGV[8] -> a token of this claim, its worker's own, without blanks
 -- ARGV[9] -> '' or the token of an earlier claim whose reply was lost: if it leased calls, they are given again
+-- ARGV[10] -> '1' if of the lists only 'queue:nested' may be popped; may be missing
 -- Returns fence, now (ms), ms until the next delayed call is due or -1, what is left (0: nothing, 1: calls,
 -- 2: suspects alone), index of a suspect (from 1) or 0, and packed: id, record, id, record, …
 local worker, limit = ARGV[2], tonumber(ARGV[3])
@@ -63,7 +64,8 @@ local function promote()
       call('RPUSH', P .. 'queue', id)
     elseif not has_ended(r) then
       call('SETRANGE', RESULT .. id, STATE - 1, string.char(QUEUED))
-      call('RPUSH', list_of(r), id)
+      local list = list_of(r)
+      call(list == P .. 'queue:nested' and 'LPUSH' or 'RPUSH', list, id)
     end
   end
   -- After that, lest they are nowhere if it fails.
@@ -200,8 +202,11 @@ if not bare then
   rare = rare or rarely()
   rare.prepare(take, drain)
 end
-if not drain(P .. ARGV[6], P .. 'queue:high', P .. 'queue', P .. 'queue:low') then
-  empty = empty and call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:low') == 0
+local nested_only = ARGV[10] == '1'
+if nested_only then
+  if not drain(P .. 'queue:nested') then empty = empty and call('EXISTS', P .. 'queue:nested') == 0 end
+elseif not drain(P .. ARGV[6], P .. 'queue:high', P .. 'queue:nested', P .. 'queue', P .. 'queue:low') then
+  empty = empty and call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:nested', P .. 'queue:low') == 0
 end
 
 local fence = 0
@@ -231,7 +236,16 @@ if fence ~= 0 and count > 0 then
   end
 end
 
-if not empty then
+if nested_only then
+  if not empty then
+    left = 1
+    if call('RPUSH', P .. 'bell:nested', '1') > 1 then call('LPOP', P .. 'bell:nested') end
+  elseif count > 0 then
+    left = 0
+  end
+  -- What was due, or not ours to take, is for others.
+  if not bare and call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:low') > 0 then ring() end
+elseif not empty then
   left = 1
   ring()
 elseif count > 0 then

@@ -105,6 +105,7 @@ if #suspects > 0 then
 end
 publish()
 local waiting = call('LLEN', P .. 'queue') + call('LLEN', P .. 'queue:high') + call('LLEN', P .. 'queue:low')
+  + call('LLEN', P .. 'queue:nested')
 return { reaped, more, waiting }
 `,
 );

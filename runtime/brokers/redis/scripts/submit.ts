@@ -65,6 +65,7 @@ end
 -- How many calls wait. Those that were canceled count until a claim comes by.
 local function waiting()
   local length = call('LLEN', P .. 'queue') + call('LLEN', P .. 'queue:high') + call('LLEN', P .. 'queue:low')
+    + call('LLEN', P .. 'queue:nested')
   return length + call('ZCARD', P .. 'delayed')
 end
 @end
@@ -79,7 +80,7 @@ end
 
 -- Calls of one batch mostly have the same deadline: durations (8 bytes) → times, or false for none.
 local times = {}
-local normal, lists = P .. 'queue', {}
+local normal, NESTED, lists = P .. 'queue', P .. 'queue:nested', {}
 for i = 1, n do
   local id, r, held, list = ids[i], records[i], delays[i] or 0, normal
   if has_header(r) then
@@ -118,7 +119,13 @@ for i = 1, n do
   end
 end
 for list, new in pairs(lists) do
-  local pushed = redis.pcall('RPUSH', list, unpack(new))
+  local push = 'RPUSH'
+  if list == NESTED then
+    -- To the head, in their order: what is begun is to end before more is.
+    push = 'LPUSH'
+    for i = 1, math.floor(#new / 2) do new[i], new[#new + 1 - i] = new[#new + 1 - i], new[i] end
+  end
+  local pushed = redis.pcall(push, list, unpack(new))
   if type(pushed) == 'table' then
     -- A key of a wrong type. A record without its id in a list would wait for ever, and be taken for accepted if it is
     -- sent again.
@@ -127,6 +134,7 @@ for list, new in pairs(lists) do
   end
 end
 if next(lists) then ring() end
+if lists[NESTED] and call('RPUSH', P .. 'bell:nested', '1') > 1 then call('LPOP', P .. 'bell:nested') end
 if rare then rare.publish() end
 return exceptions
 `,
