@@ -1,7 +1,10 @@
 import { checkDuration, checkNames, checkOneOf, checkRetry } from "./checks.ts";
 import { policies, priorities } from "./contract.ts";
 import type { Declaration } from "./declaration.ts";
+import type { Origin } from "./envelope.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
+import { type Lineage, lineageOf } from "./lineage.ts";
+import { checkTexts, mergedMetadata } from "./metadata.ts";
 import type { CallOptions, SubmitOptions } from "./options.ts";
 
 /** All options that a face may hold; which of them a call heeds depends on whether it is awaited or submitted. */
@@ -14,6 +17,9 @@ export interface Call {
   readonly params: Readonly<Record<string, unknown>>;
   readonly options: AllOptions;
   readonly id: string;
+  readonly origin: Origin | undefined;
+  /** Whether a handler waits for it, which lends its slot meanwhile. */
+  readonly nested: boolean;
 }
 
 /** What an error says of the call that it belongs to. */
@@ -78,7 +84,7 @@ export function nameArguments(declaration: Declaration, args: readonly unknown[]
 }
 
 /** Options that only `submit` knows. */
-const submitOnly = ["delayMs", "runAt", "expiresInMs"] as const;
+const submitOnly = ["delayMs", "runAt", "expiresInMs", "cancelWithParent"] as const;
 
 /** @throws TaskError `invalid_argument` for options that `submit` alone takes. */
 export function refuseSubmitOptions(options: AllOptions): void {
@@ -104,6 +110,15 @@ export function withinParent(options: AllOptions, timeoutMs: number): AllOptions
   };
 }
 
+/** What a call has of the one whose handler makes it, and of its own; undefined if there is nothing of it. */
+export function originOf(parent: Lineage | undefined, { metadata: own }: AllOptions): Origin | undefined {
+  if (parent === undefined) return own === undefined ? undefined : { metadata: own };
+  const { callId, origin } = parent;
+  const root = origin?.root ?? origin?.parent;
+  const metadata = mergedMetadata(origin?.metadata, own, refuse);
+  return { parent: callId, root, metadata, trace: origin?.trace };
+}
+
 const maxIdLength = 128;
 
 const durations = ["timeoutMs", "attemptTimeoutMs", "fallbackAfterMs", "resultTtlMs", "expiresInMs"] as const;
@@ -117,10 +132,20 @@ const knownOptions: readonly string[] = [
   "id",
   "signal",
   "keepRequest",
+  "metadata",
 ];
 
+/** Options of `with`, on top of those that were there. @throws TaskError `invalid_argument`. */
+export function withOptions(options: AllOptions, more: AllOptions): AllOptions {
+  checkTexts("metadata", more.metadata, refuse);
+  const metadata = mergedMetadata(options.metadata, more.metadata, refuse);
+  const merged = metadata === undefined ? { ...options, ...more } : { ...options, ...more, metadata };
+  checkOptions(merged);
+  return merged;
+}
+
 /** @throws TaskError `invalid_argument` for an option that can't be followed. */
-export function checkOptions(options: AllOptions): void {
+function checkOptions(options: AllOptions): void {
   for (const name of durations) {
     checkDuration(name, options[name], refuse);
   }
@@ -135,12 +160,16 @@ export function checkOptions(options: AllOptions): void {
   checkOneOf("priority", options.priority, priorities, refuse);
   checkRetry(options.retry, refuse);
   checkNames(options, knownOptions, refuse);
-  const { parent, signal, keepRequest } = options;
+  const { parent, signal, keepRequest, cancelWithParent } = options;
   if (parent !== undefined && !(typeof parent?.remainingMs === "number" && parent.signal instanceof AbortSignal)) {
     refuse("parent must be a handler's context");
   }
   if (signal !== undefined && !(signal instanceof AbortSignal)) refuse("signal must be an AbortSignal");
   if (keepRequest !== undefined && typeof keepRequest !== "boolean") refuse("keepRequest must be true or false");
+  if (cancelWithParent !== undefined && typeof cancelWithParent !== "boolean")
+    refuse("cancelWithParent must be true or false");
+  if (cancelWithParent === true && (parent === undefined || lineageOf(parent) === undefined))
+    refuse("cancelWithParent is for calls that a handler makes: write context.tasks.with({ cancelWithParent })");
   if (options.id !== undefined) checkId(options.id);
 }
 

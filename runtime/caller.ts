@@ -1,18 +1,21 @@
 import {
   type AllOptions,
   type Call,
-  checkOptions,
   nameArguments,
+  originOf,
   refuseSubmitOptions,
   type Settled,
   withinParent,
 } from "./call.ts";
+import { pause } from "./clock.ts";
 import type { Declaration } from "./declaration.ts";
 import { TaskError } from "./errors.ts";
 import type { Handle } from "./handle.ts";
 import { newId } from "./id.ts";
+import { type Lineage, lineageOf } from "./lineage.ts";
 import { type Places, run } from "./policy.ts";
 import type { Answer } from "./answer.ts";
+import { lending, lendingHandle } from "./waiting.ts";
 
 /** A way to call a task. */
 export type Way<Reply> = (declaration: Declaration, args: readonly unknown[], options: AllOptions) => Promise<Reply>;
@@ -31,10 +34,23 @@ export function callerOf(
   closed: () => boolean,
 ): Caller {
   /** Names, checks and counts a call; everything that is wrong with it is told here, before it goes anywhere. */
-  const prepare = (declaration: Declaration, args: readonly unknown[], options: AllOptions): Call => {
+  const prepare = (
+    declaration: Declaration,
+    args: readonly unknown[],
+    options: AllOptions,
+    parent: Lineage | undefined,
+    awaited: boolean,
+  ): Call => {
     if (closed()) throw new TaskError("unavailable", "the client is closed");
     const bounded = withinParent(options, declaration.timeoutMs);
-    return { declaration, params: nameArguments(declaration, args), options: bounded, id: bounded.id ?? newId() };
+    return {
+      declaration,
+      params: nameArguments(declaration, args),
+      options: bounded,
+      id: bounded.id ?? newId(),
+      origin: originOf(parent, options),
+      nested: awaited && parent !== undefined,
+    };
   };
   const settle = (
     declaration: Declaration,
@@ -43,7 +59,9 @@ export function callerOf(
   ): Settled | Promise<Settled> => {
     try {
       refuseSubmitOptions(options);
-      return run(places, prepare(declaration, args, options));
+      const parent = parentOf(options);
+      const call = prepare(declaration, args, options, parent, true);
+      return parent === undefined ? run(places, call) : lending(parent, "nested", () => run(places, call));
     } catch (refused) {
       return { ok: false, started: false, error: TaskError.from(refused, "internal", { task: declaration.name }) };
     }
@@ -59,12 +77,17 @@ export function callerOf(
     },
     async submit(declaration, args, options) {
       try {
-        const call = prepare(declaration, args, options);
+        const parent = parentOf(options);
+        const call = prepare(declaration, args, options, parent, false);
         if ((options.policy ?? declaration.task.policy) === "local-only") {
           throw new TaskError("invalid_argument", "a local-only call can't be submitted: it has no queue");
         }
-        await places.remote.submit(call, call.options.timeoutMs ?? declaration.timeoutMs);
-        return open(declaration, call.id, options.id === undefined);
+        const submitted = places.remote.submit(call, call.options.timeoutMs ?? declaration.timeoutMs);
+        const handle = open(declaration, call.id, options.id === undefined);
+        if (options.cancelWithParent === true)
+          parent?.onFailure(() => void submitted.then(() => canceled(handle, closed)).catch(() => undefined));
+        await submitted;
+        return parent === undefined ? handle : lendingHandle(handle, parent, options.parent!.signal);
       } catch (refused) {
         throw TaskError.from(refused, "internal", { task: declaration.name });
       }
@@ -84,9 +107,20 @@ export function answerOf(settled: Settled): Answer<unknown> {
   return { ok: false, error: settled.error as TaskError };
 }
 
-/** Options of `with`, on top of those that were there. @throws TaskError `invalid_argument`. */
-export function withOptions(options: AllOptions, more: AllOptions): AllOptions {
-  const merged = { ...options, ...more };
-  checkOptions(merged);
-  return merged;
+function parentOf({ parent }: AllOptions): Lineage | undefined {
+  return parent === undefined ? undefined : lineageOf(parent);
+}
+
+/** Ends a call that is no longer wanted. A broker that is away is asked again until the client is closed. */
+async function canceled(handle: Handle, closed: () => boolean): Promise<void> {
+  for (let pauseMs = 100; ; pauseMs = Math.min(2 * pauseMs, 2_000)) {
+    try {
+      await handle.cancel();
+      return;
+    } catch (thrown) {
+      const { code } = TaskError.from(thrown, "internal");
+      if (closed() || (code !== "unavailable" && code !== "outcome_unknown")) return;
+    }
+    await pause(pauseMs);
+  }
 }

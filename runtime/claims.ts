@@ -11,8 +11,8 @@ export interface ClaimsSettings {
   readonly leaseMs: number;
   readonly queues: readonly ServedQueue[];
   readonly log: Logger;
-  /** How many calls may be claimed now. */
-  free(): number;
+  /** How many calls may be claimed now, and how many of those that a handler waits for. */
+  free(): { readonly any: number; readonly nested: number };
   /** Whether one call whose worker died may be among them. */
   takesSuspect(): boolean;
   begin(batches: readonly ClaimedBatch[]): void;
@@ -38,6 +38,8 @@ export class Claims {
   #leave: (() => void) | undefined;
   #afresh = false;
   #slotFreed: (() => void) | undefined;
+  /** Whether the claim that is made at present is for nested calls only. */
+  #nestedOnly = false;
 
   constructor(broker: Broker, settings: ClaimsSettings) {
     this.#broker = broker;
@@ -52,12 +54,14 @@ export class Claims {
     let pauseMs = firstPauseMs;
     let trouble: string | undefined;
     while (!signal.aborted) {
-      const limit = Math.min(this.#settings.free(), batchLimit);
+      const { any, nested } = this.#settings.free();
+      const limit = Math.min(any > 0 ? any : nested, batchLimit);
       if (limit <= 0) {
         await new Promise<void>((resolve) => (this.#slotFreed = resolve));
         continue;
       }
       try {
+        this.#nestedOnly = any <= 0;
         const claimed = await this.#claim(limit);
         // What calls are answered with goes before the next claim: of many, the first have been answered by now.
         if (claimed > 0 && claimed <= firstEarly) await turn();
@@ -75,9 +79,14 @@ export class Claims {
     }
   }
 
-  /** A slot has become free. */
+  /** A slot has become free, or is lent. */
   freed(): void {
     this.#slotFreed?.();
+    // What is free for any call is not to wait for one that is nested.
+    if (!this.#nestedOnly || this.#settings.free().any <= 0) return;
+    this.#nestedOnly = false;
+    this.#current.abort();
+    this.#current = new AbortController();
   }
 
   /** Calls the claim off that is made at present, and makes the next one over new connections. */
@@ -105,13 +114,17 @@ export class Claims {
     const { worker, leaseMs } = this.#settings;
     const queues = this.#inTurn();
     const { signal } = this.#current;
-    const request = { worker, queues, limit, waitMs, leaseMs, suspect: this.#settings.takesSuspect(), signal };
+    const nestedOnly = this.#nestedOnly;
+    const suspect = this.#settings.takesSuspect();
+    const request = { worker, queues, limit, waitMs, leaseMs, suspect, nestedOnly, signal };
     const claiming = this.#broker.claim(this.#afresh ? { ...request, afresh: true } : request);
     this.#afresh = false;
     return new Promise((resolve, reject) => {
       const leave = () => resolve(0);
       const left = () => {
-        if (this.#leave === leave) this.#leave = undefined;
+        if (this.#leave !== leave) return;
+        this.#leave = undefined;
+        this.#nestedOnly = false;
       };
       this.#leave = leave;
       claiming

@@ -3,10 +3,11 @@ import { openBroker } from "./brokers/open.ts";
 import { checkId } from "./call.ts";
 import { callerOf } from "./caller.ts";
 import { checkCount, checkNames } from "./checks.ts";
+import type { Context } from "./context.ts";
 import { type Declaration, declarationsOf } from "./declaration.ts";
 import { defaultMaxBytes, defaultNamespace } from "./defaults.ts";
 import { TaskError } from "./errors.ts";
-import { createFace } from "./face.ts";
+import { createFace, type Face } from "./face.ts";
 import { Handles } from "./handles.ts";
 import { boundTasks, type Implementation } from "./implementation.ts";
 import { LocalRuns } from "./local.ts";
@@ -68,6 +69,22 @@ const knownOptions: readonly (keyof ClientOptions)[] = ["broker", "implementatio
 
 /** Makes the typed face of a registry of contracts. */
 export function createClient<Face>(registry: Registry, options: ClientOptions): Face {
+  return openClient(options).face(registry) as Face;
+}
+
+/** A client before it is known of which tasks. */
+export interface OpenClient {
+  /** The face of a registry's tasks; made once. */
+  face(registry: Registry): Face;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a client, of one registry or of several.
+ *
+ * @param closeFace - what a face's `client.close` does. @default closes it
+ */
+export function openClient(options: ClientOptions, closeFace?: () => Promise<void>): OpenClient {
   const { log = streamLogger(), namespace = defaultNamespace } = options;
   const refuse = (reason: string): never => {
     throw new TaskError("invalid_argument", `createTasks(): ${reason}`);
@@ -81,7 +98,14 @@ export function createClient<Face>(registry: Registry, options: ClientOptions): 
   const handles = new Handles(broker, replies);
   const presence = new PresenceView(broker);
   const tasks = boundTasks(options.implementations ?? []);
-  const local = new LocalRuns(tasks, options.localConcurrency ?? 100, log);
+  const faces = new Map<Registry, Face>();
+  const face = (registry: Registry): Face => {
+    let made = faces.get(registry);
+    if (made === undefined) faces.set(registry, (made = createFace(registry, caller, clientOf(registry))));
+    return made;
+  };
+  const tasksFor = (registry: Registry, parent: Context): object => face(registry).with({ parent });
+  const local = new LocalRuns(tasks, options.localConcurrency ?? 100, log, tasksFor);
   const replays = new LocalReplays({ broker, tasks, local, log });
   const places = {
     presence,
@@ -93,7 +117,7 @@ export function createClient<Face>(registry: Registry, options: ClientOptions): 
     }),
   };
   let closing: Promise<void> | undefined;
-  const close = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
     places.local.close(new TaskError<string, unknown>("canceled", "the client was closed"));
     handles.close();
     try {
@@ -103,12 +127,6 @@ export function createClient<Face>(registry: Registry, options: ClientOptions): 
     } finally {
       if (own) await broker.close();
     }
-  };
-  const declarations = declarationsByKey(registry);
-  const declaration = (task: string): Declaration => {
-    const known = declarations.get(task);
-    if (known === undefined) throw new TaskError("invalid_argument", `there is no task "${task}"`);
-    return known;
   };
   const checkOpen = (): void => {
     if (closing !== undefined) throw new TaskError("unavailable", "the client is closed");
@@ -129,17 +147,26 @@ export function createClient<Face>(registry: Registry, options: ClientOptions): 
     (declaration, id, unique) => handles.open(declaration, id, unique),
     () => closing !== undefined,
   );
-  const client: Client<Record<string, unknown>> = {
-    handle(task, id) {
-      const declared = declaration(task);
-      checkId(id);
-      return handles.open(declared, id, false) as never;
-    },
-    parked: new ParkedCalls({ operator, declaration, handles, replays }) as never,
-    schedules: new ScheduledTasks({ timetable, declarations, declaration, submit: caller.submit }) as never,
-    close: () => (closing ??= close()),
+  const close = (): Promise<void> => (closing ??= end());
+  const clientOf = (registry: Registry): Client<Record<string, unknown>> => {
+    const declarations = declarationsByKey(registry);
+    const declaration = (task: string): Declaration => {
+      const known = declarations.get(task);
+      if (known === undefined) throw new TaskError("invalid_argument", `there is no task "${task}"`);
+      return known;
+    };
+    return {
+      handle(task, id) {
+        const declared = declaration(task);
+        checkId(id);
+        return handles.open(declared, id, false) as never;
+      },
+      parked: new ParkedCalls({ operator, declaration, handles, replays }) as never,
+      schedules: new ScheduledTasks({ timetable, declarations, declaration, submit: caller.submit }) as never,
+      close: closeFace ?? close,
+    };
   };
-  return createFace(registry, caller, client) as Face;
+  return { face, close };
 }
 
 /** Declarations by the names that `client.handle` and `isDeclared` take: short ones, or those on the wire. */

@@ -1,12 +1,28 @@
 import type { RetryWish } from "./backoff.ts";
 import type { TaskError } from "./errors.ts";
 import type { Logger } from "./log.ts";
+import type { Metadata } from "./metadata.ts";
 
-/** What a handler knows of its call, besides its parameters. */
-export interface Context<Errors extends object = {}, Progress = unknown> {
+/**
+ * What a handler knows of its call, besides its parameters.
+ *
+ * @typeParam Tasks - the generated `Tasks`: in handlers it is set.
+ */
+export interface Context<Errors extends object = {}, Progress = unknown, Tasks = unknown> {
   /** The task's name on the wire: `math.division`. */
   readonly task: string;
   readonly callId: string;
+  /** The id of the call whose handler made this one; undefined for one that no handler made. */
+  readonly parentId: string | undefined;
+  /** The id of the call with which it all began: its own, if no handler made it. */
+  readonly rootId: string;
+  /** What was given to the call by `with({ metadata })`, or to those that led to it. */
+  readonly metadata: Metadata;
+  /**
+   * Calls other tasks, as part of this call: within its time and with its metadata, canceled with it while they are
+   * awaited. Meanwhile its slot is lent to calls that handlers wait for.
+   */
+  readonly tasks: Tasks;
   /** This execution of the call, counted from 1. */
   readonly attempt: number;
   /** The token of this attempt's lease: it only grows, so that a store can refuse a late writer. 0 for a local run. */
@@ -26,7 +42,7 @@ export interface Context<Errors extends object = {}, Progress = unknown> {
    * `throw context.fail({ reason: "the bank is closed", retry: { afterMs: 60_000 } })`. It ends the attempt as `failed`.
    */
   readonly fail: (failure: Failure) => TaskError;
-  /** Structured lines that name the task, the call and the attempt. */
+  /** Structured lines that name the task, the call, the attempt, and its metadata if there is any. */
   readonly log: Logger;
   /**
    * Reports how far it is; of values that come faster than they can be sent, the newest is.

@@ -5,7 +5,7 @@ import { readRequest, type Reply, type Request, toWire, waitingClient, writeRepl
 import { emptyHeader, type Header, protocolVersion, readHeader } from "./header.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { BoundTask } from "./implementation.ts";
-import { Attempt, type Outcome } from "./invoke.ts";
+import { Attempt, type Nest, type Outcome } from "./invoke.ts";
 import type { Lease, Leases } from "./leases.ts";
 import type { Logger } from "./log.ts";
 
@@ -17,6 +17,7 @@ export interface ExecutionSettings {
   readonly maxResultBytes: number;
   readonly log: Logger;
   readonly leases: Leases;
+  readonly nest: Nest;
   report(queue: string, report: Report): void;
 }
 
@@ -115,6 +116,9 @@ export class Execution {
     if (this.#settings.leases.kept) this.#tellKeeper(limitMs, limitedByCall, left);
     this.#attempt = new Attempt(this.#bound, this.#request.params, {
       callId: this.id,
+      origin: this.#request,
+      nest: this.#settings.nest,
+      holder: this,
       attempt: this.#header.attempt + 1,
       fence: this.fence,
       limitMs,
@@ -169,7 +173,9 @@ export class Execution {
   #answer(outcome: Outcome): void {
     if (!outcome.ok && faults.has(outcome.error.code)) {
       const { message, cause, attempt } = outcome.error;
-      this.#settings.log.warn({ callId: this.id, attempt, error: message, cause }, "a call failed");
+      const metadata = this.#request?.metadata;
+      const about = { callId: this.id, attempt, error: message, cause, ...(metadata && { metadata }) };
+      this.#settings.log.warn(about, "a call failed");
     }
     const record = this.#encode(outcome);
     this.#report({ kind: "finish", record, ttlMs: this.#ttlMs() });

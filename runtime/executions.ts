@@ -3,48 +3,64 @@ import type { ClaimedBatch, ClaimedCall } from "./broker.ts";
 import { TaskError } from "./errors.ts";
 import { Execution, type ExecutionSettings } from "./execution.ts";
 import type { RunningHandlers } from "./health.ts";
+import { HeldSlots } from "./held-slots.ts";
+import type { Nest } from "./invoke.ts";
 import type { Lease } from "./leases.ts";
 
 /** For how long a handler may go on after its call was answered before it counts as stuck, ms. */
 const stuckAfterMs = 1_000;
 
+/** What executions need of their worker. */
+export interface ExecutionsSettings extends Omit<ExecutionSettings, "nest"> {
+  readonly tasksFor: Nest["tasksFor"];
+  /** How many calls may run at a time. */
+  readonly slots: number;
+  /** A slot has become free, or is lent. */
+  readonly freed: () => void;
+}
+
 /** What a worker runs. */
 export class Executions {
   readonly #settings: ExecutionSettings;
   readonly #freed: () => void;
-  readonly #running = new Set<Execution>();
-  /** Calls that are held, and begun in one of the next turns. */
-  #held: { readonly lease: Lease; readonly call: ClaimedCall }[] = [];
+  readonly #slots: HeldSlots<Execution>;
+  /** Calls that were claimed, to be begun in one of the next turns. */
+  #due: { readonly lease: Lease; readonly call: ClaimedCall }[] = [];
 
-  /** @param freed - called when a slot has become free. */
-  constructor(settings: ExecutionSettings, freed: () => void) {
-    this.#settings = settings;
+  constructor({ tasksFor, slots, freed, ...settings }: ExecutionsSettings) {
+    this.#slots = new HeldSlots(slots);
     this.#freed = freed;
+    const lend: Nest["lend"] = (holder, waits) => {
+      this.#slots.lend(holder, waits);
+      if (waits !== "nothing") freed();
+    };
+    this.#settings = { ...settings, nest: { tasksFor, lend } };
   }
 
-  /** How many slots are taken. */
-  get size(): number {
-    return this.#running.size + this.#held.length;
+  /** Slots for any call, and those for calls that a handler waits for. */
+  get free(): { readonly any: number; readonly nested: number } {
+    const due = this.#due.length;
+    return { any: this.#slots.free - due, nested: this.#slots.freeForNested - due };
   }
 
   get runsSuspect(): boolean {
-    for (const execution of this.#running) if (execution.suspect) return true;
-    return this.#held.some(({ call }) => call.suspect);
+    for (const execution of this.#slots.holders) if (execution.suspect) return true;
+    return this.#due.some(({ call }) => call.suspect);
   }
 
   /** Begins what was claimed: of many, the first now, for their answers are on their way while the others run. */
   begin(batches: readonly ClaimedBatch[]): void {
     for (const batch of batches) {
       const lease = this.#settings.leases.claimed(batch);
-      for (const call of batch.calls) this.#held.push({ lease, call });
+      for (const call of batch.calls) this.#due.push({ lease, call });
     }
     // All are held before a handler of the first may block.
     this.#beginSome();
   }
 
   readonly #beginSome = (): void => {
-    const some = this.#held.splice(0, firstEarly);
-    if (this.#held.length > 0) setImmediate(this.#beginSome);
+    const some = this.#due.splice(0, firstEarly);
+    if (this.#due.length > 0) setImmediate(this.#beginSome);
     for (const { lease, call } of some) this.#begin(lease, call);
   };
 
@@ -60,7 +76,7 @@ export class Executions {
   canceled(queue: string, id: string, fence: number): void {
     const error = new TaskError<string, unknown>("canceled", "the call was canceled");
     this.#drop((lease, call) => call.id === id && lease.fence === fence && lease.queue === queue);
-    for (const execution of this.#running) {
+    for (const execution of this.#slots.holders) {
       if (execution.id === id && execution.fence === fence && execution.queue === queue) execution.abort(error);
     }
   }
@@ -70,37 +86,37 @@ export class Executions {
     const error = new TaskError<string, unknown>("worker_lost", "its lease has lapsed: the call is another's now");
     this.#drop((lease) => lease.fence === fence && lease.queue === queue);
     this.#settings.leases.lost(queue, fence);
-    for (const execution of this.#running) {
+    for (const execution of this.#slots.holders) {
       if (execution.fence === fence && execution.queue === queue) execution.abort(error);
     }
   }
 
   /** Gives back what has not begun, and resolves when all that run are done. */
   async done(): Promise<void> {
-    for (const { lease, call } of this.#held.splice(0)) this.#release(lease, call.id);
-    await Promise.all([...this.#running].map(async ({ busy }) => busy));
+    for (const { lease, call } of this.#due.splice(0)) this.#release(lease, call.id);
+    await Promise.all([...this.#slots.holders].map(async ({ busy }) => busy));
   }
 
   /** Gives back what has not ended. */
   release(): void {
-    for (const execution of this.#running) execution.release();
+    for (const execution of this.#slots.holders) execution.release();
   }
 
   /** What runs now, and what is stuck. */
   handlers(): RunningHandlers {
     const now = performance.now();
     const stuck: string[] = [];
-    for (const execution of this.#running) {
+    for (const execution of this.#slots.holders) {
       const since = execution.seenOver(now);
       if (since !== undefined && now - since >= stuckAfterMs) stuck.push(execution.task);
     }
-    return { running: this.#running.size, stuck };
+    return { running: this.#slots.holders.size, waiting: this.#slots.waiting, stuck };
   }
 
-  /** Never begins some of what is held, as others have ended it. */
+  /** Never begins some of what is due, as others have ended it. */
   #drop(theirs: (lease: Lease, call: ClaimedCall) => boolean): void {
-    if (this.#held.length === 0) return;
-    this.#held = this.#held.filter(({ lease, call }) => {
+    if (this.#due.length === 0) return;
+    this.#due = this.#due.filter(({ lease, call }) => {
       if (!theirs(lease, call)) return true;
       this.#settings.leases.dropped(lease.queue, lease.fence);
       return false;
@@ -120,9 +136,9 @@ export class Executions {
       return;
     }
     if (execution.busy === undefined) return;
-    this.#running.add(execution);
+    this.#slots.take(execution);
     void execution.busy.then(() => {
-      this.#running.delete(execution);
+      this.#slots.give(execution);
       this.#freed();
     });
   }

@@ -1,5 +1,5 @@
-import type { AllOptions } from "./call.ts";
-import { type Caller, type Way, withOptions } from "./caller.ts";
+import { type AllOptions, withOptions } from "./call.ts";
+import type { Caller, Way } from "./caller.ts";
 import { type Declaration, declarationsOf } from "./declaration.ts";
 import type { Registry } from "./registry.ts";
 
@@ -12,6 +12,11 @@ function treeOf(registry: Registry): Tree {
   return registry.shape === "byContract"
     ? new Map(contracts)
     : new Map(contracts.flatMap(([, tasks]) => Array.from(tasks)));
+}
+
+/** What callers see, as far as its tasks don't matter. */
+export interface Face {
+  with(options: AllOptions): object;
 }
 
 const optionsOf = Symbol("options");
@@ -27,7 +32,7 @@ interface Part {
  * Faces share prototypes of getters, each of which turns into a plain function at its first reading: `with` is used
  * for single calls, and must not cost a closure a task.
  */
-export function createFace(registry: Registry, caller: Caller, client: object): object {
+export function createFace(registry: Registry, caller: Caller, client: object): Face {
   const tree = treeOf(registry);
   const safe = membersOf(tree, caller.safe);
   const submit = membersOf(tree, caller.submit);
@@ -39,7 +44,7 @@ export function createFace(registry: Registry, caller: Caller, client: object): 
   const face = partOf(whole, {});
   // The root's members are all made now, so that they can be listed, and spied upon by tests.
   for (const name of Object.keys(whole)) Reflect.get(face, name);
-  return face;
+  return face as object as Face;
 }
 
 /** The prototype of what has a member a task, or a contract. */

@@ -1,4 +1,5 @@
 import type { Answer } from "./answer.ts";
+import type { Metadata } from "./metadata.ts";
 import type { WaitOptions } from "./options.ts";
 import type { CallState } from "./state.ts";
 
@@ -11,6 +12,13 @@ export interface CallStatus<Progress = unknown> {
   readonly deaths: number;
   /** The last progress that was reported. */
   readonly progress: Progress | undefined;
+  /**
+   * The call whose handler made it, the one with which it all began, and what was given with them: known as long as its
+   * request is there, until it has ended, or longer with `keepRequest`. Undefined where there is none.
+   */
+  readonly parentId: string | undefined;
+  readonly rootId: string | undefined;
+  readonly metadata: Metadata | undefined;
 }
 
 /** A call that was submitted, here or anywhere else: by it, anyone who knows its id waits, looks or cancels. */

@@ -4,6 +4,7 @@ import { answerOf, valueOf } from "./caller.ts";
 import { after } from "./clock.ts";
 import { decode } from "./codec.ts";
 import type { Declaration } from "./declaration.ts";
+import { requestIn } from "./envelope.ts";
 import { readHeader } from "./header.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { CallStatus, Handle } from "./handle.ts";
@@ -196,10 +197,14 @@ function progressOf(declaration: Declaration, value: Uint8Array): unknown {
 function statusOf(declaration: Declaration, call: StoredCall): CallStatus {
   const header = readHeader(call.record);
   const ended = header?.attempt ?? 0;
+  const origin = requestIn(call.record);
   return {
     state: call.state,
     attempt: call.state === "running" ? ended + 1 : ended,
     deaths: header?.deaths ?? 0,
     progress: call.progress === undefined ? undefined : progressOf(declaration, call.progress),
+    parentId: origin?.parent,
+    rootId: origin?.root ?? origin?.parent,
+    metadata: origin?.metadata,
   };
 }

@@ -8,7 +8,7 @@ beforeEach(() => {
   health = new Health({ concurrency: 20, unhealthyAfterMs: 30_000, maxStuck: 2 }, () => now);
 });
 
-const idle = { running: 0, stuck: [] };
+const idle = { running: 0, waiting: 0, stuck: [] };
 
 /** Beats for so many seconds. */
 function beat(forSeconds: number, waiting: number, freeSlots = 20): void {
@@ -26,6 +26,7 @@ test("calls that wait while none is claimed are no progress, until one is", () =
     healthy: false,
     problems: ["calls wait, and none was claimed for 30 s"],
     running: 0,
+    waiting: 0,
     concurrency: 20,
     stuck: {},
   });
@@ -65,9 +66,9 @@ test("a broker that answers no beat is told, with what is wrong", () => {
 });
 
 test("more stuck handlers than may be are told by task", () => {
-  const two = { running: 5, stuck: ["a.x", "a.x"] };
+  const two = { running: 5, waiting: 0, stuck: ["a.x", "a.x"] };
   expect(health.report(two)).toMatchObject({ healthy: true, stuck: { "a.x": 2 }, running: 5 });
-  const three = { running: 5, stuck: ["a.x", "a.y", "a.x"] };
+  const three = { running: 5, waiting: 0, stuck: ["a.x", "a.y", "a.x"] };
   expect(health.isStuck(three)).toBe(true);
   expect(health.report(three).problems).toEqual([
     "3 of 20 slots are held by handlers past their end: a.x (2), a.y (1)",

@@ -5,6 +5,8 @@ export interface WorkerHealth {
   readonly problems: readonly string[];
   /** Handlers that run now; one past its limit is one. */
   readonly running: number;
+  /** Those of them that wait for calls that they made: they lend their slots. */
+  readonly waiting: number;
   readonly concurrency: number;
   /** Handlers that go on although their call was answered long ago, by task: each keeps a slot. */
   readonly stuck: Readonly<Record<string, number>>;
@@ -22,6 +24,7 @@ export interface HealthSettings {
 /** What runs at a moment. */
 export interface RunningHandlers {
   readonly running: number;
+  readonly waiting: number;
   /** The tasks of handlers that are stuck. */
   readonly stuck: readonly string[];
 }
@@ -98,7 +101,8 @@ export class Health {
         `${handlers.stuck.length} of ${concurrency} slots are held by handlers past their end: ${tasks.join(", ")}`,
       );
     }
-    return { healthy: problems.length === 0, problems, running: handlers.running, concurrency, stuck };
+    const { running, waiting } = handlers;
+    return { healthy: problems.length === 0, problems, running, waiting, concurrency, stuck };
   }
 
   /** For how long calls have waited without a claim, ms, if that is too long. */

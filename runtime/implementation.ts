@@ -1,6 +1,6 @@
 import { type Declaration, declarationsOf } from "./declaration.ts";
 import { TaskError } from "./errors.ts";
-import type { Contract } from "./registry.ts";
+import type { Contract, Registry } from "./registry.ts";
 
 /** The user's function, as far as the runtime knows it. */
 export type Handler = (params: unknown, context: unknown) => unknown;
@@ -9,6 +9,8 @@ export type Handler = (params: unknown, context: unknown) => unknown;
 export interface BoundTask {
   readonly declaration: Declaration;
   readonly handler: Handler;
+  /** The tasks that `context.tasks` has. */
+  readonly registry: Registry;
 }
 
 /**
@@ -27,11 +29,13 @@ export interface Implementation<out Signatures = unknown, out Module = unknown> 
 /**
  * Binds a contract to its handlers.
  *
+ * @param registry - the tasks that handlers can call. @default those of the contract
  * @throws TaskError `invalid_argument` that names the handlers that are missing, unknown or no functions.
  */
 export function implement<Signatures, Module>(
   contract: Contract,
   handlers: object,
+  registry: Registry = { shape: "flat", contracts: [contract] },
 ): Implementation<Signatures, Module> {
   const declarations = declarationsOf(contract);
   const given = new Map<string, unknown>(Object.entries(handlers));
@@ -39,7 +43,8 @@ export function implement<Signatures, Module>(
   const tasks: BoundTask[] = [];
   for (const [name, declaration] of declarations) {
     const handler = given.get(name);
-    if (typeof handler === "function") tasks.push({ declaration, handler: (handler as Handler).bind(handlers) });
+    if (typeof handler === "function")
+      tasks.push({ declaration, handler: (handler as Handler).bind(handlers), registry });
     else faults.push(handler === undefined ? `${name} has no handler` : `the handler of ${name} is no function`);
   }
   for (const name of given.keys()) {

@@ -7,6 +7,8 @@ import { Attempt } from "./invoke.ts";
 import { streamLogger } from "./log.ts";
 import * as z from "zod";
 
+const unnested = { origin: undefined, holder: {}, nest: { tasksFor: () => ({}), lend: () => {} } };
+
 test("the time that a handler blocks before it gives its promise is part of its limit", async () => {
   const contract = contractOf("q", { blocking: task({ params: {}, result: z.void() }) }, ["blocking"]);
   let returnedAt = 0;
@@ -19,7 +21,14 @@ test("the time that a handler blocks before it gives its promise is part of its 
     return new Promise<void>(() => {});
   };
   const bound = boundTasks([implement(contract, { blocking })]).get("q.blocking")!;
-  const settings = { callId: "c", attempt: 1, fence: 1, limitedByCall: false, log: streamLogger("silent") };
+  const settings = {
+    ...unnested,
+    callId: "c",
+    attempt: 1,
+    fence: 1,
+    limitedByCall: false,
+    log: streamLogger("silent"),
+  };
   const attempt = new Attempt(bound, {}, { ...settings, limitMs: 380, onProgress: () => {} });
   await expect(attempt.outcome).resolves.toMatchObject({ ok: false, error: { code: "deadline_exceeded" } });
   expect(performance.now() - returnedAt).toBeLessThan(300);
@@ -35,7 +44,14 @@ test("a handler's signal takes as many listeners as the handler makes calls, wit
   process.on("warning", warned);
   onTestFinished(() => void process.off("warning", warned));
   const bound = boundTasks([implement(contract, { listening })]).get("q.listening")!;
-  const settings = { callId: "c", attempt: 1, fence: 1, limitedByCall: false, log: streamLogger("silent") };
+  const settings = {
+    ...unnested,
+    callId: "c",
+    attempt: 1,
+    fence: 1,
+    limitedByCall: false,
+    log: streamLogger("silent"),
+  };
   const attempt = new Attempt(bound, {}, { ...settings, limitMs: 1_000, onProgress: () => {} });
   expect(attempt.outcome).toMatchObject({ ok: true });
   await turn();

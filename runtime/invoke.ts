@@ -5,8 +5,13 @@ import { after } from "./clock.ts";
 import type { Context, ErrorMakers, Failure } from "./context.ts";
 import type { Declaration } from "./declaration.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
+import type { Origin } from "./envelope.ts";
+import type { Waits } from "./held-slots.ts";
 import type { BoundTask } from "./implementation.ts";
+import { type Lineage, lineage } from "./lineage.ts";
 import { childLogger, type Logger } from "./log.ts";
+import { type Metadata, noMetadata } from "./metadata.ts";
+import type { Registry } from "./registry.ts";
 
 /** How an attempt ended: a value as the handler gave it and as its receiver gets it, or an error. */
 export type Outcome =
@@ -18,9 +23,21 @@ export type Outcome =
       readonly wish?: RetryWish | undefined;
     };
 
+/** What a place that runs attempts has for the calls that their handlers make. */
+export interface Nest {
+  /** The face of all tasks of a registry, for the handler whose context is given. */
+  tasksFor(registry: Registry, context: Context): object;
+  /** The handler of a holder of a slot begins to wait for calls that it made, or waits no longer. */
+  lend(holder: object, waits: Waits): void;
+}
+
 /** What the place that runs an attempt knows of it. */
 export interface AttemptSettings {
   readonly callId: string;
+  readonly origin: Origin | undefined;
+  readonly nest: Nest;
+  /** Who holds the attempt's slot. */
+  readonly holder: object;
   readonly attempt: number;
   readonly fence: number;
   /** How long the handler may run, ms. */
@@ -46,18 +63,18 @@ export class Attempt {
 
   constructor(bound: BoundTask, params: unknown, settings: AttemptSettings) {
     const { declaration } = bound;
-    this.#context = new AttemptContext(declaration, settings);
+    this.#context = new AttemptContext(bound, settings);
     let returned: unknown;
     let later: boolean;
     try {
       returned = bound.handler(declaration.params.pass(params), this.#context);
       later = isPromiseLike(returned);
     } catch (thrown) {
-      this.outcome = failure(declaration, thrown, settings);
+      this.outcome = this.#context.concluded(failure(declaration, thrown, settings));
       return;
     }
     if (!later) {
-      this.outcome = success(declaration, returned, settings);
+      this.outcome = this.#context.concluded(success(declaration, returned, settings));
       return;
     }
     // The handler may have held the event loop for a while before it gave its promise.
@@ -67,7 +84,7 @@ export class Attempt {
       this.#end = (outcome) => {
         undo();
         this.#end = undefined;
-        resolve(outcome);
+        resolve(this.#context.concluded(outcome));
       };
     });
     this.settled = Promise.resolve(returned).then(
@@ -160,21 +177,44 @@ class AttemptContext implements Context<Record<string, unknown>, unknown> {
   readonly callId: string;
   readonly attempt: number;
   readonly fence: number;
-  readonly #declaration: Declaration;
+  readonly #bound: BoundTask;
   readonly #settings: AttemptSettings;
   readonly #began = performance.now();
   #deadline: number | undefined;
   #controller: AbortController | undefined;
   #errors: ErrorMakers<Record<string, unknown>> | undefined;
   #log: Logger | undefined;
+  #tasks: object | undefined;
+  #lineage: AttemptLineage | undefined;
 
-  constructor(declaration: Declaration, settings: AttemptSettings) {
-    this.task = declaration.name;
+  constructor(bound: BoundTask, settings: AttemptSettings) {
+    this.task = bound.declaration.name;
     this.callId = settings.callId;
     this.attempt = settings.attempt;
     this.fence = settings.fence;
-    this.#declaration = declaration;
+    this.#bound = bound;
     this.#settings = settings;
+  }
+
+  get parentId(): string | undefined {
+    return this.#settings.origin?.parent;
+  }
+
+  get rootId(): string {
+    const { origin, callId } = this.#settings;
+    return origin?.root ?? origin?.parent ?? callId;
+  }
+
+  get metadata(): Metadata {
+    return this.#settings.origin?.metadata ?? noMetadata;
+  }
+
+  get tasks(): object {
+    return (this.#tasks ??= this.#settings.nest.tasksFor(this.#bound.registry, this));
+  }
+
+  get [lineage](): Lineage {
+    return (this.#lineage ??= new AttemptLineage(this.#settings));
   }
 
   get deadline(): number {
@@ -194,7 +234,7 @@ class AttemptContext implements Context<Record<string, unknown>, unknown> {
   }
 
   get errors(): ErrorMakers<Record<string, unknown>> {
-    return (this.#errors ??= makersOf(this.#declaration));
+    return (this.#errors ??= makersOf(this.#bound.declaration));
   }
 
   get log(): Logger {
@@ -202,20 +242,69 @@ class AttemptContext implements Context<Record<string, unknown>, unknown> {
       task: this.task,
       callId: this.callId,
       attempt: this.attempt,
+      ...(this.#settings.origin?.metadata && { metadata: this.#settings.origin.metadata }),
     }));
   }
 
   /** An own property, so that `const { progress } = context` works. */
   readonly progress = (value: unknown): void => {
-    this.#declaration.progress.pass(value);
+    this.#bound.declaration.progress.pass(value);
     this.#settings.onProgress(value);
   };
 
   readonly fail = failed;
 
+  /** The attempt has this outcome. */
+  concluded(outcome: Outcome): Outcome {
+    this.#lineage?.concluded(outcome);
+    return outcome;
+  }
+
   abort(reason: AnyTaskError): void {
     // The signal may be asked for only after the abort.
     (this.#controller ??= newController()).abort(reason);
+  }
+}
+
+/** An attempt as the calls that its handler makes know it; made with the first of them. */
+class AttemptLineage implements Lineage {
+  readonly callId: string;
+  readonly origin: Origin | undefined;
+  readonly #settings: AttemptSettings;
+  readonly #onFailure = new Set<() => void>();
+  #outcome: Outcome | undefined;
+  /** How many of them are awaited, and how many that were submitted. */
+  readonly #awaited = { nested: 0, any: 0 };
+
+  constructor(settings: AttemptSettings) {
+    this.callId = settings.callId;
+    this.origin = settings.origin;
+    this.#settings = settings;
+  }
+
+  lend(waits: "nested" | "any"): () => void {
+    if (++this.#awaited[waits] === 1) this.#tell();
+    return () => {
+      if (--this.#awaited[waits] === 0) this.#tell();
+    };
+  }
+
+  #tell(): void {
+    const { nested, any } = this.#awaited;
+    this.#settings.nest.lend(this.#settings.holder, any > 0 ? "any" : nested > 0 ? "nested" : "nothing");
+  }
+
+  onFailure(callback: () => void): () => void {
+    // The handler may go on after its time was up.
+    if (this.#outcome === undefined) this.#onFailure.add(callback);
+    else if (!this.#outcome.ok) callback();
+    return () => this.#onFailure.delete(callback);
+  }
+
+  concluded(outcome: Outcome): void {
+    this.#outcome = outcome;
+    if (!outcome.ok) for (const callback of this.#onFailure) callback();
+    this.#onFailure.clear();
   }
 }
 

@@ -42,7 +42,7 @@ export class LocalReplays {
    * @throws TaskError `unavailable` if no slot is free, or as the broker does.
    */
   async replay(operator: Operator, queue: string, id: string, record: Uint8Array): Promise<Replayed | undefined> {
-    const giveUp = this.#place.local.reserve();
+    const giveUp = this.#place.local.reserve({ nested: false });
     if (giveUp === undefined)
       throw new TaskError(
         "unavailable",
@@ -102,7 +102,7 @@ class LocalReplay {
   readonly #stopped = new AbortController();
   readonly #patience = new AbortController();
 
-  constructor({ broker, tasks, log }: ReplayPlace, worker: string, { queue, id, record, ...lease }: Leased) {
+  constructor({ broker, tasks, local, log }: ReplayPlace, worker: string, { queue, id, record, ...lease }: Leased) {
     this.#broker = broker;
     this.#worker = worker;
     this.#log = childLogger(log, { worker });
@@ -127,6 +127,7 @@ class LocalReplay {
         tasks,
         maxResultBytes: defaultMaxBytes,
         log: this.#log,
+        nest: local,
         report: (to, report) => reports.add(to, report),
         leases: this.#leases,
       },

@@ -3,35 +3,42 @@ import type { Call, Settled } from "./call.ts";
 import { pause } from "./clock.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import type { BoundTask } from "./implementation.ts";
-import { Attempt, type Outcome } from "./invoke.ts";
+import { HeldSlots, type Waits } from "./held-slots.ts";
+import { Attempt, type Nest, type Outcome } from "./invoke.ts";
 import type { Logger } from "./log.ts";
 import { receivedError } from "./receive.ts";
 
 /** Runs calls in this process: through the same gates as on a worker, without codec and record. */
-export class LocalRuns {
+export class LocalRuns implements Nest {
+  readonly tasksFor: Nest["tasksFor"];
   readonly #tasks: ReadonlyMap<string, BoundTask>;
-  readonly #concurrency: number;
   readonly #log: Logger;
-  readonly #running = new Set<LocalRun>();
+  readonly #running: HeldSlots<LocalRun>;
   #reserved = 0;
 
-  constructor(tasks: ReadonlyMap<string, BoundTask>, concurrency: number, log: Logger) {
+  constructor(tasks: ReadonlyMap<string, BoundTask>, concurrency: number, log: Logger, tasksFor: Nest["tasksFor"]) {
     this.#tasks = tasks;
-    this.#concurrency = concurrency;
+    this.#running = new HeldSlots(concurrency);
     this.#log = log;
+    this.tasksFor = tasksFor;
   }
 
   implements(task: string): boolean {
     return this.#tasks.has(task);
   }
 
-  get slotFree(): boolean {
-    return this.#running.size + this.#reserved < this.#concurrency;
+  /** Whether there is a slot for a call: for one that a handler waits for, also one that is lent. */
+  slotFree({ nested }: Pick<Call, "nested">): boolean {
+    return (nested ? this.#running.freeForNested : this.#running.free) > this.#reserved;
+  }
+
+  lend(holder: object, waits: Waits): void {
+    this.#running.lend(holder, waits);
   }
 
   /** Keeps a slot for a call that may come; returns what gives it up, or undefined if none is free. */
-  reserve(): (() => void) | undefined {
-    if (!this.slotFree) return undefined;
+  reserve(call: Pick<Call, "nested">): (() => void) | undefined {
+    if (!this.slotFree(call)) return undefined;
     this.#reserved += 1;
     return () => {
       this.#reserved -= 1;
@@ -44,16 +51,19 @@ export class LocalRuns {
    * @param timeoutMs - how long it may take in all.
    */
   run(call: Call, timeoutMs: number): Settled | Promise<Settled> {
-    const run = new LocalRun(this.#tasks.get(call.declaration.name)!, call, timeoutMs, this.#log);
+    const run = new LocalRun(this.#tasks.get(call.declaration.name)!, call, timeoutMs, this.#log, this);
     const settled = run.begin();
-    if (settled !== undefined) return settled;
-    this.#running.add(run);
-    return run.follow(() => this.#running.delete(run));
+    if (settled !== undefined) {
+      this.#running.lend(run, "nothing");
+      return settled;
+    }
+    this.#running.take(run);
+    return run.follow(() => this.#running.give(run));
   }
 
   /** Aborts what still runs. */
   close(error: AnyTaskError): void {
-    for (const run of this.#running) run.abort(error);
+    for (const run of this.#running.holders) run.abort(error);
   }
 }
 
@@ -61,6 +71,7 @@ class LocalRun {
   readonly #bound: BoundTask;
   readonly #call: Call;
   readonly #log: Logger;
+  readonly #nest: Nest;
   readonly #deadline: number;
   readonly #backoff = new AbortController();
   readonly #handlers: Promise<void>[] = [];
@@ -68,10 +79,11 @@ class LocalRun {
   #attempt: Attempt | undefined;
   #aborted: AnyTaskError | undefined;
 
-  constructor(bound: BoundTask, call: Call, timeoutMs: number, log: Logger) {
+  constructor(bound: BoundTask, call: Call, timeoutMs: number, log: Logger, nest: Nest) {
     this.#bound = bound;
     this.#call = call;
     this.#log = log;
+    this.#nest = nest;
     this.#deadline = performance.now() + timeoutMs;
   }
 
@@ -114,11 +126,14 @@ class LocalRun {
   }
 
   #start(): Attempt {
-    const { declaration, options, params, id } = this.#call;
+    const { declaration, options, params, id, origin } = this.#call;
     const left = this.#deadline - performance.now();
     const attemptMs = options.attemptTimeoutMs ?? declaration.attemptTimeoutMs;
     const attempt = new Attempt(this.#bound, params, {
       callId: id,
+      origin,
+      nest: this.#nest,
+      holder: this,
       attempt: this.#number,
       fence: 0,
       limitMs: Math.min(attemptMs, left),

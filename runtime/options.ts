@@ -1,6 +1,7 @@
 import type { Retry } from "./backoff.ts";
 import type { Context } from "./context.ts";
 import type { Policy, Priority } from "./contract.ts";
+import type { Metadata } from "./metadata.ts";
 
 /** What one awaited call may say of itself; unset parts come from its contract. */
 export interface CallOptions {
@@ -16,8 +17,9 @@ export interface CallOptions {
   /** Cancels the call. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * The context of the handler that makes the call: it may not take longer than its parent has left, and is canceled
-   * with it. For `submit`: until the broker has accepted it; the call itself goes on by itself.
+   * The context of the handler that makes the call: it may not take longer than its parent has left, is canceled
+   * with it, and has its metadata; while it is awaited, the parent lends its slot. For `submit`: until the broker has
+   * accepted it; the call itself goes on by itself. On `context.tasks` it is set.
    */
   readonly parent?: Pick<Context, "remainingMs" | "signal"> | undefined;
   readonly priority?: Priority | undefined;
@@ -30,6 +32,11 @@ export interface CallOptions {
   readonly resultTtlMs?: number | undefined;
   /** Whether the request is kept with the reply. */
   readonly keepRequest?: boolean | undefined;
+  /**
+   * Goes with the call, to its handler's `context.metadata` and to all calls that are made there; at most 4,096 bytes as
+   * encoded. Added by key to what the face or the parent has.
+   */
+  readonly metadata?: Metadata | undefined;
 }
 
 /** What a submitted call may say besides; it always goes to its queue, so that it has no policy. */
@@ -40,6 +47,11 @@ export interface SubmitOptions extends Omit<CallOptions, "policy" | "fallbackAft
   readonly runAt?: Date | undefined;
   /** How long it may wait in its queue before it expires, ms. @default without bound */
   readonly expiresInMs?: number | undefined;
+  /**
+   * Whether it is canceled should the handler that submits it end without a result: as it fails, is canceled, or its time
+   * is up. Nobody is there to do it if its worker dies: see docs/nested-calls.md. @default false
+   */
+  readonly cancelWithParent?: boolean | undefined;
 }
 
 /** How to wait for a call that was submitted before. */

@@ -29,7 +29,7 @@ export function run(places: Places, call: Call): Settled | Promise<Settled> {
   switch (policy) {
     case "local-only":
       if (!here) return notStarted(call, "unavailable", "it is local-only, and no implementation was given");
-      if (!local.slotFree)
+      if (!local.slotFree(call))
         return notStarted(
           call,
           "unavailable",
@@ -37,7 +37,9 @@ export function run(places: Places, call: Call): Settled | Promise<Settled> {
         );
       return local.run(call, timeoutMs);
     case "local-first":
-      if (!here || !local.slotFree) return places.remote.call(call, timeoutMs);
+      if (!here) return places.remote.call(call, timeoutMs);
+      // A handler that waits for it may hold the only slots that there are: it may have to run here all the same.
+      if (!local.slotFree(call)) return remoteFirst(places, call, timeoutMs, call.nested);
       return localFirst(places, call, timeoutMs);
     case "remote-only":
       return places.remote.call(call, timeoutMs);
@@ -78,7 +80,7 @@ async function remoteFirst(places: Places, call: Call, timeoutMs: number, fallsB
   const began = performance.now();
   const { local } = places;
   const afterMs = call.options.fallbackAfterMs ?? defaultFallbackAfterMs;
-  const fallback = fallsBack ? { afterMs, reserve: () => local.reserve() } : undefined;
+  const fallback = fallsBack ? { afterMs, reserve: () => local.reserve(call) } : undefined;
   const settled = await places.remote.call(call, timeoutMs, fallback);
   const leftMs = left(timeoutMs, began);
   // The slot of a call that was taken back is kept for it until it runs.
@@ -93,7 +95,7 @@ async function whereSomeoneIs(places: Places, call: Call, timeoutMs: number): Pr
   const leftMs = left(timeoutMs, began);
   if (call.options.signal?.aborted === true) return notStarted(call, "canceled", "its signal was aborted");
   if (leftMs <= 0) return notStarted(call, "deadline_exceeded", `no broker said within ${timeoutMs} ms who listens`);
-  if (served === "served" || !places.local.slotFree) return remoteFirst(places, call, leftMs, false);
+  if (served === "served" || !places.local.slotFree(call)) return remoteFirst(places, call, leftMs, false);
   return places.local.run(call, leftMs);
 }
 

@@ -67,8 +67,21 @@ export type Calls<C, S> = Members<C, S, "call">;
 export type SafeCalls<C, S> = Members<C, S, "safe">;
 /** `tasks.submit.x(…)`. */
 export type SubmitCalls<C, S> = Members<C, S, "submit">;
-/** The object of handlers that `implement…()` takes. */
-export type Handlers<C, S> = Members<C, S, "handler">;
+/**
+ * The object of handlers that `implement…()` takes.
+ *
+ * @typeParam Given - what their contexts have besides, that a contract alone does not tell: `{ readonly tasks: Tasks }`.
+ */
+export type Handlers<C, S, Given = {}> = {
+  readonly [K in keyof C as K extends keyof S ? K : never]: HandlerGiven<
+    S[K & keyof S]["handler" & keyof S[K & keyof S]],
+    Given
+  >;
+};
+
+type HandlerGiven<Handler, Given> = Handler extends (params: infer Params, context: infer Known) => infer Returned
+  ? (params: Params, context: Known & Given) => Returned
+  : never;
 
 type Members<C, S, Member extends string> = {
   readonly [K in keyof C as K extends keyof S ? K : never]: S[K & keyof S][Member & keyof S[K & keyof S]];
@@ -92,6 +105,7 @@ interface NoSubmitOptions {
   readonly delayMs?: undefined;
   readonly runAt?: undefined;
   readonly expiresInMs?: undefined;
+  readonly cancelWithParent?: undefined;
 }
 
 /** What is left of a face with options that only `submit` knows. */

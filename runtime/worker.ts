@@ -8,11 +8,13 @@ import { versionTask } from "./execution.ts";
 import { Executions } from "./executions.ts";
 import { protocolVersion } from "./header.ts";
 import { Health, type WorkerHealth } from "./health.ts";
+import { mostHolders } from "./held-slots.ts";
 import { newAddress } from "./id.ts";
 import { type BoundTask, boundTasks } from "./implementation.ts";
 import { workerChannel } from "./keys.ts";
 import { Leases } from "./leases.ts";
 import { childLogger, type Logger, streamLogger } from "./log.ts";
+import { NestedCalls } from "./nested-calls.ts";
 import { Reaper } from "./reaper.ts";
 import { Reports } from "./reports.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -77,6 +79,7 @@ class RunningWorker implements Worker {
   readonly #executions: Executions;
   readonly #claims: Claims;
   readonly #reports: Reports;
+  readonly #nested: NestedCalls;
   readonly #reaper: Reaper;
   readonly #scheduler: Scheduler;
   readonly #health: Health;
@@ -113,16 +116,30 @@ class RunningWorker implements Worker {
       unhealthyAfterMs: Math.max(options.unhealthyAfterMs ?? defaultUnhealthyAfterMs, fewBeats * intervalMs),
       maxStuck: options.maxStuck ?? Math.max(1, Math.floor(concurrency / 10)),
     });
-    this.#leases = new Leases({ ...own, keepers: this.#broker.keepers, slots: concurrency, presenceMs, intervalMs });
+    this.#leases = new Leases({
+      ...own,
+      keepers: this.#broker.keepers,
+      slots: mostHolders(concurrency),
+      presenceMs,
+      intervalMs,
+    });
     this.#reports = new Reports(this.#broker, log, (queue, reports) => {
       this.#leases.settled(queue, reports);
       this.#claims.freed();
     });
     const report = this.#reports.add.bind(this.#reports);
-    this.#executions = new Executions(
-      { worker: this.id, tasks, maxResultBytes, log, leases: this.#leases, report },
-      () => this.#claims.freed(),
-    );
+    this.#nested = new NestedCalls(this.#broker, log);
+    this.#executions = new Executions({
+      worker: this.id,
+      tasks,
+      maxResultBytes,
+      log,
+      leases: this.#leases,
+      report,
+      tasksFor: (registry, context) => this.#nested.tasksFor(registry, context),
+      slots: concurrency,
+      freed: () => this.#claims.freed(),
+    });
     this.#claims = new Claims(this.#broker, {
       ...own,
       free: () => this.#free(),
@@ -140,7 +157,7 @@ class RunningWorker implements Worker {
       queues: () => queues.map(({ name, tasks }) => ({ name, tasks, fences: this.#leases.fences(name) })),
       lost: (queue, fence) => this.#executions.lost(queue, fence),
       // One that is stopping leaves what waits to others.
-      answered: ({ waiting }) => this.#health.beaten(waiting, this.#stopping.signal.aborted ? 0 : this.#free()),
+      answered: ({ waiting }) => this.#health.beaten(waiting, this.#stopping.signal.aborted ? 0 : this.#free().any),
       failed: (trouble) => this.#health.failed(trouble),
     });
     const scheduled = options.schedule === false ? [] : [...tasks.values()].map(({ declaration }) => declaration);
@@ -198,13 +215,16 @@ class RunningWorker implements Worker {
       await this.#reaper.stop(lastWordsMs);
       unlisten?.();
       await settles(Promise.allSettled(unsubscribes.map((unsubscribe) => unsubscribe())), lastWordsMs);
+      await settles(this.#nested.close(), lastWordsMs);
       if (this.#own) await this.#broker.close();
     }
   }
 
   /** Slots that are free. Reports that the broker does not take hold theirs back, so that memory stays bounded. */
-  #free(): number {
-    return this.#concurrency - this.#executions.size - Math.max(0, this.#reports.open - this.#concurrency);
+  #free(): { readonly any: number; readonly nested: number } {
+    const { any, nested } = this.#executions.free;
+    const held = Math.max(0, this.#reports.open - this.#concurrency);
+    return { any: any - held, nested: nested - held };
   }
 
   /** At each beat. */

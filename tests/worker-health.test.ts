@@ -32,7 +32,7 @@ function open(): { readonly lab: CallLab; readonly tasks: LooseTasks; readonly u
 test("handlers that go on after their call was answered are stuck: more than may be make it unhealthy", async () => {
   const { lab, url, tasks } = open();
   const { worker } = start(lab, { broker: url, concurrency: 5, maxStuck: 1 });
-  expect(worker.health()).toEqual({ healthy: true, problems: [], running: 0, concurrency: 5, stuck: {} });
+  expect(worker.health()).toEqual({ healthy: true, problems: [], running: 0, waiting: 0, concurrency: 5, stuck: {} });
   await Promise.all(["a", "b"].map((latch) => expect(tasks.stubborn(latch)).rejects.toThrow("deadline_exceeded")));
   await expect.poll(() => worker.health().healthy, { timeout: 5_000 }).toBe(false);
   expect(worker.health()).toMatchObject({

@@ -4,15 +4,18 @@ import type { Settled } from "../call.ts";
 import { valueOf } from "../caller.ts";
 import { checkCount, checkDuration, checkNames } from "../checks.ts";
 import { decode, encode } from "../codec.ts";
+import type { Context } from "../context.ts";
 import type { ParamsShape } from "../contract.ts";
 import type { Declaration } from "../declaration.ts";
 import { toWire, writeReply } from "../envelope.ts";
 import { TaskError } from "../errors.ts";
+import type { Face } from "../face.ts";
 import type { Handle } from "../handle.ts";
 import { newHeader } from "../header.ts";
 import type { BoundTask, Implementation } from "../implementation.ts";
 import { Attempt, type Outcome } from "../invoke.ts";
 import type { Logger, LogLevel } from "../log.ts";
+import { checkTexts, type Metadata } from "../metadata.ts";
 import { receive } from "../receive.ts";
 import type { HandleOf } from "../signature.ts";
 
@@ -28,6 +31,13 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** How long it may run before its signal aborts, and the run rejects as `deadline_exceeded`, ms. @default the task's own */
   readonly attemptTimeoutMs?: number | undefined;
+  /**
+   * What `context.tasks` is: a client, whose next calls `testBroker` answers, or an object of functions. @default none:
+   * a handler that calls another task fails
+   */
+  readonly tasks?: object | undefined;
+  /** @default none */
+  readonly metadata?: Metadata | undefined;
 }
 
 /** A line that a handler wrote to its `context.log`. */
@@ -131,13 +141,16 @@ async function settle(
 async function outcomeOf(
   bound: BoundTask,
   params: unknown,
-  { fence = 1, signal, attemptTimeoutMs }: RunOptions,
+  { fence = 1, signal, attemptTimeoutMs, metadata, tasks }: RunOptions,
   about: About,
   { progress, lines }: Reported,
 ): Promise<Outcome> {
   const { declaration } = bound;
   const attempt = new Attempt(bound, params, {
     callId: about.callId,
+    origin: metadata && { metadata },
+    nest: { tasksFor: (_, context) => tasksOf(tasks, context), lend: () => {} },
+    holder: about,
     attempt: about.attempt,
     fence,
     limitMs: attemptTimeoutMs ?? declaration.attemptTimeoutMs,
@@ -158,6 +171,14 @@ async function outcomeOf(
   }
 }
 
+/** Calls of a client are children of the run, as on a worker. */
+function tasksOf(tasks: object | undefined, parent: Context): object {
+  if (tasks === undefined) {
+    throw new TaskError("invalid_argument", "runTask(): its handler calls other tasks; give it { tasks }");
+  }
+  return "client" in tasks && "with" in tasks ? (tasks as Face).with({ parent }) : tasks;
+}
+
 function boundTask({ contract, tasks }: Implementation, name: string): BoundTask {
   const bound = tasks.find(({ declaration }) => declaration.shortName === name);
   if (bound !== undefined) return bound;
@@ -168,7 +189,8 @@ function checkRunOptions(options: RunOptions): void {
   const refuse = (reason: string): never => {
     throw new TaskError("invalid_argument", `runTask(): ${reason}`);
   };
-  checkNames(options, ["attempt", "callId", "fence", "signal", "attemptTimeoutMs"], refuse);
+  checkNames(options, ["attempt", "callId", "fence", "signal", "attemptTimeoutMs", "tasks", "metadata"], refuse);
+  checkTexts("metadata", options.metadata, refuse);
   checkCount("attempt", options.attempt, refuse);
   checkDuration("attemptTimeoutMs", options.attemptTimeoutMs, refuse);
 }

@@ -52,6 +52,12 @@ export const deciding = task({
   retry: { attempts: 3, retryOn: [], backoff: { type: "fixed", delayMs: 60_000 } },
 });
 
+/** Does what the test says of this act. */
+export const acting = task({ params: { act: z.string(), with: z.any().optional() }, result: z.any() });
+
+/** By calling itself. */
+export const fibonacci = task({ params: { n: z.number() }, result: z.number() });
+
 /** Makes a call of `held` within its own time. */
 export const parental = task({ params: { latch: z.string() }, result: z.any() });
 

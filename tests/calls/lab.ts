@@ -1,5 +1,12 @@
 import { onTestFinished } from "vitest";
-import { type Broker, createWorker, type Implementation, type Logger, type WorkerOptions } from "taskpact";
+import {
+  type Broker,
+  createWorker,
+  type Implementation,
+  type Logger,
+  type WorkerHealth,
+  type WorkerOptions,
+} from "taskpact";
 import { type ClientOptions, contractOf, createClient, declaredBy, implement, type Registry } from "taskpact/codegen";
 import type {
   CallOptions,
@@ -60,7 +67,13 @@ class Latch {
 /** Lines are for people; tests want quiet. */
 export const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
-interface HandlerContext {
+export interface HandlerContext {
+  readonly callId: string;
+  readonly parentId: string | undefined;
+  readonly rootId: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tasks: LooseTasks;
+  readonly log: Logger;
   readonly signal: AbortSignal;
   readonly attempt: number;
   readonly fence: number;
@@ -79,6 +92,8 @@ export class CallLab {
   readonly ran: string[] = [];
   /** Latches whose handler's signal was aborted, with the reason's code. */
   readonly aborted = new Map<string, string>();
+  /** What `acting` does, by its name. */
+  readonly acts: Record<string, (context: HandlerContext, given: never) => unknown> = {};
   running = 0;
   mostRunning = 0;
 
@@ -131,11 +146,16 @@ export class CallLab {
   async worker(
     options: Partial<WorkerOptions> = {},
     place = "worker",
-  ): Promise<{ stop(graceMs?: number): Promise<void> }> {
+  ): Promise<{ stop(graceMs?: number): Promise<void>; health(): WorkerHealth }> {
     const listening = new Latch();
-    const log: Logger = { ...quiet, info: (_, message) => message === "listening" && listening.release() };
+    const { log: told = quiet, ...others } = options;
+    const info: Logger["info"] = (fields, message) => {
+      told.info(fields, message);
+      if (message === "listening") listening.release();
+    };
     const broker = this.#open();
-    const worker = createWorker({ broker, implementations: [this.implementation(place)], log, ...options });
+    const log = { ...told, info };
+    const worker = createWorker({ broker, implementations: [this.implementation(place)], ...others, log });
     const running = worker.run();
     const stop = async (graceMs = 0) => {
       await worker.stop({ graceMs });
@@ -144,14 +164,14 @@ export class CallLab {
     };
     onTestFinished(() => stop());
     await Promise.race([listening.released, running]);
-    return { stop };
+    return { stop, health: () => worker.health() };
   }
 
   /** The lab's handlers. `only` leaves the others out of the contract. */
   implementation(place: string, only: readonly Name[] = names): Implementation {
     const handlers = this.#handlers(place);
     const contract = contractOf("lab", declared, [...only]);
-    return implement(contract, Object.fromEntries(only.map((name) => [name, handlers[name]])));
+    return implement(contract, Object.fromEntries(only.map((name) => [name, handlers[name]])), registry);
   }
 
   async #hold(latch: string, signal?: AbortSignal): Promise<void> {
@@ -210,6 +230,15 @@ export class CallLab {
         this.ran.push(`deciding:${name}:${attempt}`);
         if (attempt < 3) throw fail({ reason: `not at ${attempt}`, retry, cause: new Error("deep") });
         return attempt;
+      },
+      acting: ({ act, with: given }: { act: string; with: never }, context: HandlerContext) => {
+        this.ran.push(`${act}:${place}`);
+        return this.acts[act]!(context, given);
+      },
+      fibonacci: async ({ n }: { n: number }, { tasks }: HandlerContext) => {
+        if (n < 2) return n;
+        const both = await Promise.all([tasks.fibonacci(n - 1), tasks.fibonacci(n - 2)]);
+        return (both[0] as number) + (both[1] as number);
       },
       parental: async ({ latch }: { latch: string }, context: HandlerContext) => {
         const answer = await this.client().with({ parent: context, timeoutMs: 60_000 }).safe.held(latch);

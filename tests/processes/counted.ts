@@ -4,8 +4,8 @@ import type { Implementation } from "taskpact";
 export function counted(implementation: Implementation, ran: (callId: string) => void): Implementation {
   return {
     contract: implementation.contract,
-    tasks: implementation.tasks.map(({ declaration, handler }) => ({
-      declaration,
+    tasks: implementation.tasks.map(({ handler, ...bound }) => ({
+      ...bound,
       handler: (params, context) => {
         ran((context as { readonly callId: string }).callId);
         return handler(params, context);
