@@ -7,9 +7,12 @@ import {
   type With,
   createClient,
   declaredBy,
+  implement,
 } from "taskpact/codegen";
 import {
   type MathCalls,
+  type MathHandlersGiven,
+  type MathImplementation,
   type MathSafeCalls,
   type MathSignatures,
   type MathSubmitCalls,
@@ -17,6 +20,8 @@ import {
 } from "./math.ts";
 import {
   type OrdersCalls,
+  type OrdersHandlersGiven,
+  type OrdersImplementation,
   type OrdersSafeCalls,
   type OrdersSignatures,
   type OrdersSubmitCalls,
@@ -24,6 +29,8 @@ import {
 } from "./orders.ts";
 import {
   type TextCalls,
+  type TextHandlersGiven,
+  type TextImplementation,
   type TextSafeCalls,
   type TextSignatures,
   type TextSubmitCalls,
@@ -31,6 +38,8 @@ import {
 } from "./text.ts";
 import {
   type TimingCalls,
+  type TimingHandlersGiven,
+  type TimingImplementation,
   type TimingSafeCalls,
   type TimingSignatures,
   type TimingSubmitCalls,
@@ -94,7 +103,32 @@ export function createTasks(options: ClientOptions): Tasks {
 /** Whether an error is a declared one of a task, and types its data. */
 export const isDeclared: IsDeclared<Signatures> = declaredBy<Signatures>(registry);
 
-export { type MathHandlers, implementMath } from "./math.ts";
-export { type OrdersHandlers, implementOrders } from "./orders.ts";
-export { type TextHandlers, implementText } from "./text.ts";
-export { type TimingHandlers, implementTiming } from "./timing.ts";
+/** What the contexts of handlers have besides. */
+interface Given {
+  /** Calls other tasks, as part of the call that runs. */
+  readonly tasks: Tasks;
+}
+
+export interface MathHandlers extends MathHandlersGiven<Given> {}
+/** Binds handlers to the tasks of contracts/math.ts, for a worker and for local policies. */
+export function implementMath(handlers: MathHandlers): MathImplementation {
+  return implement(mathContract, handlers, registry);
+}
+
+export interface OrdersHandlers extends OrdersHandlersGiven<Given> {}
+/** Binds handlers to the tasks of contracts/orders.ts, for a worker and for local policies. */
+export function implementOrders(handlers: OrdersHandlers): OrdersImplementation {
+  return implement(ordersContract, handlers, registry);
+}
+
+export interface TextHandlers extends TextHandlersGiven<Given> {}
+/** Binds handlers to the tasks of contracts/text.ts, for a worker and for local policies. */
+export function implementText(handlers: TextHandlers): TextImplementation {
+  return implement(textContract, handlers, registry);
+}
+
+export interface TimingHandlers extends TimingHandlersGiven<Given> {}
+/** Binds handlers to the tasks of contracts/timing.ts, for a worker and for local policies. */
+export function implementTiming(handlers: TimingHandlers): TimingImplementation {
+  return implement(timingContract, handlers, registry);
+}

@@ -8,7 +8,6 @@ import {
   type Signature,
   type SubmitCalls,
   contractOf,
-  implement,
 } from "taskpact/codegen";
 import type * as contract from "../contracts/math.ts";
 import * as declared from "../contracts/math.ts";
@@ -29,17 +28,11 @@ export interface MathSignatures {
 export interface MathCalls extends Calls<typeof contract, MathSignatures> {}
 export interface MathSafeCalls extends SafeCalls<typeof contract, MathSignatures> {}
 export interface MathSubmitCalls extends SubmitCalls<typeof contract, MathSignatures> {}
-export interface MathHandlers extends Handlers<typeof contract, MathSignatures> {
-  subtract?: "✗ task subtract was removed from contracts/math.ts - delete this handler";
-}
+export interface MathHandlersGiven<Given> extends Handlers<typeof contract, MathSignatures, Given> {}
+export interface MathImplementation extends Implementation<MathSignatures, typeof contract> {}
 
 export const mathContract: Contract = contractOf("math", declared, [
   "addition",
   "division",
   "subtraction",
 ]);
-
-/** Binds handlers to the tasks of contracts/math.ts, for a worker and for local policies. */
-export function implementMath(handlers: MathHandlers): Implementation<MathSignatures, typeof contract> {
-  return implement(mathContract, handlers);
-}

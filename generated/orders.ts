@@ -9,7 +9,6 @@ import {
   type Signature,
   type SubmitCalls,
   contractOf,
-  implement,
 } from "taskpact/codegen";
 import type * as contract from "../contracts/orders.ts";
 import * as declared from "../contracts/orders.ts";
@@ -30,15 +29,11 @@ export interface OrdersSignatures {
 export interface OrdersCalls extends Calls<typeof contract, OrdersSignatures> {}
 export interface OrdersSafeCalls extends SafeCalls<typeof contract, OrdersSignatures> {}
 export interface OrdersSubmitCalls extends SubmitCalls<typeof contract, OrdersSignatures> {}
-export interface OrdersHandlers extends Handlers<typeof contract, OrdersSignatures> {}
+export interface OrdersHandlersGiven<Given> extends Handlers<typeof contract, OrdersSignatures, Given> {}
+export interface OrdersImplementation extends Implementation<OrdersSignatures, typeof contract> {}
 
 export const ordersContract: Contract = contractOf("orders", declared, [
   "cancelOrder",
   "place",
   "quote",
 ]);
-
-/** Binds handlers to the tasks of contracts/orders.ts, for a worker and for local policies. */
-export function implementOrders(handlers: OrdersHandlers): Implementation<OrdersSignatures, typeof contract> {
-  return implement(ordersContract, handlers);
-}

@@ -8,7 +8,6 @@ import {
   type Signature,
   type SubmitCalls,
   contractOf,
-  implement,
 } from "taskpact/codegen";
 import type * as contract from "../contracts/text.ts";
 import * as declared from "../contracts/text.ts";
@@ -32,14 +31,10 @@ export interface TextSignatures {
 export interface TextCalls extends Calls<typeof contract, TextSignatures> {}
 export interface TextSafeCalls extends SafeCalls<typeof contract, TextSignatures> {}
 export interface TextSubmitCalls extends SubmitCalls<typeof contract, TextSignatures> {}
-export interface TextHandlers extends Handlers<typeof contract, TextSignatures> {}
+export interface TextHandlersGiven<Given> extends Handlers<typeof contract, TextSignatures, Given> {}
+export interface TextImplementation extends Implementation<TextSignatures, typeof contract> {}
 
 export const textContract: Contract = contractOf("text", declared, [
   "mergeRevisions",
   "wordCount",
 ]);
-
-/** Binds handlers to the tasks of contracts/text.ts, for a worker and for local policies. */
-export function implementText(handlers: TextHandlers): Implementation<TextSignatures, typeof contract> {
-  return implement(textContract, handlers);
-}

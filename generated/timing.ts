@@ -8,7 +8,6 @@ import {
   type Signature,
   type SubmitCalls,
   contractOf,
-  implement,
 } from "taskpact/codegen";
 import type * as contract from "../contracts/timing.ts";
 import * as declared from "../contracts/timing.ts";
@@ -25,13 +24,9 @@ export interface TimingSignatures {
 export interface TimingCalls extends Calls<typeof contract, TimingSignatures> {}
 export interface TimingSafeCalls extends SafeCalls<typeof contract, TimingSignatures> {}
 export interface TimingSubmitCalls extends SubmitCalls<typeof contract, TimingSignatures> {}
-export interface TimingHandlers extends Handlers<typeof contract, TimingSignatures> {}
+export interface TimingHandlersGiven<Given> extends Handlers<typeof contract, TimingSignatures, Given> {}
+export interface TimingImplementation extends Implementation<TimingSignatures, typeof contract> {}
 
 export const timingContract: Contract = contractOf("timing", declared, [
   "asynchronous",
 ]);
-
-/** Binds handlers to the tasks of contracts/timing.ts, for a worker and for local policies. */
-export function implementTiming(handlers: TimingHandlers): Implementation<TimingSignatures, typeof contract> {
-  return implement(timingContract, handlers);
-}

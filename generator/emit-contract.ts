@@ -11,7 +11,6 @@ const alwaysUsed: readonly CodegenSymbol[] = [
   "Signature",
   "SubmitCalls",
   "contractOf",
-  "implement",
 ];
 
 /** The generated file of one contract. */
@@ -38,23 +37,18 @@ export function emitContract(contract: ContractModel, model: Model): string {
       `export interface ${prefix}SafeCalls extends SafeCalls<typeof contract, ${table}> {}`,
       `export interface ${prefix}SubmitCalls extends SubmitCalls<typeof contract, ${submitted}> {}`,
       ...handlersLines(contract),
+      `export interface ${prefix}Implementation extends Implementation<${table}, typeof contract> {}`,
     ],
     [
       `export const ${stem}Contract: Contract = contractOf(${JSON.stringify(contract.name)}, declared, [`,
       ...tasks.map((task) => `  ${JSON.stringify(task.name)},`),
       "]);",
     ],
-    [
-      `/** Binds handlers to the tasks of ${path}, for a worker and for local policies. */`,
-      `export function implement${prefix}(handlers: ${prefix}Handlers): Implementation<${table}, typeof contract> {`,
-      `  return implement(${stem}Contract, handlers);`,
-      "}",
-    ],
   ]);
 }
 
 function handlersLines({ prefix, path, tombstones }: ContractModel): readonly string[] {
-  const head = `export interface ${prefix}Handlers extends Handlers<typeof contract, ${prefix}Signatures> {`;
+  const head = `export interface ${prefix}HandlersGiven<Given> extends Handlers<typeof contract, ${prefix}Signatures, Given> {`;
   if (tombstones.length === 0) return [`${head}}`];
   return [head, ...tombstones.map((name) => tombstoneLine(name, path)), "}"];
 }

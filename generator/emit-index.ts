@@ -10,7 +10,16 @@ export function emitIndex(model: Model): string {
     [
       headerOf("the contracts", "a contract", model),
       importCodegen([
-        ...(["Client", "ClientOptions", "IsDeclared", "Registry", "With", "createClient", "declaredBy"] as const),
+        ...([
+          "Client",
+          "ClientOptions",
+          "IsDeclared",
+          "Registry",
+          "With",
+          "createClient",
+          "declaredBy",
+          "implement",
+        ] as const),
         ...(isFlat ? [] : (["Named"] as const)),
       ]),
       ...contracts.map((contract) => importOf(contract, model)),
@@ -56,14 +65,21 @@ export function emitIndex(model: Model): string {
       "/** Whether an error is a declared one of a task, and types its data. */",
       "export const isDeclared: IsDeclared<Signatures> = declaredBy<Signatures>(registry);",
     ],
-    contracts.map(
-      ({ name, prefix }) => `export { type ${prefix}Handlers, implement${prefix} } from ${fileOf(name, model)};`,
-    ),
+    [
+      "/** What the contexts of handlers have besides. */",
+      "interface Given {",
+      "  /** Calls other tasks, as part of the call that runs. */",
+      "  readonly tasks: Tasks;",
+      "}",
+    ],
+    ...contracts.map(implementLines),
   ]);
 }
 
 function importOf({ name, prefix, stem }: ContractModel, model: Model): string {
-  const types = ["Calls", "SafeCalls", "Signatures", "SubmitCalls"].map((part) => `type ${prefix}${part}`);
+  const types = ["Calls", "HandlersGiven", "Implementation", "SafeCalls", "Signatures", "SubmitCalls"].map(
+    (part) => `type ${prefix}${part}`,
+  );
   return importLines("import", [...types, `${stem}Contract`], `./${name}${model.importExtension}`);
 }
 
@@ -84,6 +100,13 @@ function faceLines(face: string, part: string, { contracts, client }: Model): re
   ];
 }
 
-function fileOf(contract: string, model: Model): string {
-  return JSON.stringify(`./${contract}${model.importExtension}`);
+/** Here, as handlers call all tasks, and a contract's file must not import this one. */
+function implementLines({ path, prefix, stem }: ContractModel): readonly string[] {
+  return [
+    `export interface ${prefix}Handlers extends ${prefix}HandlersGiven<Given> {}`,
+    `/** Binds handlers to the tasks of ${path}, for a worker and for local policies. */`,
+    `export function implement${prefix}(handlers: ${prefix}Handlers): ${prefix}Implementation {`,
+    `  return implement(${stem}Contract, handlers, registry);`,
+    "}",
+  ];
 }

@@ -102,7 +102,6 @@ import {
   type Signature,
   type SubmitCalls,
   contractOf,
-  implement,
 } from "taskpact/codegen";
 import type * as contract from "../contracts/math.ts";
 import * as declared from "../contracts/math.ts";
@@ -124,20 +123,23 @@ export interface MathSignatures {
 export interface MathCalls extends Calls<typeof contract, MathSignatures> {}
 export interface MathSafeCalls extends SafeCalls<typeof contract, MathSignatures> {}
 export interface MathSubmitCalls extends SubmitCalls<typeof contract, Omit<MathSignatures, "here">> {}
-export interface MathHandlers extends Handlers<typeof contract, MathSignatures> {}
+export interface MathHandlersGiven<Given> extends Handlers<typeof contract, MathSignatures, Given> {}
+export interface MathImplementation extends Implementation<MathSignatures, typeof contract> {}
 
 export const mathContract: Contract = contractOf("math", declared, [
   "addition",
   "here",
 ]);
-
-/** Binds handlers to the tasks of contracts/math.ts, for a worker and for local policies. */
-export function implementMath(handlers: MathHandlers): Implementation<MathSignatures, typeof contract> {
-  return implement(mathContract, handlers);
-}
 `);
     expect(project.read("generated/user-orders.ts")).toContain(`contractOf("user-orders", declared, [`);
     expect(project.read("generated/index.ts")).toContain("export interface Tasks extends UserOrdersCalls {}");
+    expect(project.read("generated/index.ts")).toContain(`\
+export interface MathHandlers extends MathHandlersGiven<Given> {}
+/** Binds handlers to the tasks of contracts/math.ts, for a worker and for local policies. */
+export function implementMath(handlers: MathHandlers): MathImplementation {
+  return implement(mathContract, handlers, registry);
+}
+`);
   });
 
   it("lay a client out by contract if told to, where names may come twice", async () => {

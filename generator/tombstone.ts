@@ -10,7 +10,7 @@ import { parse, ts } from "./read.ts";
 export function formerTasks(contract: ContractFile, text: string | undefined): readonly string[] {
   if (text === undefined || !isGenerated(text)) return [];
   const prefix = prefixOf(contract.name);
-  const tables = new Set([`${prefix}Signatures`, `${prefix}Handlers`]);
+  const tables = new Set([`${prefix}Signatures`, `${prefix}HandlersGiven`]);
   return parse(contract.name, text)
     .tree.statements.filter((statement) => ts.isInterfaceDeclaration(statement))
     .filter((table) => tables.has(table.name.text))

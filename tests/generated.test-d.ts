@@ -2,7 +2,15 @@
  * What the generated client of this repository's own contracts is for TypeScript. Checked by `npm run check:types`; it is
  * never run.
  */
-import { createTasks, implementMath, implementOrders, implementText, isDeclared } from "../generated/index.ts";
+import {
+  createTasks,
+  implementMath,
+  implementOrders,
+  implementText,
+  isDeclared,
+  type Tasks,
+} from "../generated/index.ts";
+import type { Context } from "taskpact";
 import type { Handlers, Signature, SubmitCalls } from "../runtime/codegen.ts";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -74,6 +82,32 @@ export const math = implementMath({
     return dividend / divisor;
   },
 });
+
+export const nesting = implementMath({
+  addition: async ({ a, b }, { tasks, parentId, rootId, metadata }) => {
+    prove<Same<typeof tasks, Tasks>>();
+    prove<Same<[typeof parentId, typeof rootId], [string | undefined, string]>>();
+    const { tenant } = metadata;
+    prove<Same<typeof tenant, string | undefined>>();
+    const answer = await tasks.safe.division(a, b);
+    if (!answer.ok && answer.error.name === "divisionByZero") return answer.error.data.dividend;
+    const handle = await tasks.with({ cancelWithParent: true, metadata: { tenant: "a" } }).submit.wordCount("a b");
+    // @ts-expect-error: it is for what is submitted
+    await tasks.with({ cancelWithParent: true }).addition(1, 2);
+    // @ts-expect-error: metadata is text
+    tasks.with({ metadata: { tenant: 1 } });
+    // @ts-expect-error: there is no such task
+    void tasks.multiplication(1, 2);
+    return (await handle.result()).words;
+  },
+  subtraction: ({ minuend }, context) => helped(context, minuend),
+  division: ({ dividend }, context) => tasks.with({ parent: context }).addition(dividend, 1),
+});
+
+/** What takes a handler's context, whatever it is the handler of. */
+function helped(context: Context<{}, never, Tasks>, by: number): Promise<number> {
+  return context.tasks.addition(by, 1);
+}
 
 export const orders = implementOrders({
   place: ({ order }, context) => {

@@ -12,7 +12,7 @@ const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 const math = implementMath({
   addition: ({ a, b }) => a + b,
-  subtraction: ({ minuend, subtrahend }) => minuend - subtrahend,
+  subtraction: async ({ minuend, subtrahend }, { tasks }) => tasks.addition(minuend, -subtrahend),
   division: ({ dividend, divisor }) => dividend / divisor,
 });
 
@@ -147,6 +147,8 @@ describeRedis("a call over Redis", () => {
     work(url);
     expect(await handle.result()).toBe(3);
     await Promise.all(Array.from({ length: 500 }, (_, call) => tasks.addition(call, 1)));
+    // Calls that handlers make go over what their worker has.
+    expect(await Promise.all(Array.from({ length: 500 }, () => tasks.subtraction(4, 1)))).toContain(3);
     await blocked(admin);
     const both = "blocking channels channels commands commands";
     expect(await open()).toBe(both);

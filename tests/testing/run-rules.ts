@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { TaskError } from "taskpact";
-import { runTask } from "taskpact/testing";
+import { runTask, testBroker } from "taskpact/testing";
+import { createTasks, implementMath } from "../../generated/index.ts";
 import { math, money, orders, placedAt } from "./stage.ts";
 import type { TestFunction } from "./test-function.ts";
 
@@ -63,6 +64,27 @@ export function runRules(test: TestFunction): void {
     await assert.rejects(canceled, { code: "canceled" });
     const late = runTask(math, "subtraction", { minuend: 1, subtrahend: 0 }, { attemptTimeoutMs: 1 });
     await assert.rejects(late, { code: "deadline_exceeded" });
+  });
+
+  test("a run's own calls go to the tasks that it is given", async () => {
+    const caller = implementMath({
+      addition: async ({ a, b }, { tasks }) => tasks.subtraction(a, -b),
+      subtraction: ({ minuend }, { metadata, tasks }) =>
+        tasks.with({ metadata: { at: "x" } }).division(minuend, Number(metadata["by"])),
+      division: ({ dividend }) => dividend,
+    });
+    const broker = testBroker();
+    const tasks = createTasks({ broker });
+    broker.next(tasks, "subtraction").answers(7);
+    assert.equal(await runTask(caller, "addition", { a: 1, b: 2 }, { tasks }), 7);
+    broker.next(tasks, "division").fails("divisionByZero", { dividend: 1 });
+    const failed = runTask(caller, "subtraction", { minuend: 1, subtrahend: 2 }, { tasks, metadata: { by: "0" } });
+    await assert.rejects(failed, { code: "failed" });
+    const fake = { subtraction: async (a: number, b: number) => a * b };
+    assert.equal(await runTask(caller, "addition", { a: 3, b: 2 }, { tasks: fake }), -6);
+    await assert.rejects(runTask(caller, "addition", {}), /its handler calls other tasks; give it \{ tasks \}/);
+    await tasks.client.close();
+    await broker.close();
   });
 
   test("a run of what does not exist is refused", async () => {
