@@ -10,7 +10,7 @@ export interface WorkerOptions {
   readonly broker: string | Broker;
   /** What it runs; it listens to the queues of their tasks. */
   readonly implementations: readonly Implementation[];
-  /** How many calls it runs at a time. @default 100 */
+  /** How many calls it runs at a time, besides those that wait for calls that they made. @default 100 */
   readonly concurrency?: number | undefined;
   /** What sets this application's keys apart from others'. @default "taskpact" */
   readonly namespace?: string | undefined;
