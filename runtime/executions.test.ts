@@ -27,17 +27,17 @@ function setUp(echo: (n: number) => void = () => {}) {
   });
   const beat = { leaseMs: 15_000, presenceMs: 5_000, intervalMs: 1_000 };
   const leases = new Leases({ keepers: undefined, slots: 200, worker: "w", queues: [], log: quiet, ...beat });
-  const executions: Executions = new Executions(
-    {
-      worker: "w",
-      tasks: boundTasks([implementation]),
-      maxResultBytes: 1_000_000,
-      log: quiet,
-      leases,
-      report: (_queue: string, report: Report) => void reports.push(`${report.kind} ${report.id}`),
-    },
-    () => {},
-  );
+  const executions: Executions = new Executions({
+    worker: "w",
+    tasks: boundTasks([implementation]),
+    maxResultBytes: 1_000_000,
+    log: quiet,
+    leases,
+    report: (_queue: string, report: Report) => void reports.push(`${report.kind} ${report.id}`),
+    tasksFor: () => ({}),
+    slots: 200,
+    freed: () => {},
+  });
   const claim = (count: number, fence = 7) =>
     executions.begin([
       {
@@ -58,11 +58,11 @@ test("of many calls the first fifty run at once, and the others in the turns aft
   const { ran, executions, claim } = setUp();
   claim(120);
   expect(ran).toHaveLength(50);
-  expect(executions.size).toBe(70);
+  expect(executions.free).toEqual({ any: 130, nested: 130 });
   await turn();
   await turn();
   expect(ran).toEqual(Array.from({ length: 120 }, (_, n) => n));
-  expect(executions.size).toBe(0);
+  expect(executions.free).toEqual({ any: 200, nested: 200 });
 });
 
 test("what has not begun when the worker stops is given back", async () => {
