@@ -69,7 +69,7 @@ export interface LocalTasks extends MathCalls {}
 export interface LocalTasks extends OrdersCalls {}
 export interface LocalTasks extends TextCalls {}
 export interface LocalTasks extends TimingCalls {}
-export interface LocalTasks extends With<LocalTasks, LocalTasks, never> {
+export interface LocalTasks extends With<LocalTasks, LocalTasks, never, Signatures> {
   readonly safe: SafeTasks;
   readonly client: Client<Signatures>;
 }
@@ -79,7 +79,7 @@ export interface Tasks extends MathCalls {}
 export interface Tasks extends OrdersCalls {}
 export interface Tasks extends TextCalls {}
 export interface Tasks extends TimingCalls {}
-export interface Tasks extends With<Tasks, LocalTasks, SubmitTasks> {
+export interface Tasks extends With<Tasks, LocalTasks, SubmitTasks, Signatures> {
   readonly safe: SafeTasks;
   readonly submit: SubmitTasks;
   readonly client: Client<Signatures>;

@@ -33,7 +33,7 @@ export function emitIndex(model: Model): string {
     [
       "/** Every task as a function that runs here or not at all. */",
       ...faceLines("LocalTasks", "Calls", model),
-      "export interface LocalTasks extends With<LocalTasks, LocalTasks, never> {",
+      "export interface LocalTasks extends With<LocalTasks, LocalTasks, never, Signatures> {",
       "  readonly safe: SafeTasks;",
       "  readonly client: Client<Signatures>;",
       "}",
@@ -41,7 +41,7 @@ export function emitIndex(model: Model): string {
     [
       "/** Every task as a function. */",
       ...faceLines("Tasks", "Calls", model),
-      "export interface Tasks extends With<Tasks, LocalTasks, SubmitTasks> {",
+      "export interface Tasks extends With<Tasks, LocalTasks, SubmitTasks, Signatures> {",
       "  readonly safe: SafeTasks;",
       "  readonly submit: SubmitTasks;",
       "  readonly client: Client<Signatures>;",

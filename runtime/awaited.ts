@@ -5,6 +5,7 @@ import type { Bounded, Deadlines } from "./deadlines.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import { newId } from "./id.ts";
 import type { PresenceView } from "./presence.ts";
+import { ProgressFeed, progressOf } from "./progress.ts";
 import { receive } from "./receive.ts";
 import type { Wait } from "./replies.ts";
 
@@ -34,6 +35,7 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
   readonly queue: string;
   readonly id: string;
   readonly unique: boolean;
+  readonly progress: ProgressFeed | undefined;
   stored = false;
   lookAt = 0;
   looks = 0;
@@ -68,6 +70,7 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
     this.queue = call.declaration.queue;
     this.id = call.id;
     this.unique = call.options.id === undefined;
+    this.progress = call.listener && new ProgressFeed((value) => this.#heard(value));
     this.#owner = owner;
     this.#timeoutMs = timeoutMs;
     this.#fallback = fallback;
@@ -89,6 +92,10 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
     signal.addEventListener("abort", cancel, { once: true });
     this.#endSignal = () => signal.removeEventListener("abort", cancel);
     if (signal.aborted) cancel();
+  }
+
+  #heard(value: Uint8Array): void {
+    if (!this.#over) this.call.listener?.hear(() => progressOf(this.call.declaration, value));
   }
 
   wanted(): boolean {

@@ -5,10 +5,11 @@ import type { Origin } from "./envelope.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import { type Lineage, lineageOf } from "./lineage.ts";
 import { checkTexts, mergedMetadata } from "./metadata.ts";
-import type { CallOptions, SubmitOptions } from "./options.ts";
+import type { CallOptions, ProgressOptions, SubmitOptions } from "./options.ts";
+import type { ProgressListener } from "./progress.ts";
 
 /** All options that a face may hold; which of them a call heeds depends on whether it is awaited or submitted. */
-export type AllOptions = CallOptions & SubmitOptions;
+export type AllOptions = CallOptions & SubmitOptions & Partial<ProgressOptions<never>>;
 
 /** One invocation, before it is known where it runs. */
 export interface Call {
@@ -20,6 +21,8 @@ export interface Call {
   readonly origin: Origin | undefined;
   /** Whether a handler waits for it, which lends its slot meanwhile. */
   readonly nested: boolean;
+  /** Its caller's `onProgress`. */
+  readonly listener?: ProgressListener | undefined;
 }
 
 /** What an error says of the call that it belongs to. */
@@ -93,6 +96,12 @@ export function refuseSubmitOptions(options: AllOptions): void {
   }
 }
 
+/** @throws TaskError `invalid_argument` for options that awaited calls alone take. */
+export function refuseCallOptions(options: AllOptions): void {
+  if (options.onProgress !== undefined)
+    refuse("onProgress is for awaited calls: of a submitted one, iterate over handle.progress()");
+}
+
 /**
  * A call's options within its parent's: no longer than that has left, and canceled with it.
  *
@@ -133,6 +142,7 @@ const knownOptions: readonly string[] = [
   "signal",
   "keepRequest",
   "metadata",
+  "onProgress",
 ];
 
 /** Options of `with`, on top of those that were there. @throws TaskError `invalid_argument`. */
@@ -160,7 +170,7 @@ function checkOptions(options: AllOptions): void {
   checkOneOf("priority", options.priority, priorities, refuse);
   checkRetry(options.retry, refuse);
   checkNames(options, knownOptions, refuse);
-  const { parent, signal, keepRequest, cancelWithParent } = options;
+  const { parent, signal, keepRequest, cancelWithParent, onProgress } = options;
   if (parent !== undefined && !(typeof parent?.remainingMs === "number" && parent.signal instanceof AbortSignal)) {
     refuse("parent must be a handler's context");
   }
@@ -170,6 +180,7 @@ function checkOptions(options: AllOptions): void {
     refuse("cancelWithParent must be true or false");
   if (cancelWithParent === true && (parent === undefined || lineageOf(parent) === undefined))
     refuse("cancelWithParent is for calls that a handler makes: write context.tasks.with({ cancelWithParent })");
+  if (onProgress !== undefined && typeof onProgress !== "function") refuse("onProgress must be a function");
   if (options.id !== undefined) checkId(options.id);
 }
 

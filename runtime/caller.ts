@@ -3,6 +3,7 @@ import {
   type Call,
   nameArguments,
   originOf,
+  refuseCallOptions,
   refuseSubmitOptions,
   type Settled,
   withinParent,
@@ -13,7 +14,9 @@ import { TaskError } from "./errors.ts";
 import type { Handle } from "./handle.ts";
 import { newId } from "./id.ts";
 import { type Lineage, lineageOf } from "./lineage.ts";
+import type { Logger } from "./log.ts";
 import { type Places, run } from "./policy.ts";
+import { ProgressListener } from "./progress.ts";
 import type { Answer } from "./answer.ts";
 import { lending, lendingHandle } from "./waiting.ts";
 
@@ -27,9 +30,13 @@ export interface Caller {
   readonly submit: Way<Handle>;
 }
 
-/** Makes calls in the places of a client. `open` makes a handle; `closed` says whether calls are refused by now. */
+/**
+ * Makes calls in the places of a client. `log` takes what goes wrong in callers' listeners, `open` makes a handle, and `closed`
+ * says whether calls are refused by now.
+ */
 export function callerOf(
   places: Places,
+  log: Logger,
   open: (declaration: Declaration, id: string, unique: boolean) => Handle,
   closed: () => boolean,
 ): Caller {
@@ -43,13 +50,16 @@ export function callerOf(
   ): Call => {
     if (closed()) throw new TaskError("unavailable", "the client is closed");
     const bounded = withinParent(options, declaration.timeoutMs);
+    const { id = newId(), onProgress } = bounded;
+    const listener = onProgress && new ProgressListener(onProgress, log, { task: declaration.name, callId: id });
     return {
       declaration,
       params: nameArguments(declaration, args),
       options: bounded,
-      id: bounded.id ?? newId(),
+      id,
       origin: originOf(parent, options),
       nested: awaited && parent !== undefined,
+      listener,
     };
   };
   const settle = (
@@ -77,6 +87,7 @@ export function callerOf(
     },
     async submit(declaration, args, options) {
       try {
+        refuseCallOptions(options);
         const parent = parentOf(options);
         const call = prepare(declaration, args, options, parent, false);
         if ((options.policy ?? declaration.task.policy) === "local-only") {

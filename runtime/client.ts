@@ -144,6 +144,7 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
   };
   const caller = callerOf(
     places,
+    log,
     (declaration, id, unique) => handles.open(declaration, id, unique),
     () => closing !== undefined,
   );

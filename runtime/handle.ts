@@ -10,7 +10,7 @@ export interface CallStatus<Progress = unknown> {
   readonly attempt: number;
   /** How often a worker died with it. */
   readonly deaths: number;
-  /** The last progress that was reported. */
+  /** The last progress that was reported, of whichever attempt; undefined once the call has ended. */
   readonly progress: Progress | undefined;
   /**
    * The call whose handler made it, the one with which it all began, and what was given with them: known as long as its
@@ -38,6 +38,12 @@ export interface Handle<Result = unknown, Errors extends object = {}, Progress =
    * @returns the state it is in now: `canceled`, or the one that it had already ended with.
    */
   cancel(): Promise<CallState>;
-  /** Progress as it is reported, from the last one known; ends with the call. */
+  /**
+   * Progress as it is reported, in this process or another: from the last value known, each value once, the newest of those
+   * that come fast. It ends with the call, however that ends (the result tells), and yields nothing of one that has ended.
+   *
+   * @throws TaskError `not_found` for an id that is unknown or whose record is gone, `canceled` when the client is closed,
+   * `invalid_result` for a value that this contract's schema refuses.
+   */
   progress(): AsyncIterable<Progress>;
 }

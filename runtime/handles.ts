@@ -2,13 +2,13 @@ import type { Broker, StoredCall } from "./broker.ts";
 import { about, type Settled } from "./call.ts";
 import { answerOf, valueOf } from "./caller.ts";
 import { after } from "./clock.ts";
-import { decode } from "./codec.ts";
 import type { Declaration } from "./declaration.ts";
 import { requestIn } from "./envelope.ts";
 import { readHeader } from "./header.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { CallStatus, Handle } from "./handle.ts";
 import type { WaitOptions } from "./options.ts";
+import { ProgressFeed, progressOf } from "./progress.ts";
 import { receive } from "./receive.ts";
 import type { Replies, Wait } from "./replies.ts";
 import { type CallState, isTerminal } from "./state.ts";
@@ -147,6 +147,7 @@ export class Handles {
         if (!stopped) heard(value);
       };
     const failed = once(listener.failed);
+    const progress = listener.progress && new ProgressFeed(once(listener.progress));
     const wait: Wait = {
       queue: declaration.queue,
       id,
@@ -156,20 +157,21 @@ export class Handles {
       looks: 0,
       ended: once(listener.ended),
       gone: () => failed(this.#error(declaration, id, "not_found", "its record is gone")),
-      progress: once((value: Uint8Array) => listener.progress?.(value)),
+      progress,
     };
     this.#open.add(failed);
     this.#replies.add(wait);
     const look = async (): Promise<void> => {
       if (this.#closed) throw this.#error(declaration, id, "unavailable", "the client is closed");
       await this.#replies.ready();
+      const heard = progress?.count;
       const [call] = await this.#broker.read(declaration.queue, [id], { waiter: this.#replies.address });
       if (call === undefined) {
         failed(this.#error(declaration, id, "not_found", "its id is unknown, or its record is gone"));
         return;
       }
       wait.stored = true;
-      if (call.progress !== undefined) wait.progress?.(call.progress);
+      progress?.looked(call.progress, heard);
       if (isTerminal(call.state)) wait.ended(call.record);
     };
     look().catch((thrown: unknown) =>
@@ -189,10 +191,6 @@ export class Handles {
 
 /** Progress values that are kept for a reader who is slower than the handler. */
 const maxHeard = 1_000;
-
-function progressOf(declaration: Declaration, value: Uint8Array): unknown {
-  return declaration.progress.pass(decode(value));
-}
 
 function statusOf(declaration: Declaration, call: StoredCall): CallStatus {
   const header = readHeader(call.record);

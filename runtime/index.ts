@@ -13,7 +13,7 @@ export { streamLogger } from "./log.ts";
 export type { Logger, LogLevel } from "./log.ts";
 export type { AttemptError } from "./kept-record.ts";
 export type { KeptCall, Parked, ParkedCall, ParkedPage, ParkedQuery, ReplayOptions } from "./parked.ts";
-export type { CallOptions, SubmitOptions, WaitOptions } from "./options.ts";
+export type { CallOptions, ProgressOptions, SubmitOptions, WaitOptions } from "./options.ts";
 export type { CatchUp, Overlap, Schedule } from "./schedule.ts";
 export type { ScheduledTask, Schedules } from "./schedules.ts";
 export type { Answer, CallError } from "./answer.ts";

@@ -45,8 +45,8 @@ export interface AttemptSettings {
   /** Whether the limit is the call's own deadline rather than the attempt's. */
   readonly limitedByCall: boolean;
   readonly log: Logger;
-  /** Takes the handler's progress, checked, as it is to be sent. */
-  readonly onProgress: (value: unknown) => void;
+  /** Takes the handler's progress: as it is to be sent, and as its receiver gets it. */
+  readonly onProgress: (sent: unknown, received: unknown) => void;
 }
 
 /**
@@ -248,8 +248,7 @@ class AttemptContext implements Context<Record<string, unknown>, unknown> {
 
   /** An own property, so that `const { progress } = context` works. */
   readonly progress = (value: unknown): void => {
-    this.#bound.declaration.progress.pass(value);
-    this.#settings.onProgress(value);
+    this.#settings.onProgress(value, this.#bound.declaration.progress.pass(value));
   };
 
   readonly fail = failed;

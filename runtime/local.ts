@@ -78,6 +78,7 @@ class LocalRun {
   #number = 1;
   #attempt: Attempt | undefined;
   #aborted: AnyTaskError | undefined;
+  #over = false;
 
   constructor(bound: BoundTask, call: Call, timeoutMs: number, log: Logger, nest: Nest) {
     this.#bound = bound;
@@ -127,6 +128,7 @@ class LocalRun {
 
   #start(): Attempt {
     const { declaration, options, params, id, origin } = this.#call;
+    const number = this.#number;
     const left = this.#deadline - performance.now();
     const attemptMs = options.attemptTimeoutMs ?? declaration.attemptTimeoutMs;
     const attempt = new Attempt(this.#bound, params, {
@@ -134,12 +136,12 @@ class LocalRun {
       origin,
       nest: this.#nest,
       holder: this,
-      attempt: this.#number,
+      attempt: number,
       fence: 0,
       limitMs: Math.min(attemptMs, left),
       limitedByCall: left < attemptMs,
       log: this.#log,
-      onProgress: ignore,
+      onProgress: (_, received) => this.#heard(number, received),
     });
     if (attempt.settled !== undefined) this.#handlers.push(attempt.settled);
     return attempt;
@@ -152,13 +154,16 @@ class LocalRun {
     return delay !== undefined && performance.now() + delay < this.#deadline ? delay : undefined;
   }
 
+  /** What an attempt reports after its outcome, or its call's, is of no interest. */
+  #heard(attempt: number, progress: unknown): void {
+    if (attempt === this.#number && !this.#over) this.#call.listener?.hear(() => progress);
+  }
+
   #settled(outcome: Outcome): Settled {
+    this.#over = true;
     if (outcome.ok) return { ok: true, value: outcome.received };
     const { declaration, id } = this.#call;
     const error = outcome.error.with({ task: declaration.name, callId: id, attempt: this.#number });
     return { ok: false, error: receivedError(declaration, error), started: true };
   }
 }
-
-/** Progress of a local run has no listener: its call has no handle. */
-function ignore(): void {}

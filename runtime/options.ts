@@ -39,6 +39,19 @@ export interface CallOptions {
   readonly metadata?: Metadata | undefined;
 }
 
+/**
+ * An awaited call that tells how far it is: `await tasks.with({ onProgress: (p) => bar.update(p.current, p.total) }).report(…)`.
+ *
+ * @typeParam Progress - what the tasks report that are called so; those that report something else are not on the face.
+ */
+export interface ProgressOptions<Progress = unknown> extends CallOptions {
+  /**
+   * Called with each progress as the caller reads it, the newest of those that come fast, until the call has ended, wherever it
+   * runs. What it throws is logged, once a call, and harms none.
+   */
+  readonly onProgress: ((progress: Progress) => unknown) | undefined;
+}
+
 /** What a submitted call may say besides; it always goes to its queue, so that it has no policy. */
 export interface SubmitOptions extends Omit<CallOptions, "policy" | "fallbackAfterMs"> {
   /** How long the call is held back, ms, by the broker's clock. */

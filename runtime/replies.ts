@@ -2,6 +2,7 @@ import type { Broker, Notice, StoredCall } from "./broker.ts";
 import { TaskError } from "./errors.ts";
 import { newAddress } from "./id.ts";
 import { clientChannel } from "./keys.ts";
+import type { ProgressFeed } from "./progress.ts";
 import { isTerminal } from "./state.ts";
 
 /** Someone who waits for a call to end. */
@@ -21,7 +22,8 @@ export interface Wait {
   gone(): void;
   /** It was looked up and has not ended. */
   open?(call: StoredCall): void;
-  progress?(value: Uint8Array): void;
+  /** Where its progress goes, if anyone wants to know. */
+  readonly progress?: ProgressFeed | undefined;
 }
 
 const firstLookMs = 1_000;
@@ -114,7 +116,7 @@ export class Replies {
 
   #tell(wait: Wait, notice: Exclude<Notice, { readonly kind: "resumed" }>): void {
     // A message doesn't tell the queue: what may be known in two is looked up in its own.
-    if (wait.unique && notice.kind === "progress") wait.progress?.(notice.value);
+    if (wait.unique && notice.kind === "progress") wait.progress?.told(notice.value);
     else if (wait.unique && notice.kind === "ended" && notice.record !== undefined) wait.ended(notice.record);
     else this.#lookUp([wait]);
   }
@@ -147,6 +149,7 @@ export class Replies {
   async #read(queue: string, waiting: readonly Wait[]): Promise<void> {
     // Only a record that was stored before the look was sent can be found missing by it.
     const stored = waiting.map(({ stored }) => stored);
+    const heard = waiting.map(({ progress }) => progress?.count);
     let calls: readonly (StoredCall | undefined)[];
     try {
       calls = await this.#broker.read(
@@ -164,7 +167,7 @@ export class Replies {
       } else if (isTerminal(call.state)) {
         wait.ended(call.record);
       } else {
-        if (call.progress !== undefined) wait.progress?.(call.progress);
+        wait.progress?.looked(call.progress, heard[index]);
         wait.open?.(call);
       }
     }

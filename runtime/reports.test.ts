@@ -71,6 +71,31 @@ test("a call's last progress goes before its end, and none after it", async () =
   expect(broker.batches).toHaveLength(2);
 });
 
+test("of a call that reports in a tight loop, ten values a second go out at the most: the first at once, the last before its end", async () => {
+  const sent: string[] = [];
+  const port = {
+    finish: async (_queue: string, reports: readonly Report[]) => {
+      sent.push(...said(reports));
+      return reports.map(() => "accepted");
+    },
+  } as unknown as Broker;
+  const reports = new Reports(port, quiet, () => undefined);
+  const begun = performance.now();
+  let value = 0;
+  while (value < 250) {
+    reports.add("q", progress("a", ++value));
+    await turn();
+    if (value === 1) expect(sent).toEqual(["a 1"]);
+    // Some of them come after the first pause.
+    if (value === 200) await expect.poll(() => sent.length).toBeGreaterThan(1);
+  }
+  reports.add("q", { kind: "release", id: "a", fence: 1 });
+  await reports.drained(new AbortController().signal);
+  const pauses = Math.floor((performance.now() - begun) / 100);
+  expect(sent.slice(-2)).toEqual(["a 250", "a release"]);
+  expect(sent.length - 2).toBeLessThanOrEqual(1 + pauses);
+});
+
 test("what is said after all was told goes out once, and waits for no broker", async () => {
   const fails = vi.fn<() => Promise<never>>(() => Promise.reject(new TaskError("unavailable", "it was closed")));
   const settled = vi.fn<(queue: string, reports: readonly Report[]) => void>();

@@ -2,13 +2,43 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { batchLimit, TurnBatch } from "./batch.ts";
 import type { Broker, Report } from "./broker.ts";
+import { type Bounded, Deadlines } from "./deadlines.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { Logger } from "./log.ts";
 
 const firstPauseMs = 100;
 const longestPauseMs = 2_000;
+/** How long after a call's progress was sent the next one is, at the least, ms. */
+const progressPauseMs = 100;
 /** Faults of a broker that is away or full. */
 const passing: ReadonlySet<TaskErrorCode> = new Set(["unavailable", "outcome_unknown", "resource_exhausted"]);
+
+/** A call that has sent some progress: the next is sent when that has arrived and is no longer fresh. */
+class Progressing implements Bounded {
+  /** The newest that was reported since. */
+  next: Report | undefined;
+  onItsWay = true;
+  fresh = true;
+  lane = undefined;
+  lateAt = 0;
+  before = undefined;
+  behind = undefined;
+  readonly #goOn: (progressing: Progressing) => void;
+
+  constructor(goOn: (progressing: Progressing) => void) {
+    this.#goOn = goOn;
+  }
+
+  arrived(): void {
+    this.onItsWay = false;
+    this.#goOn(this);
+  }
+
+  late(): void {
+    this.fresh = false;
+    this.#goOn(this);
+  }
+}
 
 /** Sends a worker's reports, those of one turn of the event loop together, and again until the broker takes them. */
 export class Reports {
@@ -17,8 +47,8 @@ export class Reports {
   readonly #settled: (queue: string, reports: readonly Report[]) => void;
   readonly #batches = new Map<string, TurnBatch<Report>>();
   readonly #giveUp = new AbortController();
-  /** Calls whose progress is on its way, with what they have reported since: only the newest goes after it. */
-  readonly #progress = new Map<string, Report | undefined>();
+  readonly #progress = new Map<string, Progressing>();
+  readonly #pauses = new Deadlines();
   #open = 0;
   #idle: (() => void) | undefined;
 
@@ -37,25 +67,36 @@ export class Reports {
   }
 
   add(queue: string, report: Report): void {
-    if (report.kind === "progress") {
-      const call = callOf(queue, report);
-      const onItsWay = this.#progress.has(call);
-      this.#progress.set(call, onItsWay ? report : undefined);
-      if (onItsWay) return;
-    } else if (this.#progress.size > 0) {
-      // The last progress goes before the end.
-      this.#nextProgress(queue, report, false);
-    }
+    if (report.kind === "progress") return this.#addProgress(queue, report);
+    // The last progress goes before the end.
+    if (this.#progress.size > 0) this.#endProgress(queue, report);
     this.#enqueue(queue, report);
   }
 
-  /** Sends what a call has reported since the progress that was on its way, if it did. */
-  #nextProgress(queue: string, report: Report, goesOn: boolean): void {
+  #addProgress(queue: string, report: Report): void {
     const call = callOf(queue, report);
-    const next = this.#progress.get(call);
-    if (next === undefined || !goesOn) this.#progress.delete(call);
-    else this.#progress.set(call, undefined);
-    if (next !== undefined) this.#enqueue(queue, next);
+    const known = this.#progress.get(call);
+    if (known !== undefined) {
+      known.next = report;
+      return;
+    }
+    const progressing = new Progressing((one) => {
+      if (one.onItsWay || one.fresh) return;
+      this.#progress.delete(call);
+      if (one.next !== undefined) this.#addProgress(queue, one.next);
+    });
+    this.#progress.set(call, progressing);
+    this.#pauses.add(progressing, progressPauseMs);
+    this.#enqueue(queue, report);
+  }
+
+  #endProgress(queue: string, report: Report): void {
+    const call = callOf(queue, report);
+    const progressing = this.#progress.get(call);
+    if (progressing === undefined) return;
+    this.#progress.delete(call);
+    this.#pauses.delete(progressing);
+    if (progressing.next !== undefined) this.#enqueue(queue, progressing.next);
   }
 
   #enqueue(queue: string, report: Report): void {
@@ -87,7 +128,8 @@ export class Reports {
   #start(queue: string, reports: readonly Report[]): void {
     void this.#send(queue, reports).then(() => {
       this.#open -= reports.length;
-      for (const report of reports) if (report.kind === "progress") this.#nextProgress(queue, report, true);
+      for (const report of reports)
+        if (report.kind === "progress") this.#progress.get(callOf(queue, report))?.arrived();
       this.#settled(queue, reports);
       if (this.#open === 0) this.#idle?.();
     });

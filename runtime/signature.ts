@@ -2,7 +2,7 @@ import type { Answer } from "./answer.ts";
 import type { Context } from "./context.ts";
 import type { TaskError } from "./errors.ts";
 import type { Handle } from "./handle.ts";
-import type { CallOptions, SubmitOptions } from "./options.ts";
+import type { CallOptions, ProgressOptions, SubmitOptions } from "./options.ts";
 
 /** What `context.progress(…)` takes of a task that declares no schema for it. */
 export interface DefaultProgress {
@@ -48,6 +48,7 @@ export interface Signature<
   readonly submit: (...args: Parameters<Call>) => Promise<Handle<Awaited<ReturnType<Call>>, Errors, Progress>>;
   readonly handle: Handle<Awaited<ReturnType<Call>>, Errors, Progress>;
   readonly errors: Errors;
+  readonly progress: Progress;
   readonly handler: (
     params: Params,
     context: Context<SentErrors<Sends, Errors>, SentOr<Sends, "progress", Progress>>,
@@ -91,7 +92,9 @@ type Members<C, S, Member extends string> = {
 export type Named<Contract extends string, S> = { readonly [K in keyof S & string as `${Contract}.${K}`]: S[K] };
 
 /** `tasks.with(…)`: the same face with options, or, with options that only `submit` knows, `submit` alone. */
-export interface With<Face, LocalFace, Submit> {
+export interface With<Face, LocalFace, Submit, S> {
+  /** The tasks that report such progress: `{ current, total }`, or what the type of `onProgress`'s parameter says. */
+  with<Progress = DefaultProgress>(options: ProgressOptions<Progress> & NoSubmitOptions): Reporting<Face, S, Progress>;
   /** For calls that run in this process or not at all; they can't be submitted. */
   with(options: CallOptions & NoSubmitOptions & { readonly policy: "local-only" }): LocalFace;
   /** The same face with these options for each of its calls. */
@@ -99,6 +102,26 @@ export interface With<Face, LocalFace, Submit> {
   /** `submit` with these options. */
   with(options: SubmitOptions): SubmitOnly<Submit>;
 }
+
+/** The part of a face whose tasks report what a listener takes, by their entries in the table of signatures. */
+export type Reporting<Face, S, Progress> = ReportingTasks<Face, S, Progress> & {
+  with(options: CallOptions & NoSubmitOptions): Reporting<Face, S, Progress>;
+};
+
+/** @typeParam Prefix - `math.` within a contract of a face by contracts, as its tasks' names in the table begin. */
+type ReportingTasks<Face, S, Progress, Prefix extends string = ""> = {
+  readonly [
+    K in keyof Face as `${Prefix}${K & string}` extends keyof S
+      ? S[`${Prefix}${K & string}`] extends { readonly progress: Progress }
+        ? K
+        : never
+      : K extends "client" | "submit" | "with"
+        ? never
+        : K
+  ]: `${Prefix}${K & string}` extends keyof S
+    ? Face[K]
+    : ReportingTasks<Face[K], S, Progress, K extends "safe" ? "" : `${K & string}.`>;
+};
 
 /** Also options that were put together elsewhere are seen to be for `submit` alone. */
 interface NoSubmitOptions {

@@ -99,6 +99,17 @@ export const rich = task({
   result: z.any(),
 });
 
+/** Reports so many steps, and goes on counting with each attempt: the first one fails. */
+export const twice = task({
+  params: { steps: z.number() },
+  result: z.number(),
+  progress: z.object({ attempt: z.number(), step: z.number().transform((step) => step * 10) }),
+  retry: { attempts: 2, backoff: { type: "fixed", delayMs: 1 } },
+});
+
+/** Reports, is late, and hands out what reports once more. Only where it is called. */
+export const late = task({ params: { report: z.any() }, result: z.void() });
+
 /** Fails once, if told to, and else reports something, each of so many characters. */
 export const wordy = task({
   params: { length: z.number(), fails: z.boolean() },

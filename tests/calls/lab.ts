@@ -14,6 +14,7 @@ import type {
   Failure,
   KeptCall,
   ParkedPage,
+  ProgressOptions,
   ReplayOptions,
   SubmitOptions,
   TaskError,
@@ -38,7 +39,7 @@ export interface LooseTasks extends Record<Name, (...args: unknown[]) => Promise
     readonly parked: LooseParked;
     close(): Promise<void>;
   };
-  with(options: CallOptions | SubmitOptions): LooseTasks;
+  with(options: CallOptions | SubmitOptions | ProgressOptions<never>): LooseTasks;
 }
 export interface LooseParked {
   list(query: { queue?: string; task?: string; limit?: number; after?: string | undefined }): Promise<ParkedPage>;
@@ -258,6 +259,16 @@ export class CallLab {
         for (let step = 1; step <= count; step++) progress({ step });
         await this.#hold(latch, signal);
         return count;
+      },
+      twice: ({ steps }: { steps: number }, { attempt, progress }: HandlerContext) => {
+        for (let step = 1; step <= steps; step++) progress({ attempt, step });
+        if (attempt === 1) throw new Error("again");
+        return attempt;
+      },
+      late: ({ report }: { report: { now(): void } }, { progress }: HandlerContext) => {
+        progress({ current: 1, total: 2 });
+        report.now = () => progress({ current: 2, total: 2 });
+        return new Promise<void>((resolve) => setTimeout(resolve, 100));
       },
       wordy: ({ length, fails }: { length: number; fails: boolean }, { attempt, progress }: HandlerContext) => {
         if (fails && attempt === 1) throw new Error("y".repeat(length));

@@ -7,6 +7,7 @@ import { nestedRules } from "./nested-rules.ts";
 import { optionRules } from "./option-rules.ts";
 import { parkedRules } from "./parked-rules.ts";
 import { policyRules } from "./policy-rules.ts";
+import { progressRules } from "./progress-rules.ts";
 import { workerRules } from "./worker-rules.ts";
 
 /**
@@ -21,6 +22,7 @@ export function callRules(name: string, open: () => () => string | Broker): void
     describe("gates", () => gateRules(lab));
     describe("options", () => optionRules(lab));
     describe("handles", () => handleRules(lab));
+    describe("progress", () => progressRules(lab));
     describe("parked calls", () => parkedRules(lab));
     describe("nested calls", () => nestedRules(lab));
     describe("workers", () => workerRules(lab));
