@@ -5,7 +5,7 @@
 import { createTasks } from "../generated/index.ts";
 import type { MathCalls, MathSafeCalls, MathSignatures } from "../generated/math.ts";
 import type { OrdersCalls, OrdersSafeCalls, OrdersSignatures } from "../generated/orders.ts";
-import type { Named, With } from "../runtime/codegen.ts";
+import type { DefaultProgress, Named, With } from "../runtime/codegen.ts";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 declare function prove<_Holds extends true>(): void;
@@ -18,7 +18,7 @@ export async function awaited(): Promise<void> {
   const counting = tasks.with({
     timeoutMs: 1_000,
     onProgress: (progress) => {
-      prove<Same<typeof progress.current | typeof progress.total, number>>();
+      prove<Same<typeof progress, DefaultProgress>>();
     },
   });
   prove<Same<Awaited<ReturnType<typeof counting.addition>>, number>>();

@@ -20,7 +20,7 @@ export function progressRules(lab: () => CallLab): void {
     },
   );
 
-  it("it is heard while the call runs, also with an id of the user's own", async () => {
+  it("progress is heard while the call runs, also with an id of the user's own", async () => {
     const it = lab();
     await it.worker();
     const tasks = it.client().with({ policy: "remote-only" });
