@@ -18,6 +18,10 @@ describe("task()", () => {
       progress: undefined,
     });
     expect(Object.isFrozen(declared)).toBe(true);
+    expect(task({ params: {}, result: z.void(), tags: ["billing", "eu:nightly"] }).tags).toEqual([
+      "billing",
+      "eu:nightly",
+    ]);
   });
 
   it("takes schemas of zod/mini", () => {
@@ -44,6 +48,10 @@ describe("task()", () => {
     [{ ...good, attemptTimeoutMs: Number.NaN }, /attemptTimeoutMs must be/],
     [{ ...good, policy: "local" }, /policy must be one of local-first, .*; got "local"/],
     [{ ...good, priority: 1 }, /priority must be one of high, normal, low; got 1/],
+    [{ ...good, tags: "billing" }, /tags must be a list of words; got "billing"/],
+    [{ ...good, tags: ["billing", ""] }, /tags must be words of 1 to 128 letters.*; got ""/],
+    [{ ...good, tags: ["billing", "two words"] }, /tags must be words.*; got "two words"/],
+    [{ ...good, tags: ["billing", "billing"] }, /tags must differ/],
     [{ ...good, schedule: "daily" }, /schedule: it must be an object; got "daily"/],
     [{ ...good, schedule: {} }, /schedule: give everyMs or cron/],
     [{ ...good, schedule: { everyMs: 1, cron: "* * * * *" } }, /schedule: give everyMs or cron/],

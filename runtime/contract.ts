@@ -43,6 +43,8 @@ export interface TaskOptions {
   readonly resultTtlMs?: number | undefined;
   /** Whether the request is kept with the reply, so that a finished call can be replayed. @default false */
   readonly keepRequest?: boolean | undefined;
+  /** Words by which tasks are told apart in lists, as `["billing", "nightly"]`; nothing else depends on them. @default none */
+  readonly tags?: readonly string[] | undefined;
 }
 
 /** What {@link task} takes. */
@@ -166,7 +168,7 @@ function checkSchema(part: string, schema: unknown): void {
 }
 
 const durations = ["timeoutMs", "attemptTimeoutMs", "resultTtlMs"] as const;
-const knownOptions = [...durations, "queue", "policy", "retry", "priority", "idempotent", "keepRequest"];
+const knownOptions = [...durations, "queue", "policy", "retry", "priority", "idempotent", "keepRequest", "tags"];
 
 function checkOptions(options: TaskOptions): void {
   checkNames(options, knownOptions, refuse);
@@ -179,6 +181,16 @@ function checkOptions(options: TaskOptions): void {
       refuse(`${name} must be true or false; got ${shown(options[name])}`);
   }
   checkRetry(options.retry, refuse);
+  if (options.tags !== undefined) checkTags(options.tags);
+}
+
+function checkTags(tags: unknown): void {
+  if (!Array.isArray(tags)) refuse(`tags must be a list of words; got ${shown(tags)}`);
+  for (const tag of tags as readonly unknown[]) {
+    if (typeof tag !== "string" || !/^[\w.:-]{1,128}$/.test(tag))
+      refuse(`tags must be words of 1 to 128 letters, digits, "_", ".", ":" or "-"; got ${shown(tag)}`);
+  }
+  if (new Set(tags).size < tags.length) refuse("tags must differ from one another");
 }
 
 /** Queue names stand in keys and hash tags, so that braces, blanks and controls are out. */

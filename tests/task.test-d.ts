@@ -7,7 +7,13 @@ const good = { params: { a: z.number() }, result: z.string() };
 
 task(good);
 task({ params: { a: mini.number() }, result: mini.string() });
-task({ ...good, errors: { full: z.object({ left: z.number() }) }, progress: z.number(), keepRequest: true });
+task({
+  ...good,
+  errors: { full: z.object({ left: z.number() }) },
+  progress: z.number(),
+  keepRequest: true,
+  tags: ["a"],
+});
 
 // The parts keep their types.
 const declared = task({ params: { a: z.number().default(0) }, result: z.void(), errors: { full: z.null() } });
