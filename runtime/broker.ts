@@ -1,5 +1,6 @@
 import type { Lane } from "./header.ts";
 import type { LeaseTable } from "./lease-table.ts";
+import type { Locks } from "./locks.ts";
 import type { Logger } from "./log.ts";
 import type { Operator } from "./operator.ts";
 import type { CallState } from "./state.ts";
@@ -58,6 +59,8 @@ export interface Broker {
   readonly operator?: Operator | undefined;
   /** What its schedules need, of a broker that has it. */
   readonly timetable?: Timetable | undefined;
+  /** Who holds which lock, of a broker that has them. */
+  readonly locks?: Locks | undefined;
   /**
    * What keeps a worker's leases while its event loop is blocked. A broker that lives in that same loop has none: nobody
    * takes leases back meanwhile.
@@ -257,6 +260,8 @@ export type Notice =
   | { readonly kind: "ended"; readonly id: string; readonly record: Uint8Array | undefined }
   | { readonly kind: "progress"; readonly id: string; readonly value: Uint8Array }
   | { readonly kind: "canceled"; readonly id: string; readonly fence: number }
+  /** A lock that the call of this id and fence waits for is free. */
+  | { readonly kind: "turn"; readonly id: string; readonly fence: number }
   /** The channel was deaf for a while and is heard again: whoever waits must read. */
   | { readonly kind: "resumed" };
 

@@ -11,6 +11,7 @@ import { createFace, type Face } from "./face.ts";
 import { Handles } from "./handles.ts";
 import { boundTasks, type Implementation } from "./implementation.ts";
 import { LocalRuns } from "./local.ts";
+import { LockRoom } from "./lock-room.ts";
 import { type Logger, streamLogger } from "./log.ts";
 import { PresenceView } from "./presence.ts";
 import { LocalReplays } from "./local-replays.ts";
@@ -98,6 +99,7 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
   const handles = new Handles(broker, replies);
   const presence = new PresenceView(broker);
   const tasks = boundTasks(options.implementations ?? []);
+  const locks = new LockRoom(broker, log);
   const faces = new Map<Registry, Face>();
   const face = (registry: Registry): Face => {
     let made = faces.get(registry);
@@ -105,8 +107,8 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
     return made;
   };
   const tasksFor = (registry: Registry, parent: Context): object => face(registry).with({ parent });
-  const local = new LocalRuns(tasks, options.localConcurrency ?? 100, log, tasksFor);
-  const replays = new LocalReplays({ broker, tasks, local, log });
+  const local = new LocalRuns(tasks, options.localConcurrency ?? 100, { log, locks, tasksFor });
+  const replays = new LocalReplays({ broker, tasks, local, locks, log });
   const places = {
     presence,
     local,
@@ -124,6 +126,7 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
       await replays.close();
       await places.remote.close();
       await replies.close();
+      await locks.close();
     } finally {
       if (own) await broker.close();
     }

@@ -50,6 +50,23 @@ export interface Context<Errors extends object = {}, Progress = unknown, Tasks =
    * @throws TaskError `invalid_result` for a value that its schema refuses, `resource_exhausted` for one that is too large.
    */
   readonly progress: (value: Progress) => void;
+  /**
+   * Runs a function while no other attempt that locks this name in this queue does, on whichever worker:
+   * `await context.lock(`account:${id}`, async (fence) => { … })`. Whoever waits does so in the order of asking. The lock is
+   * free again when the function is done, or the attempt is over, or its lease has lapsed as its worker died.
+   *
+   * @param fn - gets the lock's fence, which grows with each holder: a store that is given it can refuse a late writer.
+   * @returns what `fn` does.
+   * @throws what `fn` does; TaskError `resource_exhausted` if the lock was not free within `waitMs`, `deadline_exceeded` or
+   * `canceled` as the attempt is, `failed` for a lock that this attempt holds already.
+   */
+  readonly lock: <T>(name: string, fn: (fence: number) => T | PromiseLike<T>, options?: LockOptions) => Promise<T>;
+}
+
+/** How to wait for a lock. */
+export interface LockOptions {
+  /** How long, ms; 0 to try once. @default as long as the attempt may run */
+  readonly waitMs?: number | undefined;
 }
 
 /** How an attempt failed, in the handler's own words. */

@@ -7,6 +7,7 @@ import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { BoundTask } from "./implementation.ts";
 import { Attempt, type Nest, type Outcome } from "./invoke.ts";
 import type { Lease, Leases } from "./leases.ts";
+import type { LockGiver } from "./lock-room.ts";
 import type { Logger } from "./log.ts";
 
 /** What an execution needs of its worker. */
@@ -18,6 +19,7 @@ export interface ExecutionSettings {
   readonly log: Logger;
   readonly leases: Leases;
   readonly nest: Nest;
+  readonly locks: LockGiver;
   report(queue: string, report: Report): void;
 }
 
@@ -115,6 +117,7 @@ export class Execution {
     const limitedByCall = left < attemptMs;
     if (this.#settings.leases.kept) this.#tellKeeper(limitMs, limitedByCall, left);
     this.#attempt = new Attempt(this.#bound, this.#request.params, {
+      queue: this.queue,
       callId: this.id,
       origin: this.#request,
       nest: this.#settings.nest,
@@ -124,6 +127,7 @@ export class Execution {
       limitMs,
       limitedByCall,
       log: this.#settings.log,
+      locks: this.#settings.locks,
       onProgress: (value) => this.#progress(value),
     });
     const { outcome, settled } = this.#attempt;

@@ -1,7 +1,7 @@
 /** The door for people: `taskpact`. Generated code has its own, `taskpact/codegen`. */
 export type { Broker } from "./broker.ts";
 export type { Client, ClientOptions } from "./client.ts";
-export type { Context, Failure } from "./context.ts";
+export type { Context, Failure, LockOptions } from "./context.ts";
 export { task } from "./contract.ts";
 export type { Backoff, Retry } from "./backoff.ts";
 export type { Policy, Priority, Task, TaskDefinition, TaskOptions } from "./contract.ts";

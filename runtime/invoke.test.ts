@@ -7,7 +7,18 @@ import { Attempt } from "./invoke.ts";
 import { streamLogger } from "./log.ts";
 import * as z from "zod";
 
-const unnested = { origin: undefined, holder: {}, nest: { tasksFor: () => ({}), lend: () => {} } };
+const settings = {
+  queue: "q",
+  callId: "c",
+  origin: undefined,
+  holder: {},
+  nest: { tasksFor: () => ({}), lend: () => {} },
+  attempt: 1,
+  fence: 1,
+  limitedByCall: false,
+  log: streamLogger("silent"),
+  locks: { take: () => Promise.reject(new Error("it has none")) },
+};
 
 test("the time that a handler blocks before it gives its promise is part of its limit", async () => {
   const contract = contractOf("q", { blocking: task({ params: {}, result: z.void() }) }, ["blocking"]);
@@ -21,14 +32,6 @@ test("the time that a handler blocks before it gives its promise is part of its 
     return new Promise<void>(() => {});
   };
   const bound = boundTasks([implement(contract, { blocking })]).get("q.blocking")!;
-  const settings = {
-    ...unnested,
-    callId: "c",
-    attempt: 1,
-    fence: 1,
-    limitedByCall: false,
-    log: streamLogger("silent"),
-  };
   const attempt = new Attempt(bound, {}, { ...settings, limitMs: 380, onProgress: () => {} });
   await expect(attempt.outcome).resolves.toMatchObject({ ok: false, error: { code: "deadline_exceeded" } });
   expect(performance.now() - returnedAt).toBeLessThan(300);
@@ -44,14 +47,6 @@ test("a handler's signal takes as many listeners as the handler makes calls, wit
   process.on("warning", warned);
   onTestFinished(() => void process.off("warning", warned));
   const bound = boundTasks([implement(contract, { listening })]).get("q.listening")!;
-  const settings = {
-    ...unnested,
-    callId: "c",
-    attempt: 1,
-    fence: 1,
-    limitedByCall: false,
-    log: streamLogger("silent"),
-  };
   const attempt = new Attempt(bound, {}, { ...settings, limitMs: 1_000, onProgress: () => {} });
   expect(attempt.outcome).toMatchObject({ ok: true });
   await turn();

@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import { AttemptLocks } from "./attempt-locks.ts";
 import type { RetryWish } from "./backoff.ts";
 import { shown } from "./checks.ts";
 import { after } from "./clock.ts";
@@ -9,6 +10,7 @@ import type { Origin } from "./envelope.ts";
 import type { Waits } from "./held-slots.ts";
 import type { BoundTask } from "./implementation.ts";
 import { type Lineage, lineage } from "./lineage.ts";
+import type { LockGiver } from "./lock-room.ts";
 import { childLogger, type Logger } from "./log.ts";
 import { type Metadata, noMetadata } from "./metadata.ts";
 import type { Registry } from "./registry.ts";
@@ -33,6 +35,8 @@ export interface Nest {
 
 /** What the place that runs an attempt knows of it. */
 export interface AttemptSettings {
+  /** Whose locks it may take. */
+  readonly queue: string;
   readonly callId: string;
   readonly origin: Origin | undefined;
   readonly nest: Nest;
@@ -45,6 +49,7 @@ export interface AttemptSettings {
   /** Whether the limit is the call's own deadline rather than the attempt's. */
   readonly limitedByCall: boolean;
   readonly log: Logger;
+  readonly locks: LockGiver;
   /** Takes the handler's progress: as it is to be sent, and as its receiver gets it. */
   readonly onProgress: (sent: unknown, received: unknown) => void;
 }
@@ -186,6 +191,7 @@ class AttemptContext implements Context<Record<string, unknown>, unknown> {
   #log: Logger | undefined;
   #tasks: object | undefined;
   #lineage: AttemptLineage | undefined;
+  #locks: AttemptLocks | undefined;
 
   constructor(bound: BoundTask, settings: AttemptSettings) {
     this.task = bound.declaration.name;
@@ -244,6 +250,12 @@ class AttemptContext implements Context<Record<string, unknown>, unknown> {
       attempt: this.attempt,
       ...(this.#settings.origin?.metadata && { metadata: this.#settings.origin.metadata }),
     }));
+  }
+
+  get lock(): Context["lock"] {
+    const { locks, queue } = this.#settings;
+    this.#locks ??= new AttemptLocks(locks, { queue, callId: this.callId, fence: this.fence, context: this });
+    return this.#locks.lock;
   }
 
   /** An own property, so that `const { progress } = context` works. */

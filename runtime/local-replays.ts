@@ -6,6 +6,7 @@ import { newAddress } from "./id.ts";
 import type { BoundTask } from "./implementation.ts";
 import type { LocalRuns } from "./local.ts";
 import { Leases } from "./leases.ts";
+import type { LockGiver } from "./lock-room.ts";
 import { childLogger, type Logger } from "./log.ts";
 import type { Operator, Replayed } from "./operator.ts";
 import { Reports } from "./reports.ts";
@@ -19,6 +20,7 @@ export interface ReplayPlace {
   readonly tasks: ReadonlyMap<string, BoundTask>;
   /** Whose slots they take. */
   readonly local: LocalRuns;
+  readonly locks: LockGiver;
   readonly log: Logger;
 }
 
@@ -102,7 +104,8 @@ class LocalReplay {
   readonly #stopped = new AbortController();
   readonly #patience = new AbortController();
 
-  constructor({ broker, tasks, local, log }: ReplayPlace, worker: string, { queue, id, record, ...lease }: Leased) {
+  constructor(place: ReplayPlace, worker: string, { queue, id, record, ...lease }: Leased) {
+    const { broker, tasks, local, locks, log } = place;
     this.#broker = broker;
     this.#worker = worker;
     this.#log = childLogger(log, { worker });
@@ -130,6 +133,7 @@ class LocalReplay {
         nest: local,
         report: (to, report) => reports.add(to, report),
         leases: this.#leases,
+        locks,
       },
     );
     this.over = this.#follow();

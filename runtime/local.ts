@@ -5,22 +5,30 @@ import { type AnyTaskError, TaskError } from "./errors.ts";
 import type { BoundTask } from "./implementation.ts";
 import { HeldSlots, type Waits } from "./held-slots.ts";
 import { Attempt, type Nest, type Outcome } from "./invoke.ts";
+import type { LockGiver } from "./lock-room.ts";
 import type { Logger } from "./log.ts";
 import { receivedError } from "./receive.ts";
+
+/** What handlers find around them. */
+interface Surroundings {
+  readonly log: Logger;
+  readonly locks: LockGiver;
+  readonly tasksFor: Nest["tasksFor"];
+}
 
 /** Runs calls in this process: through the same gates as on a worker, without codec and record. */
 export class LocalRuns implements Nest {
   readonly tasksFor: Nest["tasksFor"];
   readonly #tasks: ReadonlyMap<string, BoundTask>;
-  readonly #log: Logger;
+  readonly #surroundings: Surroundings;
   readonly #running: HeldSlots<LocalRun>;
   #reserved = 0;
 
-  constructor(tasks: ReadonlyMap<string, BoundTask>, concurrency: number, log: Logger, tasksFor: Nest["tasksFor"]) {
+  constructor(tasks: ReadonlyMap<string, BoundTask>, concurrency: number, surroundings: Surroundings) {
     this.#tasks = tasks;
     this.#running = new HeldSlots(concurrency);
-    this.#log = log;
-    this.tasksFor = tasksFor;
+    this.#surroundings = surroundings;
+    this.tasksFor = surroundings.tasksFor;
   }
 
   implements(task: string): boolean {
@@ -51,7 +59,7 @@ export class LocalRuns implements Nest {
    * @param timeoutMs - how long it may take in all.
    */
   run(call: Call, timeoutMs: number): Settled | Promise<Settled> {
-    const run = new LocalRun(this.#tasks.get(call.declaration.name)!, call, timeoutMs, this.#log, this);
+    const run = new LocalRun(this.#tasks.get(call.declaration.name)!, call, timeoutMs, this.#surroundings, this);
     const settled = run.begin();
     if (settled !== undefined) {
       this.#running.lend(run, "nothing");
@@ -70,7 +78,7 @@ export class LocalRuns implements Nest {
 class LocalRun {
   readonly #bound: BoundTask;
   readonly #call: Call;
-  readonly #log: Logger;
+  readonly #surroundings: Surroundings;
   readonly #nest: Nest;
   readonly #deadline: number;
   readonly #backoff = new AbortController();
@@ -80,10 +88,10 @@ class LocalRun {
   #aborted: AnyTaskError | undefined;
   #over = false;
 
-  constructor(bound: BoundTask, call: Call, timeoutMs: number, log: Logger, nest: Nest) {
+  constructor(bound: BoundTask, call: Call, timeoutMs: number, surroundings: Surroundings, nest: Nest) {
     this.#bound = bound;
     this.#call = call;
-    this.#log = log;
+    this.#surroundings = surroundings;
     this.#nest = nest;
     this.#deadline = performance.now() + timeoutMs;
   }
@@ -132,6 +140,7 @@ class LocalRun {
     const left = this.#deadline - performance.now();
     const attemptMs = options.attemptTimeoutMs ?? declaration.attemptTimeoutMs;
     const attempt = new Attempt(this.#bound, params, {
+      queue: declaration.queue,
       callId: id,
       origin,
       nest: this.#nest,
@@ -140,7 +149,7 @@ class LocalRun {
       fence: 0,
       limitMs: Math.min(attemptMs, left),
       limitedByCall: left < attemptMs,
-      log: this.#log,
+      ...this.#surroundings,
       onProgress: (_, received) => this.#heard(number, received),
     });
     if (attempt.settled !== undefined) this.#handlers.push(attempt.settled);

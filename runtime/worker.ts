@@ -13,6 +13,7 @@ import { newAddress } from "./id.ts";
 import { type BoundTask, boundTasks } from "./implementation.ts";
 import { workerChannel } from "./keys.ts";
 import { Leases } from "./leases.ts";
+import { LockRoom } from "./lock-room.ts";
 import { childLogger, type Logger, streamLogger } from "./log.ts";
 import { NestedCalls } from "./nested-calls.ts";
 import { Reaper } from "./reaper.ts";
@@ -76,6 +77,7 @@ class RunningWorker implements Worker {
   readonly #handleSignals: boolean;
   readonly #stopWhenStuck: boolean;
   readonly #leases: Leases;
+  readonly #locks: LockRoom;
   readonly #executions: Executions;
   readonly #claims: Claims;
   readonly #reports: Reports;
@@ -127,6 +129,7 @@ class RunningWorker implements Worker {
       this.#leases.settled(queue, reports);
       this.#claims.freed();
     });
+    this.#locks = new LockRoom(this.#broker, log);
     const report = this.#reports.add.bind(this.#reports);
     this.#nested = new NestedCalls(this.#broker, log);
     this.#executions = new Executions({
@@ -135,6 +138,7 @@ class RunningWorker implements Worker {
       maxResultBytes,
       log,
       leases: this.#leases,
+      locks: this.#locks,
       report,
       tasksFor: (registry, context) => this.#nested.tasksFor(registry, context),
       slots: concurrency,
@@ -214,7 +218,8 @@ class RunningWorker implements Worker {
       await this.#leases.stop();
       await this.#reaper.stop(lastWordsMs);
       unlisten?.();
-      await settles(Promise.allSettled(unsubscribes.map((unsubscribe) => unsubscribe())), lastWordsMs);
+      const silent = [this.#locks.close(), ...unsubscribes.map((unsubscribe) => unsubscribe())];
+      await settles(Promise.allSettled(silent), lastWordsMs);
       await settles(this.#nested.close(), lastWordsMs);
       if (this.#own) await this.#broker.close();
     }

@@ -1,7 +1,8 @@
+import { setImmediate as turn } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { createWorker, type Logger } from "taskpact";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { createTasks, implementMath, type Tasks } from "../generated/index.ts";
+import { createTasks, implementMath, type MathHandlers, type Tasks } from "../generated/index.ts";
 import { scripts } from "../runtime/brokers/redis/scripts/all.ts";
 import { Child } from "./processes/child.ts";
 import { connectRedis } from "./redis/external.ts";
@@ -10,11 +11,12 @@ import { describeRedis } from "./redis/suite.ts";
 
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
-const math = implementMath({
+const handlers: MathHandlers = {
   addition: ({ a, b }) => a + b,
   subtraction: async ({ minuend, subtrahend }, { tasks }) => tasks.addition(minuend, -subtrahend),
   division: ({ dividend, divisor }) => dividend / divisor,
-});
+};
+const math = implementMath(handlers);
 
 /** A server of its own, as what is counted is all that it is told. */
 async function serve(): Promise<{ readonly url: string; readonly admin: Redis }> {
@@ -31,8 +33,8 @@ function client(broker: string): Tasks {
   return tasks;
 }
 
-function work(broker: string): void {
-  const worker = createWorker({ broker, implementations: [math], concurrency: 200, log: quiet });
+function work(broker: string, implementation = math): void {
+  const worker = createWorker({ broker, implementations: [implementation], concurrency: 200, log: quiet });
   const running = worker.run();
   onTestFinished(async () => {
     await worker.stop();
@@ -132,6 +134,65 @@ describeRedis("a call over Redis", () => {
     // The one that was waited for, and at once the rest.
     expect(count("claim")).toBeLessThanOrEqual(3 + waits);
     expect(count("finish")).toBeLessThanOrEqual(4);
+  });
+
+  test("tells ten times a second how far it is, in however tight a loop its handler does", async () => {
+    const { url, admin } = await serve();
+    const counter = await Counter.on(admin);
+    const heard: number[] = [];
+    const tasks = client(url).with({ policy: "remote-only" });
+    const counting = implementMath({
+      ...handlers,
+      addition: async ({ a }, { progress }) => {
+        for (let current = 1; current <= a; current++) {
+          progress({ current, total: a });
+          await turn();
+        }
+        return a;
+      },
+    });
+    work(url, counting);
+    await tasks.addition(0, 0);
+    await blocked(admin);
+    const begun = performance.now();
+    const count = await counter.during(() =>
+      tasks.with({ onProgress: ({ current }) => heard.push(current) }).addition(5_000),
+    );
+    // The first one, those after a pause, and the last one.
+    const pauses = Math.floor((performance.now() - begun) / 100);
+    expect(count("report")).toBeGreaterThanOrEqual(2);
+    expect(count("report")).toBeLessThanOrEqual(2 + pauses);
+    expect(heard).toHaveLength(count("report"));
+    expect([heard[0], heard.at(-1)]).toEqual([1, 5_000]);
+  });
+
+  test("takes two more for a lock that is free, and who waits for one is woken", async () => {
+    const { url, admin } = await serve();
+    const counter = await Counter.on(admin);
+    const begun = new Map<number, () => void>();
+    const locking = implementMath({
+      ...handlers,
+      addition: ({ a, b }, { lock }) =>
+        lock("l", () => (b === 0 ? a : new Promise<number>((resolve) => begun.set(a, () => resolve(a))))),
+    });
+    const tasks = client(url).with({ policy: "remote-only" });
+    work(url, locking);
+    await tasks.subtraction(0, 0);
+    const free = await counter.during(() => tasks.addition(1, 0));
+    expect([free("lock"), free("unlock"), free("subscribe")]).toEqual([1, 1, 0]);
+    const from = performance.now();
+    const taken = await counter.during(async () => {
+      const first = tasks.addition(1, 1);
+      await expect.poll(() => begun.has(1)).toBe(true);
+      const others = [2, 3].map(async (a) => tasks.addition(a, 0));
+      await vi.waitFor(async () => expect(await admin.zcard("taskpact:{math}:turns:l")).toBe(2), { interval: 5 });
+      begun.get(1)!();
+      expect(await Promise.all([first, ...others])).toEqual([1, 2, 3]);
+    });
+    // Who finds it taken asks, asks once more when it hears the channel, and when it is told; and after a second or more.
+    const looks = 2 * Math.floor((performance.now() - from) / 750);
+    expect(taken("lock")).toBeLessThanOrEqual(1 + 3 + 3 + looks);
+    expect([taken("unlock"), taken("subscribe")]).toEqual([3, 1]);
   });
 
   test("needs two connections of a client and three of a worker, whatever they do", async () => {

@@ -19,6 +19,7 @@ import { TaskError } from "../errors.ts";
 import { isTerminal } from "../state.ts";
 import { stored } from "./memory/call.ts";
 import { cancel, revoke } from "./memory/cancel.ts";
+import { MemoryLocks } from "./memory/locks.ts";
 import { MemoryOperator } from "./memory/operator.ts";
 import { renew } from "./memory/renew.ts";
 import { report } from "./memory/report.ts";
@@ -170,4 +171,6 @@ class MemoryConnection implements Broker {
   readonly operator = new MemoryOperator(this.#open);
 
   readonly timetable = new MemoryTimetable(this.#open);
+
+  readonly locks = new MemoryLocks(this.#open);
 }

@@ -14,6 +14,7 @@ import type { Handle } from "../handle.ts";
 import { newHeader } from "../header.ts";
 import type { BoundTask, Implementation } from "../implementation.ts";
 import { Attempt, type Outcome } from "../invoke.ts";
+import type { LockGiver } from "../lock-room.ts";
 import type { Logger, LogLevel } from "../log.ts";
 import { checkTexts, type Metadata } from "../metadata.ts";
 import { receive } from "../receive.ts";
@@ -155,6 +156,8 @@ async function outcomeOf(
     fence,
     limitMs: attemptTimeoutMs ?? declaration.attemptTimeoutMs,
     limitedByCall: false,
+    queue: declaration.queue,
+    locks: alone,
     log: recorder(lines, about),
     onProgress: (value) => progress.push(declaration.progress.pass(carried(value))),
   });
@@ -178,6 +181,9 @@ function tasksOf(tasks: object | undefined, parent: Context): object {
   }
   return "client" in tasks && "with" in tasks ? (tasks as Face).with({ parent }) : tasks;
 }
+let fences = 0;
+/** Nobody else wants the locks of a handler that runs by itself. */
+const alone: LockGiver = { take: async () => ({ fence: ++fences, leave: () => undefined }) };
 
 function boundTask({ contract, tasks }: Implementation, name: string): BoundTask {
   const bound = tasks.find(({ declaration }) => declaration.shortName === name);

@@ -164,6 +164,10 @@ class StubbedBroker implements TestBroker {
     return this.#use().operator;
   }
 
+  get locks(): Broker["locks"] {
+    return this.#use().locks;
+  }
+
   async close(): Promise<void> {
     this.#closed.abort();
     this.#listeners.clear();

@@ -110,6 +110,25 @@ export const twice = task({
 /** Reports, is late, and hands out what reports once more. Only where it is called. */
 export const late = task({ params: { report: z.any() }, result: z.void() });
 
+/** Holds a lock while it waits at the latch, or until its signal aborts; tells the lock's fence. */
+export const locking = task({
+  params: { lock: z.string(), latch: z.string(), waitMs: z.number().optional() },
+  result: z.number(),
+});
+
+/** Holds a lock and goes on for as long as the latch is closed, whatever its signal says. */
+export const clinging = task({
+  params: { lock: z.string(), latch: z.string() },
+  result: z.void(),
+  attemptTimeoutMs: 60,
+});
+
+/** Locks what it has locked, `inner` within or beside `outer`. */
+export const relocking = task({ params: { lock: z.string() }, result: z.any() });
+
+/** Locks with what no lock takes. */
+export const mislocking = task({ params: { args: z.any() }, result: z.void() });
+
 /** Fails once, if told to, and else reports something, each of so many characters. */
 export const wordy = task({
   params: { length: z.number(), fails: z.boolean() },

@@ -10,9 +10,11 @@ import {
 import { type ClientOptions, contractOf, createClient, declaredBy, implement, type Registry } from "taskpact/codegen";
 import type {
   CallOptions,
+  Context,
   CallStatus,
   Failure,
   KeptCall,
+  LockOptions,
   ParkedPage,
   ProgressOptions,
   ReplayOptions,
@@ -82,6 +84,7 @@ export interface HandlerContext {
   fail(failure: Failure): Error;
   readonly remainingMs: number;
   progress(value: unknown): void;
+  readonly lock: Context["lock"];
 }
 
 /** Clients and workers on one broker, with handlers that wait for the test. All ends with the test. */
@@ -270,6 +273,28 @@ export class CallLab {
         report.now = () => progress({ current: 2, total: 2 });
         return new Promise<void>((resolve) => setTimeout(resolve, 100));
       },
+      locking: (
+        { lock, latch, waitMs }: { lock: string; latch: string; waitMs: number | undefined },
+        context: HandlerContext,
+      ) => {
+        this.ran.push(`asks:${latch}`);
+        const hold = async (fence: number): Promise<number> => {
+          this.ran.push(`holds:${latch}`);
+          await this.#hold(latch, context.signal);
+          if (latch.startsWith("failing")) throw new Error("it fails");
+          return fence;
+        };
+        return context.lock(lock, hold, { waitMs });
+      },
+      clinging: ({ lock, latch }: { lock: string; latch: string }, context: HandlerContext) =>
+        context.lock(lock, () => this.#hold(latch)),
+      relocking: async ({ lock: name }: { lock: string }, { lock }: HandlerContext) => {
+        const again = await lock(name, () =>
+          lock(name, () => "no").catch(({ code, reason }: TaskError) => ({ code, reason })),
+        );
+        return [again, await lock(name, () => "yes"), await lock(name, () => lock("another", () => "yes"))];
+      },
+      mislocking: ({ args }: { args: [string, () => void, LockOptions] }, { lock }: HandlerContext) => lock(...args),
       wordy: ({ length, fails }: { length: number; fails: boolean }, { attempt, progress }: HandlerContext) => {
         if (fails && attempt === 1) throw new Error("y".repeat(length));
         if (!fails) progress("x".repeat(length));

@@ -3,6 +3,7 @@ import type { Broker } from "taskpact";
 import { gateRules } from "./gate-rules.ts";
 import { handleRules } from "./handle-rules.ts";
 import { CallLab } from "./lab.ts";
+import { lockRules } from "./lock-rules.ts";
 import { nestedRules } from "./nested-rules.ts";
 import { optionRules } from "./option-rules.ts";
 import { parkedRules } from "./parked-rules.ts";
@@ -23,6 +24,7 @@ export function callRules(name: string, open: () => () => string | Broker): void
     describe("options", () => optionRules(lab));
     describe("handles", () => handleRules(lab));
     describe("progress", () => progressRules(lab));
+    describe("locks", () => lockRules(lab));
     describe("parked calls", () => parkedRules(lab));
     describe("nested calls", () => nestedRules(lab));
     describe("workers", () => workerRules(lab));

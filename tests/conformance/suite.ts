@@ -5,6 +5,7 @@ import { endingRules } from "./ending-rules.ts";
 import { foreignRules } from "./foreign-rules.ts";
 import { type Harness, Lab } from "./lab.ts";
 import { leaseRules } from "./lease-rules.ts";
+import { lockRules } from "./lock-rules.ts";
 import { modelRules } from "./model-rules.ts";
 import { noticeRules } from "./notice-rules.ts";
 import { operatorRules } from "./operator-rules.ts";
@@ -50,6 +51,9 @@ export function brokerConformance(name: string, open: () => Promise<Harness>): v
     });
     describe("the timetable", () => {
       timetableRules(lab);
+    });
+    describe("locks", () => {
+      lockRules(lab);
     });
     describe("foreign records", () => {
       foreignRules(lab);

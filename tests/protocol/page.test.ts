@@ -115,7 +115,7 @@ describeRedis("a user with the page's rights and no others", () => {
       implementTiming({
         asynchronous: async ({ lagMs }, context) => {
           if (lagMs === 1 && context.attempt === 1) throw new Error("once more");
-          if (lagMs < 2) return context.attempt;
+          if (lagMs < 2) return context.lock("l", () => context.attempt);
           context.progress({ current: 1, total: 2 });
           begun[lagMs === 2 ? 0 : 1].give(context.signal as never);
           await new Promise((_, reject) =>

@@ -3,7 +3,8 @@ import { type TestBroker, testBroker } from "taskpact/testing";
 import { createTasks, implementMath, implementOrders, type Tasks } from "../../generated/index.ts";
 
 export const math = implementMath({
-  addition: ({ a, b }) => a + b,
+  // Under a lock, which it gets from whatever runs it.
+  addition: ({ a, b }, { lock }) => lock("sums", (fence) => (fence > 0 ? a + b : Number.NaN)),
   subtraction: async ({ minuend, subtrahend }, { signal, attempt, log }) => {
     log.info({ minuend, attempt }, "begun");
     // Whoever subtracts 0 waits for the end of its time.

@@ -8,6 +8,7 @@ import { awaitedBareTtlMs, bareTtlMs, largestToldBytes } from "../retention.ts";
 import { type Call, isExpired, type Lease, type WaitingList } from "./call.ts";
 import { Deque } from "./deque.ts";
 import { DueHeap } from "./due-heap.ts";
+import { QueueLocks } from "./queue-locks.ts";
 
 /** What a queue needs of the store around it. */
 export interface Surroundings {
@@ -65,6 +66,7 @@ export class Queue {
   readonly excused = new Map<string, number>();
   /** How schedules stand, by their tasks. */
   readonly schedules = new Map<string, TimetableEntry>();
+  readonly locks = new QueueLocks((owner) => this.calls.get(owner.id)?.lease?.fence === owner.fence);
   /** The last fence that was given. */
   fence = 0;
   /** Counts claims, for their weights. */
@@ -143,10 +145,13 @@ export class Queue {
     }
   }
 
+  /** A fence that is larger than any before even if this queue's past is lost: no clock goes back by a microsecond a claim. */
+  newFence(now: number): number {
+    return (this.fence = Math.max(this.fence + 1, Math.floor(now * 1_000)));
+  }
+
   lease(calls: readonly Call[], worker: string, now: number, leaseMs: number): Lease {
-    // Larger than any before even if this queue's past is lost: no clock goes back by a microsecond a claim.
-    this.fence = Math.max(this.fence + 1, Math.floor(now * 1_000));
-    const lease: Lease = { fence: this.fence, worker, calls: new Set(calls), due: 0, slot: -1 };
+    const lease: Lease = { fence: this.newFence(now), worker, calls: new Set(calls), due: 0, slot: -1 };
     for (const call of calls) {
       call.lease = lease;
       call.state = "running";

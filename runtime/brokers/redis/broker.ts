@@ -29,6 +29,7 @@ import { Claims } from "./claims.ts";
 import { type Argument, Connection } from "./connection.ts";
 import { unavailable } from "./failure.ts";
 import { keepersOf } from "./keeper/keepers.ts";
+import { RedisLocks } from "./locks.ts";
 import { RedisOperator } from "./operator.ts";
 import { reportChunks } from "./reports.ts";
 import { cancelScript } from "./scripts/cancel.ts";
@@ -203,6 +204,8 @@ export class RedisBroker implements Broker {
   readonly operator = new RedisOperator(this.#run);
 
   readonly timetable = new RedisTimetable(this.#run);
+
+  readonly locks = new RedisLocks(this.#run);
 
   #checkOpen(): void {
     if (this.#closed !== undefined) throw closedError();

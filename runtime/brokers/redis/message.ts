@@ -5,6 +5,7 @@ import type { Notice } from "../../broker.ts";
  *   [0, id, record]    a call has ended; nil for a record that is to be read
  *   [1, id, progress]  MessagePack of it, as a binary
  *   [2, id, fence]     a running call was canceled
+ *   [3, id, fence]     a lock that a running call waits for is free
  */
 
 /** The notices in a published message; what is not of the form above ends it, as the calls are looked up anyway. */
@@ -33,9 +34,10 @@ function readNotice(reader: Reader): Notice | undefined {
       const value = reader.binary();
       return value instanceof Buffer ? { kind: "progress", id, value } : undefined;
     }
-    case 2: {
+    case 2:
+    case 3: {
       const fence = reader.double();
-      return fence === undefined ? undefined : { kind: "canceled", id, fence };
+      return fence === undefined ? undefined : { kind: kind === 2 ? "canceled" : "turn", id, fence };
     }
     default:
       return undefined;

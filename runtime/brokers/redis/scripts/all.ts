@@ -4,6 +4,7 @@ import { finishScript } from "./finish.ts";
 import { fireScript } from "./fire.ts";
 import { discardScript } from "./discard.ts";
 import { inspectScript } from "./inspect.ts";
+import { lockScript } from "./lock.ts";
 import { parkedScript } from "./parked.ts";
 import { pauseScript } from "./pause.ts";
 import { presenceScript } from "./presence.ts";
@@ -16,6 +17,7 @@ import { revokeScript } from "./revoke.ts";
 import { schedulesScript } from "./schedules.ts";
 import type { Script } from "./script.ts";
 import { submitScript } from "./submit.ts";
+import { unlockScript } from "./unlock.ts";
 
 /** All scripts, in the order in which the protocol's page tells of them. */
 export const scripts: readonly Script[] = [
@@ -36,4 +38,6 @@ export const scripts: readonly Script[] = [
   fireScript,
   schedulesScript,
   pauseScript,
+  lockScript,
+  unlockScript,
 ];

@@ -296,4 +296,33 @@ local function look_up(id)
   return r, fence
 end
 `,
+  String.raw`
+-- Whether the owner of a lock, '<fence> <number> <id>', is still at work: a call while its fence holds it; without a lease
+-- (fence 0), for a time after it has asked.
+local function stands(owner)
+  local fence, id = string.match(owner, '^(%d+) %d+ (.*)$')
+  if not fence then return false end
+  if fence == '0' then return call('EXISTS', P .. 'alive:' .. id) == 1 end
+  local held = call('ZSCORE', LEASES, id)
+  return held and tonumber(held) == tonumber(fence)
+end
+`,
+  String.raw`
+-- The first of those in line for a lock who stands. Who doesn't loses its place.
+local function first_of(turns)
+  while true do
+    local first = call('ZRANGE', turns, 0, 0)[1]
+    if not first or stands(first) then return first end
+    call('ZREM', turns, first)
+  end
+end
+`,
+  String.raw`
+-- Tells an owner in line that a lock is free.
+local function wake(owner)
+  local fence, id = string.match(owner, '^(%d+) %d+ (.*)$')
+  local channel = NS .. ':worker:' .. sub(P, #NS + 3, -3)
+  call('PUBLISH', channel, '\147\3' .. str_head(#id) .. id .. '\203' .. struct.pack('>d', tonumber(fence)))
+end
+`,
 ];

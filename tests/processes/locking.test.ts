@@ -1,0 +1,59 @@
+import { expect, onTestFinished, test } from "vitest";
+import { createTasks } from "../../generated/index.ts";
+import { RedisBroker } from "../../runtime/brokers/redis/broker.ts";
+import { namespaceUntil } from "../redis/namespace.ts";
+import { describeRedis, sharedRedisUrl } from "../redis/suite.ts";
+import { Child } from "./child.ts";
+
+const leaseMs = 900;
+
+interface Said {
+  readonly what: string;
+  readonly lagMs: number;
+  readonly fence: number;
+  readonly at: number;
+}
+
+describeRedis("a lock that workers in several processes want", { timeout: 60_000 }, () => {
+  test("stays its holder's while that blocks its event loop, and is another's when its holder is killed", async () => {
+    const namespace = namespaceUntil(onTestFinished);
+    const broker = new RedisBroker(sharedRedisUrl(), { namespace });
+    onTestFinished(() => broker.close());
+    const { submit, client } = createTasks({ broker });
+    onTestFinished(() => client.close());
+    const worker = async (): Promise<Child> => {
+      const child = new Child("locking.ts", [sharedRedisUrl(), namespace, String(leaseMs)]);
+      onTestFinished(() => child.kill());
+      expect(await child.said()).toBe("listening");
+      return child;
+    };
+    const heard = async (child: Child, what: string, lagMs: number): Promise<Said> => {
+      const said = (await child.said()) as Said;
+      expect(said).toMatchObject({ what, lagMs });
+      return said;
+    };
+
+    const first = await worker();
+    const blockMs = 4 * leaseMs;
+    const blocking = await submit.asynchronous(blockMs);
+    await heard(first, "asks", blockMs);
+    const holds = await heard(first, "holds", blockMs);
+    const second = await worker();
+    await submit.asynchronous(1);
+    await heard(second, "asks", 1);
+    const next = await heard(second, "holds", 1);
+    const done = await heard(first, "done", blockMs);
+    expect(await blocking.result()).toBe(blockMs);
+    expect(next.at).toBeGreaterThanOrEqual(done.at);
+    expect(next.fence).toBeGreaterThan(holds.fence);
+
+    await submit.asynchronous(3);
+    await heard(first, "asks", 3);
+    const killedAt = Date.now();
+    await second.kill();
+    const last = await heard(first, "holds", 3);
+    expect(last.fence).toBeGreaterThan(next.fence);
+    // Its lease, the beat that takes it back, and the longest pause between two looks.
+    expect(last.at - killedAt).toBeLessThan(leaseMs + 1_000 + 6_250 + 2_000);
+  });
+});
