@@ -34,6 +34,7 @@ function setUp(echo: (n: number) => void = () => {}) {
     log: quiet,
     leases,
     report: (_queue: string, report: Report) => void reports.push(`${report.kind} ${report.id}`),
+    locks: { take: () => Promise.reject(new Error("it has none")) },
     tasksFor: () => ({}),
     slots: 200,
     freed: () => {},
