@@ -63,9 +63,9 @@ export interface Broker {
   readonly locks?: Locks | undefined;
   /**
    * What keeps a worker's leases while its event loop is blocked. A broker that lives in that same loop has none: nobody
-   * takes leases back meanwhile.
+   * takes leases back meanwhile. Asked once by each worker, before its first claim.
    */
-  readonly keepers?: Keepers | undefined;
+  keepers?(): Promise<Keepers>;
 }
 
 /** How a {@link Keeper} is had, or why there can't be one: a worker says so at its start. */

@@ -14,7 +14,7 @@ import { LocalRuns } from "./local.ts";
 import { LockRoom } from "./lock-room.ts";
 import { type Logger, streamLogger } from "./log.ts";
 import { PresenceView } from "./presence.ts";
-import { LocalReplays } from "./local-replays.ts";
+import type { LocalReplays } from "./local-replays.ts";
 import type { Operator } from "./operator.ts";
 import { ParkedCalls } from "./parked-calls.ts";
 import type { Parked } from "./parked.ts";
@@ -108,7 +108,13 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
   };
   const tasksFor = (registry: Registry, parent: Context): object => face(registry).with({ parent });
   const local = new LocalRuns(tasks, options.localConcurrency ?? 100, { log, locks, tasksFor });
-  const replays = new LocalReplays({ broker, tasks, local, locks, log });
+  // What a worker is made of: only a client that replays calls here needs it.
+  let loading: Promise<LocalReplays> | undefined;
+  const loadReplays = async (): Promise<LocalReplays> => {
+    const { LocalReplays } = await import("./local-replays.ts");
+    return new LocalReplays({ broker, tasks, local, locks, log });
+  };
+  const replays = (): Promise<LocalReplays> => (loading ??= loadReplays());
   const places = {
     presence,
     local,
@@ -123,7 +129,7 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
     places.local.close(new TaskError<string, unknown>("canceled", "the client was closed"));
     handles.close();
     try {
-      await replays.close();
+      await (await loading)?.close();
       await places.remote.close();
       await replies.close();
       await locks.close();
@@ -165,7 +171,7 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
         checkId(id);
         return handles.open(declared, id, false) as never;
       },
-      parked: new ParkedCalls({ operator, declaration, handles, replays }) as never,
+      parked: new ParkedCalls({ operator, declaration, handles, local, replays }) as never,
       schedules: new ScheduledTasks({ timetable, declarations, declaration, submit: caller.submit }) as never,
       close: closeFace ?? close,
     };

@@ -1,4 +1,4 @@
-import type { Broker } from "./broker.ts";
+import type { Broker, Keepers } from "./broker.ts";
 import { defaultMaxBytes } from "./defaults.ts";
 import { TaskError } from "./errors.ts";
 import { Execution } from "./execution.ts";
@@ -34,10 +34,6 @@ export class LocalReplays {
     this.#place = place;
   }
 
-  implements(task: string): boolean {
-    return this.#place.tasks.has(task);
-  }
-
   /**
    * Takes a call that has ended, and begins to run it; its end is the broker's to tell.
    *
@@ -51,8 +47,10 @@ export class LocalReplays {
         "all local slots are taken; raise localConcurrency, or replay it without local",
       );
     const worker = newAddress();
+    let keepers: Keepers | undefined;
     let replayed: Replayed | undefined;
     try {
+      keepers = await this.#place.broker.keepers?.();
       replayed = await operator.replay(queue, id, { record, lease: { worker, leaseMs } });
     } finally {
       if (replayed?.outcome !== "leased") giveUp();
@@ -60,7 +58,7 @@ export class LocalReplays {
     if (replayed?.outcome !== "leased") return replayed;
     let run: LocalReplay;
     try {
-      run = new LocalReplay(this.#place, worker, { ...replayed, queue, id, record });
+      run = new LocalReplay(this.#place, keepers, worker, { ...replayed, queue, id, record });
     } catch (error) {
       giveUp();
       throw error; // Its lease lapses, and a worker runs it.
@@ -104,14 +102,18 @@ class LocalReplay {
   readonly #stopped = new AbortController();
   readonly #patience = new AbortController();
 
-  constructor(place: ReplayPlace, worker: string, { queue, id, record, ...lease }: Leased) {
-    const { broker, tasks, local, locks, log } = place;
+  constructor(
+    { broker, tasks, local, locks, log }: ReplayPlace,
+    keepers: Keepers | undefined,
+    worker: string,
+    { queue, id, record, ...lease }: Leased,
+  ) {
     this.#broker = broker;
     this.#worker = worker;
     this.#log = childLogger(log, { worker });
     const call = { id, record, suspect: lease.suspect };
     this.#leases = new Leases({
-      keepers: broker.keepers,
+      keepers,
       slots: 1,
       worker,
       queues: [{ name: queue, tasks: [] }],

@@ -6,6 +6,7 @@ import type { Handles } from "./handles.ts";
 import type { Handle } from "./handle.ts";
 import { attemptErrors, KeptRecord } from "./kept-record.ts";
 import type { LocalReplays } from "./local-replays.ts";
+import type { LocalRuns } from "./local.ts";
 import type { InspectedCall, Operator, ParkedRecord } from "./operator.ts";
 import type { KeptCall, ParkedCall, ParkedPage, ParkedQuery, ReplayOptions } from "./parked.ts";
 import { isTerminal } from "./state.ts";
@@ -17,7 +18,9 @@ export interface ParkedSettings {
   /** @throws TaskError `invalid_argument` for a task that does not exist. */
   declaration(task: string): Declaration;
   readonly handles: Handles;
-  readonly replays: LocalReplays;
+  readonly local: LocalRuns;
+  /** What runs them in this process. */
+  replays(): Promise<LocalReplays>;
 }
 
 /** How many calls a page holds if nothing is said, and at the most. */
@@ -74,9 +77,9 @@ export class ParkedCalls {
 
   async replay(task: string, id: string, { local = false }: ReplayOptions = {}): Promise<Handle> {
     return this.#about(task, id, async (declaration) => {
-      const { replays, handles } = this.#settings;
+      const { local: runs, handles } = this.#settings;
       const { queue, name } = declaration;
-      if (local && !replays.implements(name))
+      if (local && !runs.implements(name))
         throw new TaskError(
           "unimplemented",
           "no implementation of it was given to this client: give it as implementations, or replay it without local",
@@ -88,7 +91,7 @@ export class ParkedCalls {
         return refuse(`it is ${call.state}, and nothing is left of it that could run; discard it`);
       const operator = this.#settings.operator();
       const replayed = local
-        ? await replays.replay(operator, queue, id, record)
+        ? await (await this.#settings.replays()).replay(operator, queue, id, record)
         : await operator.replay(queue, id, { record });
       if (replayed === undefined) throw notFound();
       if (replayed.outcome === "refused") refuse(`it is ${replayed.state} by now: somebody else has replayed it`);

@@ -45,6 +45,9 @@ export interface WorkerOptions {
   readonly log?: Logger | undefined;
 }
 
+/** How many calls a worker runs at a time, if nothing is said. */
+export const defaultConcurrency = 100;
+
 const counts = ["concurrency", "maxDeliveries", "maxResultBytes", "maxStuck"] as const;
 const durations = ["leaseMs", "unhealthyAfterMs"] as const;
 const switches = ["handleSignals", "schedule", "stopWhenStuck"] as const;

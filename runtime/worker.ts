@@ -1,16 +1,14 @@
-import type { Broker, ServedQueue, Unsubscribe } from "./broker.ts";
-import { openBroker } from "./brokers/open.ts";
+import type { Broker, Keepers, ServedQueue, Unsubscribe } from "./broker.ts";
 import { Claims } from "./claims.ts";
 import { after, pause, settles } from "./clock.ts";
-import { defaultMaxBytes, defaultNamespace } from "./defaults.ts";
+import { defaultMaxBytes } from "./defaults.ts";
 import { TaskError } from "./errors.ts";
 import { versionTask } from "./execution.ts";
 import { Executions } from "./executions.ts";
 import { protocolVersion } from "./header.ts";
 import { Health, type WorkerHealth } from "./health.ts";
 import { mostHolders } from "./held-slots.ts";
-import { newAddress } from "./id.ts";
-import { type BoundTask, boundTasks } from "./implementation.ts";
+import type { BoundTask } from "./implementation.ts";
 import { workerChannel } from "./keys.ts";
 import { Leases } from "./leases.ts";
 import { LockRoom } from "./lock-room.ts";
@@ -20,40 +18,8 @@ import { Reaper } from "./reaper.ts";
 import { Reports } from "./reports.ts";
 import { Scheduler } from "./scheduler.ts";
 import { onStopSignals } from "./signals.ts";
-import { checkWorkerOptions, type WorkerOptions } from "./worker-options.ts";
+import { defaultConcurrency, type WorkerOptions } from "./worker-options.ts";
 
-/** The side that runs calls. */
-export interface Worker {
-  /** Its name among the workers. */
-  readonly id: string;
-  /**
-   * Runs calls until it is stopped; resolves then.
-   *
-   * @throws TaskError if the broker can't be reached at the start (later losses are waited out), or, with `stopWhenStuck`,
-   * `resource_exhausted` when too many handlers are stuck.
-   */
-  run(): Promise<void>;
-  /**
-   * Takes no more calls, lets running ones finish, gives the rest back, and resolves when all is told.
-   *
-   * @param options.graceMs - how long running calls may take, ms; 0 gives them back at once, also after an earlier stop.
-   */
-  stop(options?: { readonly graceMs?: number | undefined }): Promise<void>;
-  /** How it is now: judged by its progress, and not by whether the broker answers. */
-  health(): WorkerHealth;
-}
-
-/** Makes a worker. @throws TaskError `invalid_argument` for options that can't be followed. */
-export function createWorker(options: WorkerOptions): Worker {
-  checkWorkerOptions(options);
-  const tasks = boundTasks(options.implementations);
-  if (tasks.size === 0) {
-    throw new TaskError("invalid_argument", "createWorker(): implementations must hold at least one task");
-  }
-  return new RunningWorker(options, tasks);
-}
-
-const defaultConcurrency = 100;
 const defaultLeaseMs = 15_000;
 const defaultGraceMs = 10_000;
 const defaultUnhealthyAfterMs = 30_000;
@@ -65,8 +31,17 @@ const fewBeats = 2;
 /** How long a broker that does not answer is waited for with what is to be said at the end, if there is a hurry, ms. */
 const lastWordsMs = 500;
 
-class RunningWorker implements Worker {
-  readonly id = newAddress();
+/** What a {@link RunningWorker} is made of, besides its options. */
+export interface WorkerParts {
+  readonly id: string;
+  readonly broker: Broker;
+  readonly keepers: Keepers | undefined;
+  readonly tasks: ReadonlyMap<string, BoundTask>;
+}
+
+/** A worker that was told to run: the methods are those of {@link Worker}. */
+export class RunningWorker {
+  readonly id: string;
   readonly #own: boolean;
   readonly #broker: Broker;
   readonly #log: Logger;
@@ -95,15 +70,16 @@ class RunningWorker implements Worker {
   /** What run() is to reject with. */
   #fault: TaskError | undefined;
 
-  constructor(options: WorkerOptions, tasks: ReadonlyMap<string, BoundTask>) {
-    const { namespace = defaultNamespace, broker, concurrency = defaultConcurrency } = options;
+  constructor(options: WorkerOptions, { id, broker, keepers, tasks }: WorkerParts) {
+    const { concurrency = defaultConcurrency } = options;
     const { leaseMs = defaultLeaseMs, maxResultBytes = defaultMaxBytes } = options;
-    const log = childLogger(options.log ?? streamLogger(), { worker: this.id });
+    const log = childLogger(options.log ?? streamLogger(), { worker: id });
     const queues = queuesOf(tasks);
     const intervalMs = Math.min(longestBeatMs, leaseMs / 3);
     const presenceMs = presenceBeats * intervalMs;
-    this.#own = typeof broker === "string";
-    this.#broker = typeof broker === "string" ? openBroker(broker, { namespace, log }) : broker;
+    this.id = id;
+    this.#own = typeof options.broker === "string";
+    this.#broker = broker;
     this.#log = log;
     this.#queues = queues;
     this.#concurrency = concurrency;
@@ -111,20 +87,14 @@ class RunningWorker implements Worker {
     this.#graceMs = options.graceMs ?? defaultGraceMs;
     this.#handleSignals = options.handleSignals ?? true;
     this.#stopWhenStuck = options.stopWhenStuck ?? false;
-    const own = { worker: this.id, queues, leaseMs, log };
+    const own = { worker: id, queues, leaseMs, log };
     this.#health = new Health({
       concurrency,
       // What is seen at beats alone can't be judged between them.
       unhealthyAfterMs: Math.max(options.unhealthyAfterMs ?? defaultUnhealthyAfterMs, fewBeats * intervalMs),
       maxStuck: options.maxStuck ?? Math.max(1, Math.floor(concurrency / 10)),
     });
-    this.#leases = new Leases({
-      ...own,
-      keepers: this.#broker.keepers,
-      slots: mostHolders(concurrency),
-      presenceMs,
-      intervalMs,
-    });
+    this.#leases = new Leases({ ...own, keepers, slots: mostHolders(concurrency), presenceMs, intervalMs });
     this.#reports = new Reports(this.#broker, log, (queue, reports) => {
       this.#leases.settled(queue, reports);
       this.#claims.freed();
@@ -133,7 +103,7 @@ class RunningWorker implements Worker {
     const report = this.#reports.add.bind(this.#reports);
     this.#nested = new NestedCalls(this.#broker, log);
     this.#executions = new Executions({
-      worker: this.id,
+      worker: id,
       tasks,
       maxResultBytes,
       log,
@@ -154,7 +124,7 @@ class RunningWorker implements Worker {
       },
       giveBack: (batches) => this.#executions.giveBack(batches),
     });
-    const beat = { worker: this.id, leaseMs, presenceMs, maxDeliveries: options.maxDeliveries ?? 3 };
+    const beat = { worker: id, leaseMs, presenceMs, maxDeliveries: options.maxDeliveries ?? 3 };
     this.#reaper = new Reaper(this.#broker, log, beat, {
       intervalMs,
       awake: () => this.#awake(),
@@ -175,16 +145,9 @@ class RunningWorker implements Worker {
   stop({ graceMs = this.#graceMs }: { readonly graceMs?: number | undefined } = {}): Promise<void> {
     if (graceMs === 0) this.#hurry.abort();
     this.#stopping.abort();
-    if (this.#run === undefined) {
-      // It never ran: there is nothing to give back, and no connection was made.
-      const stopped = new TaskError("unavailable", "this worker was stopped before it ran; make another one");
-      this.#run = Promise.reject(stopped);
-      this.#run.catch(() => undefined);
-      this.#stop = this.#own ? this.#broker.close() : Promise.resolve();
-    }
     this.#stop ??= this.#end(graceMs);
     // What kept it from running is run()'s to tell.
-    return Promise.all([this.#stop, this.#run.catch(() => undefined)]).then(() => undefined);
+    return Promise.all([this.#stop, this.#run?.catch(() => undefined)]).then(() => undefined);
   }
 
   health(): WorkerHealth {

@@ -4,14 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { namespaceUntil } from "./redis/namespace.ts";
 import { describeRedis, sharedRedisUrl } from "./redis/suite.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const run = promisify(execFile);
 
-const program = `
+/** What all programs begin with: a client and, if they run it, a worker of one task. */
+const head = `
 import { createWorker, task } from "taskpact";
 import { contractOf, createClient, implement } from "taskpact/codegen";
 import { redisBroker } from "taskpact/redis";
@@ -24,23 +25,64 @@ const block = ({ ms }) => {
   while (performance.now() < until);
   return ms;
 };
-const worker = createWorker({ broker: url, namespace, implementations: [implement(contract, { spin: block })], leaseMs: 900 });
-const running = worker.run();
+const implementations = [implement(contract, { spin: block })];
 const broker = redisBroker(url, { namespace });
-const tasks = createClient({ shape: "flat", contracts: [contract] }, { broker }).with({ policy: "remote-only" });
-const { error } = await tasks.safe.spin(1_500);
+const tasks = createClient({ shape: "flat", contracts: [contract] }, { broker, implementations });
+const end = async () => {
+  await tasks.client.close();
+  await broker.close();
+};
+`;
+
+const blocking = `${head}
+const worker = createWorker({ broker: url, namespace, implementations, leaseMs: 900 });
+const running = worker.run();
+const { error } = await tasks.with({ policy: "remote-only" }).safe.spin(1_500);
 console.log(error?.message);
 await worker.stop();
 await running;
-await tasks.client.close();
-await broker.close();
+await end();
 `;
 
+const calling = `${head}
+const handle = await tasks.submit.spin(1);
+console.log(await tasks.spin(2), (await handle.status()).state, await handle.cancel());
+await tasks.client.parked.list({ task: "spin" });
+await tasks.client.schedules.list();
+await end();
+`;
+
+const working = `${head}
+const worker = createWorker({ broker: url, namespace, implementations });
+const running = worker.run();
+console.log(await tasks.with({ policy: "remote-only" }).spin(2));
+await worker.stop();
+await running;
+await end();
+`;
+
+/** Tells of each module that is loaded. */
+const hook = `import { writeSync } from "node:fs";
+export const load = (url, context, next) => {
+  writeSync(2, url + "\\n");
+  return next(url, context);
+};`;
+const register = `import { register } from "node:module"; register("data:text/javascript,${encodeURIComponent(hook)}");`;
+
+/** What a worker needs and a client does not, of the adapter for Redis, too. */
+const workersOwn = [
+  ...["worker", "claims", "executions", "execution", "reports", "leases", "lease-table"],
+  ...["reaper", "health", "scheduler", "slots", "signals"],
+  ...["claims", "asking", "bells", "beats", "reports", "worker-side"].map((name) => `brokers/redis/${name}`),
+  ...["keeper", "keepers", "thread"].map((name) => `brokers/redis/keeper/${name}`),
+  ...["claim", "finish", "report", "renew", "reap"].map((name) => `brokers/redis/scripts/${name}`),
+].map((name) => `dist/runtime/${name}.js`);
+
 describeRedis("the built package", () => {
-  test("answers for a handler that blocks, in a thread whose program is within it", { timeout: 60_000 }, async () => {
-    const namespace = namespaceUntil(onTestFinished);
-    const folder = await mkdtemp(join(tmpdir(), "taskpact-built-"));
-    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "taskpact-built-"));
     const installed = join(folder, "node_modules/taskpact");
     await mkdir(installed, { recursive: true });
     await cp(join(root, "package.json"), join(installed, "package.json"));
@@ -50,9 +92,44 @@ describeRedis("the built package", () => {
     for (const name of ["zod", "ioredis"]) {
       await symlink(join(root, "node_modules", name), join(folder, "node_modules", name));
     }
+  }, 60_000);
+
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  /** Runs a program beside the package; resolves with what it printed. */
+  async function play(program: string, nodeArgs: readonly string[] = []): Promise<{ stdout: string; stderr: string }> {
+    const namespace = namespaceUntil(onTestFinished);
     await writeFile(join(folder, "program.mjs"), program);
-    const args = [join(folder, "program.mjs"), sharedRedisUrl(), namespace];
-    const { stdout } = await run(process.execPath, args, { cwd: folder, timeout: 30_000 });
+    const args = [...nodeArgs, join(folder, "program.mjs"), sharedRedisUrl(), namespace];
+    return run(process.execPath, args, { cwd: folder, timeout: 30_000 });
+  }
+
+  /** Runs a program; resolves with what it printed, and the modules that it loaded of the package and of others. */
+  async function loadedBy(program: string): Promise<{ stdout: string; own: string[]; packages: Set<string> }> {
+    const { stdout, stderr } = await play(program, [
+      "--import",
+      `data:text/javascript,${encodeURIComponent(register)}`,
+    ]);
+    const packages = [...stderr.matchAll(/.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//g)].map(([, name]) => name!);
+    const own = [...stderr.matchAll(/\/node_modules\/taskpact\/(.*)/g)].map(([, path]) => path!);
+    return { stdout, own, packages: new Set(packages) };
+  }
+
+  test("answers for a handler that blocks, in a thread whose program is within it", { timeout: 60_000 }, async () => {
+    const { stdout } = await play(blocking);
     expect(stdout).toBe("[deadline_exceeded] q.spin: the attempt's time was up after 500 ms\n");
+  });
+
+  test("loads for a client nothing that only workers or the generator need", { timeout: 60_000 }, async () => {
+    const client = await loadedBy(calling);
+    expect(client.stdout).toBe("2 queued canceled\n");
+    expect(client.own).toContain("dist/runtime/brokers/redis/scripts/submit.js");
+    expect(client.own.filter((path) => workersOwn.includes(path) || path.startsWith("dist/generator/"))).toEqual([]);
+    expect([...client.packages]).toEqual(expect.arrayContaining(["taskpact", "zod"]));
+    for (const name of ["ts-morph", "tsx", "commander", "croner"]) expect(client.packages).not.toContain(name);
+    // Lest it were the names that have changed.
+    const worker = await loadedBy(working);
+    expect(worker.stdout).toBe("2\n");
+    expect(worker.own).toEqual(expect.arrayContaining(workersOwn));
   });
 });

@@ -7,6 +7,7 @@ import { encode } from "../codec.ts";
 import type { Context, ErrorMakers } from "../context.ts";
 import { toWire } from "../envelope.ts";
 import { TaskError, type TaskErrorCode, taskErrorCodes } from "../errors.ts";
+import { loadWorker } from "../lazy-worker.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { type Stub, Stubs, stubbed } from "./stubs.ts";
 
@@ -192,6 +193,8 @@ class StubbedBroker implements TestBroker {
   }
 
   async #rest(): Promise<void> {
+    // A worker that has just been told to run may still be loading.
+    await loadWorker();
     let asked = this.#asked;
     for (let quiet = 0; quiet < quietTurns; quiet++) {
       await turn();

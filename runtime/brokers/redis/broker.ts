@@ -23,15 +23,11 @@ import { decode } from "../../codec.ts";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
 import { queueKeys } from "../../keys.ts";
 import { type Logger, streamLogger } from "../../log.ts";
-import { renewAll } from "./beats.ts";
 import { Channels } from "./channels.ts";
-import { Claims } from "./claims.ts";
 import { type Argument, Connection } from "./connection.ts";
 import { unavailable } from "./failure.ts";
-import { keepersOf } from "./keeper/keepers.ts";
 import { RedisLocks } from "./locks.ts";
 import { RedisOperator } from "./operator.ts";
-import { reportChunks } from "./reports.ts";
 import { cancelScript } from "./scripts/cancel.ts";
 import { presenceScript } from "./scripts/presence.ts";
 import { readScript } from "./scripts/read.ts";
@@ -41,6 +37,7 @@ import { optionsOf, type RedisSource } from "./source.ts";
 import { storedCall } from "./stored.ts";
 import { submitBatch } from "./submissions.ts";
 import { RedisTimetable } from "./timetable.ts";
+import type { WorkerSide } from "./worker-side.ts";
 
 /** How a broker on Redis is set up. */
 export interface RedisSettings {
@@ -77,8 +74,8 @@ export class RedisBroker implements Broker {
   readonly #namespace: string;
   readonly #commands: Connection;
   readonly #channels: Channels;
-  readonly #claims: Claims;
-  readonly #keepers: () => Keepers;
+  readonly #loadWorkerSide: () => Promise<WorkerSide>;
+  #workerSide: WorkerSide | undefined;
   #closed: Promise<void> | undefined;
 
   /** @throws TaskError `invalid_argument` for a source that can't be one. */
@@ -100,39 +97,49 @@ export class RedisBroker implements Broker {
     const connection = (name: string) => new Connection(options, { name: `${name}:${id}`, ...of });
     this.#namespace = namespace;
     this.#commands = connection("commands");
-    this.#keepers = () => keepersOf(options, namespace, { name: `keeper:${id}`, ...of });
     this.#channels = new Channels(connection("channels"), namespace);
-    this.#claims = new Claims({ namespace, commands: this.#commands, blocking: connection("blocking") });
+    this.#loadWorkerSide = async () => {
+      const { WorkerSide } = await import("./worker-side.ts");
+      return (this.#workerSide ??= new WorkerSide({
+        namespace,
+        commands: this.#commands,
+        blocking: connection("blocking"),
+        run: this.#run,
+        keeper: { options, connection: { name: `keeper:${id}`, ...of } },
+      }));
+    };
   }
 
   /** A thread, with a connection of its own. */
-  get keepers(): Keepers {
-    return this.#keepers();
+  async keepers(): Promise<Keepers> {
+    const side = this.#workerSide ?? (await this.#loadWorkerSide());
+    return side.keepers();
   }
 
   submit(queue: string, batch: SubmitBatch): Promise<readonly Submitted[]> {
     return submitBatch(this.#run, queue, batch);
   }
 
-  async claim(request: ClaimRequest): Promise<readonly ClaimedBatch[]> {
-    return this.#claims.claim(request);
+  claim(request: ClaimRequest): Promise<readonly ClaimedBatch[]> {
+    return this.#workerSide?.claim(request) ?? this.#firstClaim(request);
   }
 
-  async finish(queue: string, reports: readonly Report[]): Promise<readonly Verdict[]> {
+  async #firstClaim(request: ClaimRequest): Promise<readonly ClaimedBatch[]> {
     this.#checkOpen();
-    const verdicts: Verdict[] = reports.map(() => "accepted");
-    const running = reportChunks(reports).map(({ script, args, indexes }) =>
-      this.#run(script, queue, () => args).then((refused) => {
-        for (const at of refused as readonly number[]) verdicts[indexes[at]!] = "refused";
-      }),
-    );
-    await (running.length === 1 ? running[0] : Promise.all(running));
-    return verdicts;
+    const side = await this.#loadWorkerSide();
+    return this.#closed === undefined ? side.claim(request) : [];
+  }
+
+  finish(queue: string, reports: readonly Report[]): Promise<readonly Verdict[]> {
+    if (this.#closed !== undefined) return Promise.reject(closedError());
+    const side = this.#workerSide;
+    return side?.finish(queue, reports) ?? this.#loadWorkerSide().then((loaded) => loaded.finish(queue, reports));
   }
 
   async renew(beat: Beat): Promise<BeatReply> {
     this.#checkOpen();
-    return renewAll(this.#run, beat);
+    const side = this.#workerSide ?? (await this.#loadWorkerSide());
+    return side.renew(beat);
   }
 
   async cancel(queue: string, id: string): Promise<StoredCall | undefined> {
@@ -187,7 +194,7 @@ export class RedisBroker implements Broker {
 
   async #end(): Promise<void> {
     // Waiting claims need the commands' connection to come home, if it leads anywhere.
-    await settles(Promise.all([this.#claims.close(), this.#channels.close()]), farewellMs);
+    await settles(Promise.all([this.#workerSide?.close(), this.#channels.close()]), farewellMs);
     await this.#commands.close();
   }
 

@@ -1,5 +1,4 @@
 import { type Fired, firedOutcomes, type Firing, type Timetable, type TimetableEntry } from "../../timetable.ts";
-import { fireScript } from "./scripts/fire.ts";
 import { pauseScript } from "./scripts/pause.ts";
 import { schedulesScript } from "./scripts/schedules.ts";
 import { bufferOf } from "./stored.ts";
@@ -29,6 +28,8 @@ export class RedisTimetable implements Timetable {
   }
 
   async fire(queue: string, { task, next, due }: Firing): Promise<Fired> {
+    // Workers alone fire.
+    const { fireScript } = await import("./scripts/fire.ts");
     const slot =
       due === undefined
         ? [""]

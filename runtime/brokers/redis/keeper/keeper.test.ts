@@ -70,10 +70,10 @@ class Blocked {
     return this.table.begin({ id, fence, begunAt, ...usual, ...more })!;
   }
 
-  start(): void {
+  async start(): Promise<void> {
     const line = (fields: object, message: string) => void this.lines.push(`${message} ${JSON.stringify(fields)}`);
     const log: Logger = { debug: line, info: line, warn: line, error: line };
-    const { keepers } = this.broker;
+    const keepers = await this.broker.keepers();
     if ("missing" in keepers) throw new Error(keepers.missing);
     this.keeper = keepers.start({
       worker: "w",
@@ -116,7 +116,7 @@ describeRedis("the keeper of a worker whose event loop is blocked", { timeout: 2
     for (const id of ["a", "b"]) await worker.submit(id);
     const batch = await worker.claim();
     worker.begin(batch, "a");
-    worker.start();
+    await worker.start();
     const until = performance.now() + 4 * leaseMs;
     while (performance.now() < until) {
       expect(await worker.reap()).toBe(0);
@@ -135,7 +135,7 @@ describeRedis("the keeper of a worker whose event loop is blocked", { timeout: 2
     const batch = await worker.claim();
     await expect.poll(() => worker.reap(), { timeout: 5_000 }).toBe(1);
     worker.begin(batch, "a", { limitMs: 1 });
-    worker.start();
+    await worker.start();
     const admin = await adminUntil();
     const until = performance.now() + 3 * leaseMs;
     while (performance.now() < until) {
@@ -155,7 +155,7 @@ describeRedis("the keeper of a worker whose event loop is blocked", { timeout: 2
     const begunAt = performance.now();
     worker.begin(batch, "a", { limitMs: 300, number: 1 });
     worker.begin(batch, "b", { limitMs: 300.4, number: 300, limitedByCall: true });
-    worker.start();
+    await worker.start();
     await expect.poll(() => worker.stateOf("a"), { interval: 5, timeout: 5_000 }).toBe("failed");
     await expect.poll(() => worker.stateOf("b"), { interval: 5, timeout: 5_000 }).toBe("failed");
     const tookMs = performance.now() - begunAt;
@@ -190,7 +190,7 @@ describeRedis("the keeper of a worker whose event loop is blocked", { timeout: 2
     await worker.submit("a");
     const batch = await worker.claim();
     worker.begin(batch, "a", { limitMs: 50, retryMs: 60_000 });
-    worker.start();
+    await worker.start();
     await expect.poll(() => worker.stateOf("a"), { timeout: 5_000 }).toBe("retrying");
     const [a] = await worker.broker.read("q", ["a"]);
     expect(readHeader(a!.record)).toMatchObject({ attempt: 1, deaths: 0 });
@@ -206,7 +206,7 @@ describeRedis("the keeper of a worker whose event loop is blocked", { timeout: 2
     const batch = await worker.claim();
     worker.table.end(worker.begin(batch, "a", { limitMs: 50 }));
     worker.begin(batch, "b", { limitMs: 100 });
-    worker.start();
+    await worker.start();
     await expect.poll(() => worker.stateOf("b"), { timeout: 5_000 }).toBe("failed");
     expect(await worker.stateOf("a")).toBe("running");
   });
@@ -217,7 +217,7 @@ describeRedis("the keeper of a worker whose event loop is blocked", { timeout: 2
     const batch = await worker.claim();
     worker.begin(batch, "a", { limitMs: 3 * leaseMs });
     const begunAt = performance.now();
-    worker.start();
+    await worker.start();
     await expect.poll(() => worker.reap(), { interval: 20, timeout: 10_000 }).toBe(1);
     expect(performance.now() - begunAt).toBeGreaterThan(4 * leaseMs);
     expect(await worker.stateOf("a")).toBe("failed");
@@ -233,7 +233,7 @@ describeRedis("the keeper of a worker whose event loop is blocked", { timeout: 2
     const batch = await worker.claim();
     worker.begin(batch, "a");
     worker.table.beat();
-    worker.start();
+    await worker.start();
     for (let cut = 0; cut < 3; cut++) {
       const [id] = await vi.waitFor(async () => {
         const found = await connections(admin);
@@ -264,7 +264,7 @@ test("a thread that fails is told of once, and costs nothing else", async () => 
   const lines: object[] = [];
   const line = (fields: object) => void lines.push(fields);
   const log: Logger = { debug: line, info: line, warn: line, error: line };
-  const { keepers } = new RedisBroker("redis://user:hunter2@localhost:1", { namespace: "n" });
+  const keepers = await new RedisBroker("redis://user:hunter2@localhost:1", { namespace: "n" }).keepers();
   if ("missing" in keepers) throw new Error(keepers.missing);
   // It says that it has more rows than there are.
   const table = Object.assign(new LeaseTable(1), { attempts: 1_000 });
@@ -278,19 +278,21 @@ test("the thread's program has no function that a bundler would wrap to keep its
   expect(body.match(/\bfunction \w+|\bclass\b|\w+ ?[:=] ?(?:async )?(?:\([^()]*\)|\w+) =>/g)).toBeNull();
 });
 
-test("options that can't be given to another thread are named, and nothing of them told", () => {
+test("options that can't be given to another thread are named, and nothing of them told", async () => {
   const secret = { host: "secret.example", password: "hunter2" };
   const withConnector = { ...secret, Connector: (() => {}) as never };
-  const { keepers } = new RedisBroker(withConnector, { namespace: "n" });
-  expect(keepers).toEqual({ missing: `ioredis's option "Connector" can't be given to another thread` });
+  expect(await new RedisBroker(withConnector, { namespace: "n" }).keepers()).toEqual({
+    missing: `ioredis's option "Connector" can't be given to another thread`,
+  });
   const tls = { checkServerIdentity: () => undefined };
-  expect(new RedisBroker(secret, { namespace: "n", tls }).keepers).toEqual({
+  expect(await new RedisBroker(secret, { namespace: "n", tls }).keepers()).toEqual({
     missing: `ioredis's option "tls" can't be given to another thread`,
   });
 });
 
-test("a URL's options, ioredis's own and those of an instance can", () => {
+test("a URL's options, ioredis's own and those of an instance can", async () => {
   const instance = new Redis({ lazyConnect: true, retryStrategy: () => 5, tls: { ca: Buffer.from("ca") } });
   const sources = ["redis://user:secret@localhost:1/2", { port: 1, reconnectOnError: () => true }, instance];
-  for (const source of sources) expect(new RedisBroker(source, { namespace: "n" }).keepers).toHaveProperty("start");
+  for (const source of sources)
+    expect(await new RedisBroker(source, { namespace: "n" }).keepers()).toHaveProperty("start");
 });

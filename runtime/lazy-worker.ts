@@ -1,0 +1,106 @@
+import type { Broker } from "./broker.ts";
+import { openBroker } from "./brokers/open.ts";
+import { defaultNamespace } from "./defaults.ts";
+import { TaskError } from "./errors.ts";
+import type { WorkerHealth } from "./health.ts";
+import { newAddress } from "./id.ts";
+import { type BoundTask, boundTasks } from "./implementation.ts";
+import { childLogger, streamLogger } from "./log.ts";
+import type * as workerModule from "./worker.ts";
+import { checkWorkerOptions, defaultConcurrency, type WorkerOptions } from "./worker-options.ts";
+
+/** The side that runs calls. */
+export interface Worker {
+  /** Its name among the workers. */
+  readonly id: string;
+  /**
+   * Runs calls until it is stopped; resolves then.
+   *
+   * @throws TaskError if the broker can't be reached at the start (later losses are waited out), or, with `stopWhenStuck`,
+   * `resource_exhausted` when too many handlers are stuck.
+   */
+  run(): Promise<void>;
+  /**
+   * Takes no more calls, lets running ones finish, gives the rest back, and resolves when all is told.
+   *
+   * @param options.graceMs - how long running calls may take, ms; 0 gives them back at once, also after an earlier stop.
+   */
+  stop(options?: { readonly graceMs?: number | undefined }): Promise<void>;
+  /** How it is now: judged by its progress, and not by whether the broker answers. */
+  health(): WorkerHealth;
+}
+
+/** Makes a worker. @throws TaskError `invalid_argument` for options that can't be followed. */
+export function createWorker(options: WorkerOptions): Worker {
+  checkWorkerOptions(options);
+  const tasks = boundTasks(options.implementations);
+  if (tasks.size === 0) {
+    throw new TaskError("invalid_argument", "createWorker(): implementations must hold at least one task");
+  }
+  return new LazyWorker(options, tasks);
+}
+
+let loading: Promise<typeof workerModule> | undefined;
+
+/** What workers alone are made of. It is loaded once, when the first one runs. */
+export function loadWorker(): Promise<typeof workerModule> {
+  return (loading ??= import("./worker.ts"));
+}
+
+/**
+ * A worker whose modules are loaded when it runs. Each contract imports the door that has `createWorker`: without this,
+ * every client would load all that a worker is.
+ */
+class LazyWorker implements Worker {
+  readonly id = newAddress();
+  readonly #options: WorkerOptions;
+  readonly #tasks: ReadonlyMap<string, BoundTask>;
+  readonly #broker: Broker;
+  #running: workerModule.RunningWorker | undefined;
+  #opening: Promise<workerModule.RunningWorker> | undefined;
+  #run: Promise<void> | undefined;
+  #stop: Promise<void> | undefined;
+
+  constructor(options: WorkerOptions, tasks: ReadonlyMap<string, BoundTask>) {
+    const { broker, namespace = defaultNamespace } = options;
+    const log = childLogger(options.log ?? streamLogger(), { worker: this.id });
+    this.#options = options;
+    this.#tasks = tasks;
+    this.#broker = typeof broker === "string" ? openBroker(broker, { namespace, log }) : broker;
+  }
+
+  run(): Promise<void> {
+    return (this.#run ??= this.#work());
+  }
+
+  async stop(options: { readonly graceMs?: number | undefined } = {}): Promise<void> {
+    if (this.#run === undefined) {
+      // It never ran: there is nothing to give back, and no connection was made.
+      const stopped = new TaskError("unavailable", "this worker was stopped before it ran; make another one");
+      this.#run = Promise.reject(stopped);
+      this.#run.catch(() => undefined);
+      this.#stop = typeof this.#options.broker === "string" ? this.#broker.close() : Promise.resolve();
+    }
+    if (this.#opening === undefined) return this.#stop;
+    // What kept it from running is run()'s to tell.
+    const running = this.#running ?? (await this.#opening.catch(() => undefined));
+    await running?.stop(options);
+  }
+
+  health(): WorkerHealth {
+    const { concurrency = defaultConcurrency } = this.#options;
+    return this.#running?.health() ?? { healthy: true, problems: [], running: 0, waiting: 0, concurrency, stuck: {} };
+  }
+
+  async #work(): Promise<void> {
+    const running = await (this.#opening = this.#open());
+    await running.run();
+  }
+
+  async #open(): Promise<workerModule.RunningWorker> {
+    const { RunningWorker } = await loadWorker();
+    const keepers = await this.#broker.keepers?.();
+    const parts = { id: this.id, broker: this.#broker, keepers, tasks: this.#tasks };
+    return (this.#running = new RunningWorker(this.#options, parts));
+  }
+}
