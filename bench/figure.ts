@@ -14,8 +14,8 @@ export interface Figure {
   readonly metrics: readonly Metric[];
   /** Who takes part. @default all */
   readonly only?: readonly ContestantName[];
-  /** For what takes long, or does not vary: once, whatever `--reps` says. */
-  readonly once?: boolean;
+  /** For what takes long, or does not vary: no more repetitions than these, whatever `--reps` says. */
+  readonly most?: number;
   /** Measures one contestant once, on an empty Redis. */
   measure(lab: Lab, name: ContestantName): Promise<Asked>;
 }

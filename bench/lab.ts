@@ -1,5 +1,6 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { type RedisServer, startRedis } from "../tests/redis/server.ts";
@@ -92,6 +93,27 @@ export class Lab implements AsyncDisposable {
     const [told] = (await Promise.race([once(child, "message"), ended.then(() => [])])) as [Asked | undefined];
     if (told === undefined) throw new Error(`deep.js ${what} ended without a word`);
     return { told, ended, kill: () => void child.kill("SIGKILL") };
+  }
+
+  /**
+   * Gives Redis a core that nobody else runs on, for what is measured by the clock: a command that waits for a core looks
+   * slow. Linux alone can.
+   */
+  async apart(): Promise<AsyncDisposable> {
+    const pid = /^process_id:(\d+)/m.exec(await this.redis.info("server"))?.[1];
+    const last = cpus().length - 1;
+    if (last === 0 || pid === undefined) return { [Symbol.asyncDispose]: async () => undefined };
+    const run = (cores: string, of: number | string): void => {
+      const { status } = spawnSync("taskset", ["--all-tasks", "--cpu-list", "--pid", cores, `${of}`]);
+      if (status !== 0) console.error("taskset failed: commands that wait for a core will look slow");
+    };
+    run(`${last}`, pid);
+    run(`0-${last - 1}`, process.pid);
+    return {
+      [Symbol.asyncDispose]: async () => {
+        for (const of of [pid, process.pid]) run(`0-${last}`, of);
+      },
+    };
   }
 
   /** CPU that Redis has used, µs. */

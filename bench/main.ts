@@ -51,7 +51,7 @@ const results: Results = { machine: await describeMachine(lab), repetitions, sam
 const names: readonly ContestantName[] = ["taskpact", ...rivals];
 for (const figure of figures) {
   const taking = names.filter((name) => figure.only?.includes(name) ?? true);
-  for (let round = 0; round < (figure.once === true ? 1 : repetitions); round++) {
+  for (let round = 0; round < Math.min(repetitions, figure.most ?? repetitions); round++) {
     // One after the other in each round, so that what else the machine does falls on all of them.
     for (const name of taking) {
       const sample = await figure.measure(lab, name);

@@ -13,7 +13,7 @@ const leaseMs = 3_000;
 export const million: Figure = {
   name: "million",
   only: ["taskpact"],
-  once: true,
+  most: 3,
   metrics: [
     { key: "slowestMs", label: "slowest command with 1,000,000 waiting, ms", digits: 1 },
     { key: "drainRatio", label: "Redis CPU a claim and finish, of that with 25,000 waiting", digits: 2 },
@@ -21,14 +21,16 @@ export const million: Figure = {
     { key: "reapMs", label: "slowest command while 1,000 lost calls are taken back, ms", digits: 1 },
   ],
   async measure(lab, name) {
+    await using _core = await lab.apart();
     const few = await steps(lab, name, shallow);
     await lab.clear();
-    const many = await steps(lab, name, deepest);
+    const { slowestMs, reapMs, fillMs, ...many } = await steps(lab, name, deepest);
     return {
-      slowestMs: many["slowestMs"]!,
+      slowestMs: slowestMs!,
       drainRatio: many["drainUs"]! / few["drainUs"]!,
       statusRatio: many["statusUs"]! / few["statusUs"]!,
-      reapMs: many["reapMs"]!,
+      reapMs: reapMs!,
+      fillMs: fillMs!,
     };
   },
 };
@@ -38,6 +40,8 @@ async function steps(lab: Lab, name: ContestantName, waiting: number): Promise<A
   await lab.redis.slowlog("RESET");
   const caller = await lab.start(name, "caller");
   await caller.ask({ kind: "submit", count: waiting, together: 1_000 });
+  const fillMs = await slowest(lab);
+  await caller.ask({ kind: "submit", count: drained, together: 1_000 });
   const holding = await lab.deep("hold");
   await (
     await lab.deep("delay")
@@ -53,16 +57,17 @@ async function steps(lab: Lab, name: ContestantName, waiting: number): Promise<A
   const slowestMs = await slowest(lab);
 
   // A worker must be there to take back what others held; it runs what it finds meanwhile.
-  await lab.redis.slowlog("RESET");
   holding.kill();
   const reaper = await lab.start(name, "worker");
   await sleep(2 * leaseMs);
   const reapMs = await slowest(lab);
   await reaper.kill();
-  return { statusUs: statusUs!, drainUs, slowestMs, reapMs };
+  return { statusUs: statusUs!, drainUs, slowestMs, reapMs, fillMs };
 }
 
+/** The slowest command since this was last asked, ms. */
 async function slowest(lab: Lab): Promise<number> {
   const entries = (await lab.redis.slowlog("GET", 10_000)) as [number, number, number][];
+  await lab.redis.slowlog("RESET");
   return Math.max(0, ...entries.map(([, , us]) => us)) / 1_000;
 }

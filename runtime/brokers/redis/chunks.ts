@@ -1,7 +1,7 @@
-const mostItems = 1_000;
+const mostItems = 250;
 const mostBytes = 4_194_304;
 
-/** Parts of a list that one script call can take: Lua can't unpack many more items, and long commands block others. */
+/** Parts of a list, each for one script call: others wait for as long as one runs. */
 export function chunked<Item>(items: readonly Item[], sizeOf: (item: Item) => number): Item[][] {
   const chunks: Item[][] = [];
   let bytes = mostBytes;
