@@ -12,7 +12,7 @@ export interface Metric {
 export interface Figure {
   readonly name: string;
   readonly metrics: readonly Metric[];
-  /** Who takes part. @default all */
+  /** Who takes part. @default all but `unbatched`, who is of the mixed figures alone */
   readonly only?: readonly ContestantName[];
   /** For what takes long, or does not vary: no more repetitions than these, whatever `--reps` says. */
   readonly most?: number;

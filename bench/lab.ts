@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import { type RedisServer, startRedis } from "../tests/redis/server.ts";
 import type { Ask, Asked } from "./contestants/loads.ts";
+import type { MixedAsk } from "./mixed/mixed.ts";
 
 /** Who is measured. */
 export const contestants = {
@@ -14,7 +15,10 @@ export const contestants = {
   "bee-queue": "peers/bee-queue",
 } as const;
 
-export type ContestantName = keyof typeof contestants;
+/** Who takes part in the mixed figures. */
+const mixed = { taskpact: "mixed/taskpact", unbatched: "mixed/unbatched", bullmq: "peers/mixed-bullmq" } as const;
+
+export type ContestantName = keyof typeof contestants | keyof typeof mixed;
 
 const built = join(import.meta.dirname, "dist/bench");
 
@@ -52,7 +56,7 @@ export class Lab implements AsyncDisposable {
 
   /** A process whose modules are loaded, and that has not begun. */
   async load(name: ContestantName, side: "worker" | "caller", nodeArgs: readonly string[] = []): Promise<Side> {
-    const args = [join(built, `${contestants[name]}.js`), side, this.server.url];
+    const args = [join(built, `${contestants[name as keyof typeof contestants]}.js`), side, this.server.url];
     const child = this.#fork("process.js", args, nodeArgs);
     await reply(child);
     return {
@@ -72,6 +76,20 @@ export class Lab implements AsyncDisposable {
         await gone;
       },
     };
+  }
+
+  /** A side of a mixed figure, started. */
+  async startMixed(name: ContestantName, side: "worker" | "caller", queues: number) {
+    const module = join(built, `${mixed[name as keyof typeof mixed]}.js`);
+    const child = this.#fork("mixed-process.js", [module, side, this.server.url, `${queues}`], []);
+    await reply(child);
+    const ask = async (asked: MixedAsk): Promise<Asked> => {
+      const answered = reply(child);
+      child.send(asked);
+      return answered;
+    };
+    await ask({ kind: "start" });
+    return { ask };
   }
 
   /** Runs a process that measures itself; resolves with what it told, and how long after its start that was. */

@@ -2,29 +2,44 @@
  * The published comparison: `npm run bench`. Ours, two peers' and the bare protocol's figures in one run, on one private
  * Redis, with caller, worker and Redis as processes of their own. See README.md for the settings and their reasons.
  */
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { chartOf } from "./chart.ts";
 import type { Figure } from "./figure.ts";
 import { calls1, calls100, calls1000 } from "./figures/calls.ts";
 import { million } from "./figures/million.ts";
+import { big, queues100, queuesMixed, slow10, slow1000, workers8 } from "./figures/mixed.ts";
 import { local, memory, startUp } from "./figures/process.ts";
 import { depth, drained, submit } from "./figures/queue.ts";
 import { type ContestantName, contestants, Lab } from "./lab.ts";
 import { describeMachine } from "./machine.ts";
 import { prepare } from "./prepare.ts";
 import type { Results } from "./results.ts";
-import { tableOf } from "./table.ts";
+import { filled, ratiosOf, tableOf } from "./table.ts";
 
-const all: readonly Figure[] = [calls1, calls100, calls1000, submit, drained, depth, million, local, startUp, memory];
-const peers = Object.keys(contestants).filter((name) => name !== "taskpact") as ContestantName[];
+const compared: readonly Figure[] = [
+  calls1,
+  calls100,
+  calls1000,
+  submit,
+  drained,
+  depth,
+  million,
+  local,
+  startUp,
+  memory,
+];
+const mixed: readonly Figure[] = [big, slow10, slow1000, queuesMixed, queues100, workers8];
+const all = [...compared, ...mixed];
+const peers = [...Object.keys(contestants).filter((name) => name !== "taskpact"), "unbatched"] as ContestantName[];
 
 const help = `npm run bench -- [options]
   --only FIGURES   ${all.map(({ name }) => name).join(",")}
   --reps N         repetitions of each, interleaved; the median counts (5)
   --peers LIST     ${peers.join(",")}, or none
-  --json FILE      all samples; of a run of all, results.json and chart.svg beside this are written anyway
+  --json FILE      all samples; of a run of all, results.json and chart.svg beside this and the tables of both
+                   READMEs are written anyway
   --help`;
 
 const { values } = parseArgs({
@@ -50,7 +65,7 @@ await using lab = await Lab.open();
 const results: Results = { machine: await describeMachine(lab), repetitions, samples: {} };
 const names: readonly ContestantName[] = ["taskpact", ...rivals];
 for (const figure of figures) {
-  const taking = names.filter((name) => figure.only?.includes(name) ?? true);
+  const taking = names.filter((name) => figure.only?.includes(name) ?? name !== "unbatched");
   for (let round = 0; round < Math.min(repetitions, figure.most ?? repetitions); round++) {
     // One after the other in each round, so that what else the machine does falls on all of them.
     for (const name of taking) {
@@ -62,12 +77,23 @@ for (const figure of figures) {
     }
   }
 }
-console.log(`${results.machine}; medians of ${repetitions}\n\n${tableOf(results, figures, names)}`);
+const tables = [compared, mixed]
+  .map((part) => figures.filter((figure) => part.includes(figure)))
+  .filter((part) => part.length > 0)
+  .map((part) => tableOf(results, part, names));
+const report = [`${results.machine}; medians of ${repetitions}`, ...tables].join("\n\n");
+console.log(report);
 const json = `${JSON.stringify(results, undefined, 2)}\n`;
 if (values.json !== undefined) writeFileSync(values.json, json);
 if (figures.length === all.length && rivals.length === peers.length) {
   writeFileSync(join(import.meta.dirname, "results.json"), json);
   writeFileSync(join(import.meta.dirname, "chart.svg"), chartOf(results, names));
+  fill(join(import.meta.dirname, "README.md"), "table", report);
+  fill(resolve(import.meta.dirname, "../README.md"), "ratios", ratiosOf(results, ["bullmq", "bee-queue"]));
+}
+
+function fill(path: string, name: string, content: string): void {
+  writeFileSync(path, filled(readFileSync(path, "utf8"), name, content));
 }
 
 /** Those that a list names. */

@@ -3,8 +3,9 @@ import type { ContestantName } from "./lab.ts";
 import { medianOf, type Results } from "./results.ts";
 import { type Target, targets } from "./targets.ts";
 
-/** The table of a run, as Markdown: a line a metric, a column a contestant, and what was aimed at. */
-export function tableOf(results: Results, figures: readonly Figure[], names: readonly ContestantName[]): string {
+/** Figures of one run as Markdown: a line a metric, a column a contestant who was measured, and what was aimed at. */
+export function tableOf(results: Results, figures: readonly Figure[], all: readonly ContestantName[]): string {
+  const names = all.filter((name) => figures.some((figure) => results.samples[figure.name]?.[name] !== undefined));
   const rows = figures.flatMap((figure) =>
     figure.metrics.map((metric) => [
       metric.label,
@@ -15,8 +16,52 @@ export function tableOf(results: Results, figures: readonly Figure[], names: rea
         .join(", "),
     ]),
   );
+  const aimed = rows.some((cells) => cells.at(-1) !== "");
   const head = ["", ...names, "ours ÷ theirs (target)"];
   const lines = [head, ["---", ...names.map(() => "---:"), "---"], ...rows];
+  return markdown(aimed ? lines : lines.map((cells) => cells.slice(0, -1)));
+}
+
+/** What the README shows: how many times as fast, or as cheap, as two peers. */
+const ratios = [
+  ["calls-1", "p50", "a lone call takes"],
+  ["calls-100", "perSecond", "awaited calls/s, 100 in flight"],
+  ["calls-1000", "perSecond", "awaited calls/s, 1,000 in flight"],
+  ["calls-100", "nodeUs", "Node CPU a call, 100 in flight"],
+  ["calls-100", "redisUs", "Redis CPU a call, 100 in flight"],
+  ["submit", "submitsPerSecond", "submits/s"],
+  ["drain", "drainsPerSecond", "drained/s"],
+] as const;
+
+/** Ratios to some peers, as Markdown; `—` where one was not measured. */
+export function ratiosOf(results: Results, peers: readonly ContestantName[]): string {
+  const rows = ratios.map(([figure, metric, label]) => {
+    const ours = medianOf(results, figure, "taskpact", metric);
+    return [
+      label,
+      ...peers.map((peer) => {
+        const theirs = medianOf(results, figure, peer, metric);
+        return ours === undefined || theirs === undefined ? "—" : `${(ours / theirs).toPrecision(2)} ×`;
+      }),
+    ];
+  });
+  const head = ["taskpact, of", ...peers];
+  return markdown([head, ["---", ...peers.map(() => "---:")], ...rows]);
+}
+
+/**
+ * A page with what stands between `<!-- name -->` and `<!-- /name -->` replaced.
+ *
+ * @throws Error if it has no such place.
+ */
+export function filled(page: string, name: string, content: string): string {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`the page has no ${begin} … ${end}`);
+  return `${page.slice(0, from + begin.length)}\n\n${content}\n\n${page.slice(to)}`;
+}
+
+function markdown(lines: readonly (readonly string[])[]): string {
   return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
