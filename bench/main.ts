@@ -6,31 +6,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { chartOf } from "./chart.ts";
-import type { Figure } from "./figure.ts";
-import { calls1, calls100, calls1000 } from "./figures/calls.ts";
-import { million } from "./figures/million.ts";
-import { big, queues100, queuesMixed, slow10, slow1000, workers8 } from "./figures/mixed.ts";
-import { local, memory, startUp } from "./figures/process.ts";
-import { depth, drained, submit } from "./figures/queue.ts";
+import { compared, mixed } from "./figures/all.ts";
 import { type ContestantName, contestants, Lab } from "./lab.ts";
 import { describeMachine } from "./machine.ts";
 import { prepare } from "./prepare.ts";
 import type { Results } from "./results.ts";
 import { filled, ratiosOf, tableOf } from "./table.ts";
 
-const compared: readonly Figure[] = [
-  calls1,
-  calls100,
-  calls1000,
-  submit,
-  drained,
-  depth,
-  million,
-  local,
-  startUp,
-  memory,
-];
-const mixed: readonly Figure[] = [big, slow10, slow1000, queuesMixed, queues100, workers8];
 const all = [...compared, ...mixed];
 const peers = [...Object.keys(contestants).filter((name) => name !== "taskpact"), "unbatched"] as ContestantName[];
 

@@ -3,6 +3,7 @@ import { existsSync, rmSync, symlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "..");
+/** It leads to its own repository, also in a copy of it. */
 const link = join(import.meta.dirname, "node_modules/taskpact");
 
 /**
@@ -15,7 +16,7 @@ export function prepare(): void {
   }
   run("npm", ["run", "--silent", "build"]);
   rmSync(join(import.meta.dirname, "dist"), { recursive: true, force: true });
-  if (!existsSync(link)) symlinkSync(root, link, "dir");
+  if (!existsSync(link)) symlinkSync("../..", link, "dir");
   run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "bench"]);
 }
 

@@ -23,7 +23,7 @@ export function tableOf(results: Results, figures: readonly Figure[], all: reado
 }
 
 /** What the README shows: how many times as fast, or as cheap, as two peers. */
-const ratios = [
+const ratios: readonly (readonly [string, string, string])[] = [
   ["calls-1", "p50", "a lone call takes"],
   ["calls-100", "perSecond", "awaited calls/s, 100 in flight"],
   ["calls-1000", "perSecond", "awaited calls/s, 1,000 in flight"],
@@ -31,20 +31,18 @@ const ratios = [
   ["calls-100", "redisUs", "Redis CPU a call, 100 in flight"],
   ["submit", "submitsPerSecond", "submits/s"],
   ["drain", "drainsPerSecond", "drained/s"],
-] as const;
+];
 
 /** Ratios to some peers, as Markdown; `—` where one was not measured. */
 export function ratiosOf(results: Results, peers: readonly ContestantName[]): string {
-  const rows = ratios.map(([figure, metric, label]) => {
+  const ratio = (figure: string, metric: string, peer: ContestantName): string => {
     const ours = medianOf(results, figure, "taskpact", metric);
-    return [
-      label,
-      ...peers.map((peer) => {
-        const theirs = medianOf(results, figure, peer, metric);
-        return ours === undefined || theirs === undefined ? "—" : `${(ours / theirs).toPrecision(2)} ×`;
-      }),
-    ];
-  });
+    const theirs = medianOf(results, figure, peer, metric);
+    return ours === undefined || theirs === undefined ? "—" : `${(ours / theirs).toPrecision(2)} ×`;
+  };
+  const rows = ratios.map(([figure, metric, label]) =>
+    [label].concat(peers.map((peer) => ratio(figure, metric, peer))),
+  );
   const head = ["taskpact, of", ...peers];
   return markdown([head, ["---", ...peers.map(() => "---:")], ...rows]);
 }

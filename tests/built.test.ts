@@ -70,13 +70,12 @@ export const load = (url, context, next) => {
 const register = `import { register } from "node:module"; register("data:text/javascript,${encodeURIComponent(hook)}");`;
 
 /** What a worker needs and a client does not, of the adapter for Redis, too. */
-const workersOwn = [
-  ...["worker", "claims", "executions", "execution", "reports", "leases", "lease-table"],
-  ...["reaper", "health", "scheduler", "slots", "signals"],
-  ...["claims", "asking", "bells", "beats", "reports", "worker-side"].map((name) => `brokers/redis/${name}`),
-  ...["keeper", "keepers", "thread"].map((name) => `brokers/redis/keeper/${name}`),
-  ...["claim", "finish", "report", "renew", "reap"].map((name) => `brokers/redis/scripts/${name}`),
-].map((name) => `dist/runtime/${name}.js`);
+const workersOwn = Object.entries({
+  "": "worker claims executions execution reports leases lease-table reaper health scheduler slots signals",
+  "brokers/redis/": "worker-side claims asking bells beats reports",
+  "brokers/redis/keeper/": "keeper keepers thread",
+  "brokers/redis/scripts/": "claim finish report renew reap",
+}).flatMap(([place, names]) => names.split(" ").map((name) => `dist/runtime/${place}${name}.js`));
 
 describeRedis("the built package", () => {
   let folder: string;
