@@ -36,9 +36,11 @@ export class WorkerSide {
   async finish(queue: string, reports: readonly Report[]): Promise<readonly Verdict[]> {
     const verdicts: Verdict[] = reports.map(() => "accepted");
     const running = reportChunks(reports).map(({ script, args, indexes }) =>
-      this.#settings.run(script, queue, () => args).then((refused) => {
-        for (const at of refused as readonly number[]) verdicts[indexes[at]!] = "refused";
-      }),
+      this.#settings
+        .run(script, queue, () => args)
+        .then((refused) => {
+          for (const at of refused as readonly number[]) verdicts[indexes[at]!] = "refused";
+        }),
     );
     await (running.length === 1 ? running[0] : Promise.all(running));
     return verdicts;
