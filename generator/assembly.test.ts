@@ -74,6 +74,33 @@ describe("a mistake", () => {
     ]);
   });
 
+  it("in the keys of limits is found where they are made: a default that changes makes them differ", async () => {
+    const limited = (name: string, schema: string, limits: string): string =>
+      `export const ${name} = task({ params: { a: ${schema} }, result: z.void(), ${limits} });\n`;
+    const keyed = "maxConcurrency: 2, concurrencyKey: ({ a }) => String(a)";
+    const files = {
+      "contracts/a.ts": [
+        contractHead,
+        limited("fine", `z.object({ b: z.string().default("c") }).default({ b: "c" })`, keyed),
+        limited("constant", "z.number().default(() => 5)", keyed),
+        limited("unkeyed", "z.number().default(() => Math.random())", "maxConcurrency: 2"),
+        limited("random", "z.number().default(() => Math.random())", keyed),
+        limited("clock", "z.array(z.object({ at: z.date().default(() => new Date()) }))", keyed),
+        limited(
+          "rate",
+          "z.number().prefault(() => Date.now())",
+          "rateLimit: { limit: 1, perMs: 1, key: ({ a }) => a }",
+        ),
+      ].join(""),
+    };
+    const faulty = "is made by a function: caller and worker would get different keys";
+    expect(await faults(files)).toEqual([
+      `contracts/a.ts:6:139 concurrencyKey: the default of params.a ${faulty}`,
+      `contracts/a.ts:7:160 concurrencyKey: the default of params.a[].at ${faulty}`,
+      `contracts/a.ts:8:111 rateLimit.key: the default of params.a ${faulty}`,
+    ]);
+  });
+
   it("that can't be carried is found at any depth, with its path", async () => {
     const declaration = `export const x = task({
   params: {

@@ -157,6 +157,8 @@ function taskFaults({ syntax, description }: FoundTask): readonly Diagnostic[] {
   const { name, params, result, errors, progress } = description;
   const faults = [fault(syntax.at, taskNameFault(name))];
   faults.push(fault(partOf(syntax, "schedule").at, description.scheduleFault));
+  const { limitFault } = description;
+  if (limitFault !== undefined) faults.push(fault(partOf(syntax, limitFault.part).at, limitFault));
   for (const param of params) {
     const part = partName("params", param.name);
     faults.push(fault(partOf(syntax, part).at, paramNameFault(param.name)), ...refusals(syntax, part, param));

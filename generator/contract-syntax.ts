@@ -39,7 +39,7 @@ export interface PartSyntax {
   readonly shows: boolean;
 }
 
-/** The parts of a task that are looked at: its schedule, and those that have a schema: `params.a`, `result`, `errors.divisionByZero`, `progress`. */
+/** The parts of a task that are looked at: its schedule and its limits' keys, and those that have a schema: `params.a`, `result`, `errors.divisionByZero`, `progress`. */
 export function partName(group: "params" | "errors", member: string): string {
   return `${group}.${member}`;
 }
@@ -107,7 +107,15 @@ function definitionIn(initializer: ts.Expression, module: Module): ts.ObjectLite
   return given[0] !== undefined && ts.isObjectLiteralExpression(given[0]) ? given[0] : undefined;
 }
 
-const groups: ReadonlySet<string> = new Set(["params", "result", "errors", "progress", "schedule"]);
+const groups: ReadonlySet<string> = new Set([
+  "params",
+  "result",
+  "errors",
+  "progress",
+  "schedule",
+  "concurrencyKey",
+  "rateLimit",
+]);
 
 function partsOf(definition: ts.ObjectLiteralExpression, read: (node: ts.Node) => PartSyntax): Map<string, PartSyntax> {
   const parts = new Map<string, PartSyntax>();

@@ -1,6 +1,7 @@
 import type { $ZodType } from "zod/v4/core";
 import { type Refusal, refusalsIn } from "./carriage.ts";
 import type { NamedWireModel, ParamModel, WireModel } from "./model.ts";
+import { limitFault, type LimitFault, type LimitsValue } from "./limits.ts";
 import { isOmittable } from "./optionality.ts";
 import type { NameFault } from "./names.ts";
 import { typeOf } from "./print.ts";
@@ -21,13 +22,15 @@ export interface TaskDescription {
   readonly progress: Described<WireModel> | undefined;
   /** What keeps its schedule, if it has one, from being followed. */
   readonly scheduleFault: NameFault | undefined;
+  /** What keeps the keys of its limits from being the same wherever they are made. */
+  readonly limitFault: LimitFault | undefined;
 }
 
 /** A part of a task, with what keeps it from being carried. */
 export type Described<Part> = Part & { readonly refusals: readonly Refusal[] };
 
 /** What the generator reads of a task's value. */
-interface TaskValue {
+interface TaskValue extends LimitsValue {
   readonly params: Readonly<Record<string, $ZodType>>;
   readonly result: $ZodType;
   readonly errors: Readonly<Record<string, $ZodType>>;
@@ -47,7 +50,7 @@ const described = new WeakMap<object, TaskDescription>();
 export function describeTask(name: string, task: object): TaskDescription {
   const known = described.get(task);
   if (known !== undefined) return { ...known, name };
-  const { params, result, errors, progress, policy, schedule } = task as TaskValue;
+  const { params, result, errors, progress, policy, schedule, ...limits } = task as TaskValue;
   const description: TaskDescription = {
     name,
     task,
@@ -57,6 +60,7 @@ export function describeTask(name: string, task: object): TaskDescription {
     errors: Object.entries(errors).map(([error, schema]) => describeError(error, schema)),
     progress: progress && describeWire(progress),
     scheduleFault: schedule && scheduleFault(schedule, params),
+    limitFault: limitFault(limits, params),
   };
   described.set(task, description);
   return description;

@@ -1,7 +1,8 @@
-import type { $ZodType } from "zod/v4/core";
+import type { $InferObjectOutput, $ZodType } from "zod/v4/core";
 import type { Retry } from "./backoff.ts";
 import { checkDuration, checkNames, checkOneOf, checkRetry, shown } from "./checks.ts";
 import { TaskError } from "./errors.ts";
+import { checkLimits, isLimited, type Limits } from "./limits.ts";
 import { checkSchedule, type Schedule, type ScheduleOf } from "./schedule.ts";
 
 /** Any zod 4 schema, of zod or of zod/mini. */
@@ -53,7 +54,8 @@ export interface TaskDefinition<
   Result extends Schema,
   Errors extends ErrorsShape,
   Progress extends Schema | undefined,
-> extends TaskOptions {
+>
+  extends TaskOptions, Limits<ParsedParams<Params>> {
   /** The bare shape, ordered: `{ a: z.number(), b: z.number() }` is called as `addition(4, 6)`. */
   readonly params: BareShape<Params>;
   readonly result: Result;
@@ -68,6 +70,9 @@ export interface TaskDefinition<
   readonly schedule?: ScheduleOf<Params extends ParamsShape ? NoInfer<Params> : {}> | undefined;
 }
 
+/** What key functions get: the parsed params. */
+type ParsedParams<Params> = Params extends ParamsShape ? NoInfer<$InferObjectOutput<Params, {}>> : never;
+
 /** `params` as given, or, where a schema was given in its place, the sentence that says what to write. */
 type BareShape<Params> = Params extends Schema
   ? "params takes the bare shape: write { a: z.number() }, not z.object({ a: z.number() })"
@@ -81,7 +86,8 @@ export interface Task<
   Result extends Schema = Schema,
   Errors extends ErrorsShape = ErrorsShape,
   Progress extends Schema | undefined = Schema | undefined,
-> extends TaskOptions {
+>
+  extends TaskOptions, Limits {
   readonly params: Params;
   readonly result: Result;
   readonly errors: Errors;
@@ -116,6 +122,9 @@ export function task<
   if ("TaskError" in errors) refuse('errors: "TaskError" is the name of the undeclared ones; choose another');
   if (progress !== undefined) checkSchema("progress", progress);
   checkOptions(options);
+  checkLimits(options, refuse);
+  if (isLimited(options) && options.policy === "local-only")
+    refuse("a local-only task can't have maxConcurrency or rateLimit: they are counted where workers claim");
   checkSchedule(schedule, params, refuse);
   if (schedule !== undefined && options.policy === "local-only")
     refuse("a local-only task can't have a schedule: it has no queue");
@@ -168,9 +177,11 @@ function checkSchema(part: string, schema: unknown): void {
 }
 
 const durations = ["timeoutMs", "attemptTimeoutMs", "resultTtlMs"] as const;
-const knownOptions = [...durations, "queue", "policy", "retry", "priority", "idempotent", "keepRequest", "tags"];
+const limits = ["maxConcurrency", "concurrencyKey", "rateLimit"];
+const settings = ["queue", "policy", "retry", "priority", "idempotent", "keepRequest", "tags"];
+const knownOptions = [...durations, ...settings, ...limits];
 
-function checkOptions(options: TaskOptions): void {
+function checkOptions(options: TaskOptions & Limits): void {
   checkNames(options, knownOptions, refuse);
   for (const name of durations) checkDuration(name, options[name], refuse);
   checkOneOf("policy", options.policy, policies, refuse);

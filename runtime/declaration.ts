@@ -2,6 +2,7 @@ import type { Retry } from "./backoff.ts";
 import type { Task } from "./contract.ts";
 import { TaskError } from "./errors.ts";
 import { type Gate, gateOf, paramsGate } from "./gate.ts";
+import { isLimited } from "./limits.ts";
 import type { Contract } from "./registry.ts";
 
 /** A task as the runtime uses it: its names, its gates and its settings with their defaults. */
@@ -21,6 +22,8 @@ export interface Declaration {
   readonly attemptTimeoutMs: number;
   readonly retry: Retry | undefined;
   readonly resultTtlMs: number;
+  /** Whether it has limits, and so runs on workers alone. */
+  readonly limited: boolean;
 }
 
 const defaultTimeoutMs = 30_000;
@@ -62,6 +65,7 @@ function declare(contract: Contract, shortName: string, task: Task): Declaration
     attemptTimeoutMs: task.attemptTimeoutMs ?? defaultAttemptTimeoutMs,
     retry: task.retry,
     resultTtlMs: task.resultTtlMs ?? defaultResultTtlMs,
+    limited: isLimited(task),
   };
 }
 

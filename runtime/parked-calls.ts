@@ -79,6 +79,8 @@ export class ParkedCalls {
     return this.#about(task, id, async (declaration) => {
       const { local: runs, handles } = this.#settings;
       const { queue, name } = declaration;
+      if (local && declaration.limited)
+        refuse("its maxConcurrency or rateLimit holds on workers: replay it without local");
       if (local && !runs.implements(name))
         throw new TaskError(
           "unimplemented",

@@ -25,9 +25,16 @@ export function run(places: Places, call: Call): Settled | Promise<Settled> {
   const canceled = options.signal?.aborted === true;
   if (canceled) return notStarted(call, "canceled", "its signal was aborted before it began");
   const { local } = places;
-  const here = local.implements(declaration.name);
+  // Limits are counted where workers claim.
+  const here = !declaration.limited && local.implements(declaration.name);
   switch (policy) {
     case "local-only":
+      if (declaration.limited)
+        return notStarted(
+          call,
+          "unavailable",
+          "it is local-only, and its maxConcurrency or rateLimit holds on workers",
+        );
       if (!here) return notStarted(call, "unavailable", "it is local-only, and no implementation was given");
       if (!local.slotFree(call))
         return notStarted(

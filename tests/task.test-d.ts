@@ -37,6 +37,18 @@ task({ params: {}, result: z.string(), policy: "local" });
 // @ts-expect-error no such code
 task({ params: {}, result: z.string(), retry: { attempts: 3, retryOn: ["oops"] } });
 
+// Keys of limits are functions of the parsed params.
+const charge = { params: { customer: z.string(), cents: z.number().default(0) }, result: z.void() };
+task({ ...charge, maxConcurrency: 2, concurrencyKey: ({ customer }) => customer.toUpperCase() });
+task({ ...charge, rateLimit: { limit: 10, perMs: 1_000, key: ({ cents }) => cents.toFixed() } });
+task({ ...charge, rateLimit: { limit: 10, perMs: 1_000 }, maxConcurrency: undefined });
+// @ts-expect-error there is no such parameter
+task({ ...charge, maxConcurrency: 2, concurrencyKey: ({ tenant }) => tenant });
+// @ts-expect-error a key is a string or a number
+task({ ...charge, maxConcurrency: 2, concurrencyKey: ({ customer }) => ({ customer }) });
+// @ts-expect-error perMs is missing
+task({ ...charge, rateLimit: { limit: 10 } });
+
 // A schedule takes params exactly when the task has required ones, and of their types.
 const table = { params: { table: z.string(), days: z.number().default(7) }, result: z.void() };
 const everyHour = { everyMs: 3_600_000 };
