@@ -1,5 +1,6 @@
 import type { Lane } from "./header.ts";
 import type { LeaseTable } from "./lease-table.ts";
+import type { ToldLimits } from "./limits.ts";
 import type { Locks } from "./locks.ts";
 import type { Logger } from "./log.ts";
 import type { Operator } from "./operator.ts";
@@ -23,7 +24,8 @@ export interface Broker {
   submit(queue: string, batch: SubmitBatch): Promise<readonly Submitted[]>;
   /**
    * Leases waiting calls to a worker, up to `limit` in all; waits up to `waitMs` for the first.
-   * Terminal ids are dropped, expired ones ended and told; delayed ones that are due are promoted before.
+   * Terminal ids are dropped, expired ones ended and told; delayed ones that are due are promoted before. Calls whose
+   * limits are reached wait aside, and nothing waits behind them; so do those of paused tasks.
    */
   claim(request: ClaimRequest): Promise<readonly ClaimedBatch[]>;
   /** Ends, repeats, gives back or reports on attempts, each only while its fence still holds the call. */
@@ -168,6 +170,8 @@ export interface ClaimRequest {
 export interface ServedQueue {
   readonly name: string;
   readonly tasks: readonly string[];
+  /** What limits some of these tasks: a claim gives no more of their calls. @default none */
+  readonly limits?: readonly ToldLimits[] | undefined;
 }
 
 /** Calls of one queue, leased together. */
@@ -207,6 +211,8 @@ export type Report = { readonly id: string; readonly fence: number; readonly to?
   | { readonly kind: "release" }
   /** Put aside for a worker that implements the task. */
   | { readonly kind: "aside"; readonly task: string }
+  /** It has limits that its record does not say: given back unrun with their keys, 16 hex digits, to be judged by the next claim. */
+  | { readonly kind: "limit"; readonly keys: string }
   /** Can't be run by anyone: parked, with the reason as its record. */
   | { readonly kind: "park"; readonly record: Uint8Array; readonly ttlMs: number }
   /** How far it is, encoded; told to whoever waits, and kept until the call ends. */

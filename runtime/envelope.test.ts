@@ -27,6 +27,7 @@ const header: fc.Arbitrary<Header> = fc.record({
   fence: fc.maxSafeNat(),
   deadline: fc.maxSafeNat(),
   fingerprint: fc.stringMatching(/^[0-9a-f]{16}$/),
+  limitKeys: fc.option(fc.stringMatching(/^[0-9a-f]{16}$/), { nil: undefined }),
 });
 const name = fc.stringMatching(/^[A-Za-z0-9_-]{1,31}$/);
 const request = { to: "client", task: "q.task", params: { a: 1 } };

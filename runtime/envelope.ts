@@ -206,6 +206,22 @@ export function waitingClient(record: Uint8Array): string | undefined {
   return bufferOf(record).toString("latin1", at + 4, at + 4 + length);
 }
 
+/**
+ * The task that a request's record names, read without unpacking the rest; undefined where it does not stand directly
+ * behind the header and the client, as ours does.
+ */
+export function namedTask(record: Uint8Array): string | undefined {
+  const first = hasHeader(record) ? headerOffset + headerBytes : 1;
+  const client = waitingClient(record);
+  const at = client === undefined ? first : first + 4 + client.length;
+  const source = bufferOf(record);
+  if (source.toString("latin1", at, at + 5) !== "\xa4task") return undefined;
+  const head = source[at + 5] ?? 0;
+  const [begin, length] = head === 0xd9 ? [at + 7, source[at + 6] ?? 0] : [at + 6, head - 0xa0];
+  if (length < 1 || (head !== 0xd9 && length > 31) || source.length < begin + length) return undefined;
+  return source.toString("utf8", begin, begin + length);
+}
+
 function readMap(record: Uint8Array): Record<string, unknown> {
   let body: unknown;
   try {

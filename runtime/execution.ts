@@ -2,10 +2,12 @@ import type { ClaimedCall, Report } from "./broker.ts";
 import { retryDelay, type RetryWish } from "./backoff.ts";
 import { encode } from "./codec.ts";
 import { readRequest, type Reply, type Request, toWire, waitingClient, writeReply } from "./envelope.ts";
-import { emptyHeader, type Header, protocolVersion, readHeader } from "./header.ts";
+import type { Declaration } from "./declaration.ts";
+import { emptyHeader, hasHeader, type Header, protocolVersion, readHeader } from "./header.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { BoundTask } from "./implementation.ts";
 import { Attempt, type Nest, type Outcome } from "./invoke.ts";
+import { limitKeysOf } from "./limits.ts";
 import type { Lease, Leases } from "./leases.ts";
 import type { LockGiver } from "./lock-room.ts";
 import type { Logger } from "./log.ts";
@@ -111,6 +113,11 @@ export class Execution {
       this.#report({ kind: "aside", task: this.#request.task });
       return undefined;
     }
+    const unsaid = this.#bound.declaration.limited ? this.#unsaidLimits(this.#bound.declaration) : undefined;
+    if (unsaid !== undefined) {
+      this.#report({ kind: "limit", keys: unsaid });
+      return undefined;
+    }
     const left = this.#leftMs();
     const attemptMs = this.#request.options?.attemptTimeoutMs ?? this.#bound.declaration.attemptTimeoutMs;
     const limitMs = Math.max(0, Math.min(attemptMs, left));
@@ -139,6 +146,19 @@ export class Execution {
       .then((concluded) => this.#conclude(concluded))
       .catch((thrown: unknown) => this.#park(TaskError.from(thrown, "internal")));
     return settled;
+  }
+
+  /**
+   * The keys of its limits, if it was claimed without: a caller did not know of them. One that does not pass the gate,
+   * or has no keys, gets its answer from that.
+   */
+  #unsaidLimits({ params, task }: Declaration): string | undefined {
+    if (this.#header.limitKeys !== undefined || !hasHeader(this.#call.record)) return undefined;
+    try {
+      return limitKeysOf(task, params.pass(this.#request?.params));
+    } catch {
+      return undefined;
+    }
   }
 
   /** Before its handler may block the event loop: what is to be said should its time be up meanwhile. */

@@ -27,6 +27,7 @@ const lanes: readonly Lane[] = ["normal", "high", "low", "nested"];
 const flagAwaited = 1;
 const flagKeepRequest = 2;
 const priorityShift = 4;
+const flagLimited = 128;
 
 /** What scripts know of a call. */
 export interface Header {
@@ -49,6 +50,8 @@ export interface Header {
   readonly deadline: number;
   /** Tells calls of one id apart, as 16 hex digits; zeros where the id was made by us. */
   readonly fingerprint: string;
+  /** The keys of its limits, as 16 hex digits (see limits.ts); undefined for a call without limits. */
+  readonly limitKeys: string | undefined;
 }
 
 /** Of calls whose id was made by us. */
@@ -67,6 +70,7 @@ export const emptyHeader: Header = {
   fence: 0,
   deadline: 0,
   fingerprint: noFingerprint,
+  limitKeys: undefined,
 };
 
 /** A header of a new call; what is not given is zero. */
@@ -79,13 +83,13 @@ export function newHeader(given: Partial<Header>): Header {
  *  0      1     version
  *  1      1     state
  *  2      1     deaths
- *  3      1     flags: 1 awaited, 2 keepRequest, 16 and 32 priority, both: nested
+ *  3      1     flags: 1 awaited, 2 keepRequest, 16 and 32 priority, both: nested, 128 limited
  *  4      2     attempt
  *  6      2     generation
  *  8      8     fence, float64
  * 16      8     deadline, float64
  * 24      8     fingerprint
- * 32      8     hash of the limit's key
+ * 32      8     hashes of the limits' keys
  */
 function putHeader(target: Buffer, at: number, header: Header): void {
   target[at] = header.version;
@@ -94,13 +98,15 @@ function putHeader(target: Buffer, at: number, header: Header): void {
   target[at + 3] =
     (header.awaited ? flagAwaited : 0) |
     (header.keepRequest ? flagKeepRequest : 0) |
-    (lanes.indexOf(header.priority) << priorityShift);
+    (lanes.indexOf(header.priority) << priorityShift) |
+    (header.limitKeys === undefined ? 0 : flagLimited);
   target.writeUInt16BE(header.attempt, at + 4);
   target.writeUInt16BE(header.generation, at + 6);
   target.writeDoubleBE(header.fence, at + 8);
   target.writeDoubleBE(header.deadline, at + 16);
   target.fill(0, at + 24, at + 40);
   if (header.fingerprint !== noFingerprint) target.write(header.fingerprint, at + 24, 8, "hex");
+  if (header.limitKeys !== undefined) target.write(header.limitKeys, at + 32, 8, "hex");
 }
 
 /** The same bytes as a Buffer, which reads numbers. */
@@ -153,6 +159,7 @@ export function readHeader(record: Uint8Array): Header | undefined {
     fence: source.readDoubleBE(at + 8),
     deadline: source.readDoubleBE(at + 16),
     fingerprint: isZero(source, at + 24) ? noFingerprint : source.toString("hex", at + 24, at + 32),
+    limitKeys: (flags & flagLimited) === 0 ? undefined : source.toString("hex", at + 32, at + 40),
   };
 }
 

@@ -29,6 +29,20 @@ export interface QueueKeys {
   readonly suspects: string;
   /** ZSET: id → when it was parked, ms. */
   readonly parked: string;
+  /** Hash: the tasks that are paused, and `*` if the queue is → 1. */
+  readonly paused: string;
+  /** Hash: lane, with calls that wait for a limit → the gate that it waits at, or when its first call was let go on, s. */
+  readonly lanes: string;
+  /** The prefix of a lane's waiting calls, a ZSET: id → its place. `line:<lane>` */
+  readonly line: string;
+  /** How many calls wait in lines. */
+  readonly blocked: string;
+  /** The prefix of the lanes that wait at a gate, a list in turn: `turns:<gate>`. */
+  readonly turns: string;
+  /** The prefix of the calls that run under a limit of concurrency, a set: `slots:<task>:<hash>`. */
+  readonly slots: string;
+  /** The prefix of the last starts under a limit of rate, a list of times, ms: `starts:<task>:<hash>`. */
+  readonly starts: string;
   /** Hash: a task, or a task and what is told of it → how its schedule stands. */
   readonly schedules: string;
 }
@@ -50,6 +64,13 @@ export function queueKeys(namespace: string, queue: string): QueueKeys {
     delayed: `${prefix}delayed`,
     suspects: `${prefix}suspects`,
     parked: `${prefix}parked`,
+    paused: `${prefix}paused`,
+    lanes: `${prefix}lanes`,
+    line: `${prefix}line:`,
+    blocked: `${prefix}blocked`,
+    turns: `${prefix}turns:`,
+    slots: `${prefix}slots:`,
+    starts: `${prefix}starts:`,
     schedules: `${prefix}schedules`,
   };
 }

@@ -19,11 +19,26 @@ export interface Operator {
    */
   replay(queue: string, id: string, replay: Replay): Promise<Replayed | undefined>;
   /**
+   * Lets no more calls of a task, or of all tasks of the queue, be claimed, or lets them be claimed again. What runs goes on,
+   * and what is submitted waits; calls of other tasks do not wait behind those of a paused one.
+   *
+   * @param task - its name on the wire; undefined for the queue.
+   */
+  pause(queue: string, task: string | undefined, paused: boolean): Promise<void>;
+  /** What is paused of a queue. */
+  paused(queue: string): Promise<PausedParts>;
+  /**
    * Forgets a parked call.
    *
    * @returns the state that it was in: if it is not `parked`, nothing was done. Undefined for a call that is unknown or gone.
    */
   discard(queue: string, id: string): Promise<CallState | undefined>;
+}
+
+/** What is paused of a queue: all of it, or tasks, by their names on the wire; a task may be paused besides its queue. */
+export interface PausedParts {
+  readonly queue: boolean;
+  readonly tasks: readonly string[];
 }
 
 /** Which page. */

@@ -8,6 +8,7 @@ import { fingerprintOf } from "./fingerprint.ts";
 import { type RequestOptions, writeRequest } from "./envelope.ts";
 import { emptyHeader, type Header, type Lane, noFingerprint } from "./header.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
+import { limitKeysOf } from "./limits.ts";
 import type { PresenceView } from "./presence.ts";
 import type { Replies } from "./replies.ts";
 
@@ -152,7 +153,7 @@ export class RemoteCalls implements Owner {
   #compose(call: Call, send: Send): Submission {
     const { declaration, options, params, id } = call;
     // The caller's gate. What was given is sent, not what it parses to: the receiver's parse is the one that counts.
-    declaration.params.pass(params);
+    const parsed = declaration.params.pass(params);
     const priority: Lane = call.nested ? "nested" : (options.priority ?? declaration.task.priority ?? "normal");
     const body = {
       to: send.awaited ? this.#replies.address : undefined,
@@ -168,6 +169,7 @@ export class RemoteCalls implements Owner {
       priority,
       keepRequest: keepsRequest(call),
       fingerprint: options.id === undefined ? noFingerprint : fingerprintOf(declaration.name, params),
+      limitKeys: declaration.limited ? limitKeysOf(declaration.task, parsed) : undefined,
     };
     const record = writeRequest(header, body);
     if (record.length > this.#limits.maxParamsBytes) {

@@ -1,6 +1,7 @@
 import type { Broker, Keepers, ServedQueue, Unsubscribe } from "./broker.ts";
 import { Claims } from "./claims.ts";
 import { after, pause, settles } from "./clock.ts";
+import type { Declaration } from "./declaration.ts";
 import { defaultMaxBytes } from "./defaults.ts";
 import { TaskError } from "./errors.ts";
 import { versionTask } from "./execution.ts";
@@ -11,6 +12,7 @@ import { mostHolders } from "./held-slots.ts";
 import type { BoundTask } from "./implementation.ts";
 import { workerChannel } from "./keys.ts";
 import { Leases } from "./leases.ts";
+import type { ToldLimits } from "./limits.ts";
 import { LockRoom } from "./lock-room.ts";
 import { childLogger, type Logger, streamLogger } from "./log.ts";
 import { NestedCalls } from "./nested-calls.ts";
@@ -233,11 +235,19 @@ export class RunningWorker {
 
 /** The queues of some tasks, each with the tasks that wait in it. */
 function queuesOf(tasks: ReadonlyMap<string, BoundTask>): ServedQueue[] {
-  const queues = new Map<string, string[]>();
+  const queues = new Map<string, Declaration[]>();
   for (const { declaration } of tasks.values()) {
-    const names = queues.get(declaration.queue);
-    if (names === undefined) queues.set(declaration.queue, [declaration.name]);
-    else names.push(declaration.name);
+    const declared = queues.get(declaration.queue);
+    if (declared === undefined) queues.set(declaration.queue, [declaration]);
+    else declared.push(declaration);
   }
-  return [...queues].map(([name, names]) => ({ name, tasks: [...names, versionTask(protocolVersion)] }));
+  return [...queues].map(([name, declared]) => ({
+    name,
+    tasks: [...declared.map((one) => one.name), versionTask(protocolVersion)],
+    limits: declared.filter(({ limited }) => limited).map(toldLimits),
+  }));
+}
+
+function toldLimits({ name, task: { maxConcurrency, rateLimit } }: Declaration): ToldLimits {
+  return { task: name, maxConcurrency, rate: rateLimit && { limit: rateLimit.limit, perMs: rateLimit.perMs } };
 }

@@ -14,11 +14,11 @@ local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
 -- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
 local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
 
--- Flags. Two more bits, 16 and 32, hold the priority, and both say nested; what is above 64 does not occur.
-local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
+-- Flags. Two more bits, 16 and 32, hold the priority, and both say nested.
+local AWAITED, WAITERS, PROGRESS, SUSPECT, LIMITED = 1, 4, 8, 64, 128
 
 -- Places in a record, counted from 1. TO is behind the header.
-local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, TO = 7, 8, 9, 10, 12, 22, 30, 46
+local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, KEYS_AT, TO = 7, 8, 9, 10, 12, 22, 30, 38, 46
 
 local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
 
@@ -119,6 +119,103 @@ local function ring()
   if call('RPUSH', P .. 'bell', '1') > 1 then call('LPOP', P .. 'bell') end
 end
 
+local lanes_made
+local function lanes()
+  if lanes_made then return lanes_made end
+  local L, LANES = {}, P .. 'lanes'
+
+  -- The task of a record with a header; nil where it does not stand behind the header and the client.
+  function L.task_of(r)
+    local to = to_of(r)
+    local at = to and TO + 4 + #to or TO
+    local head, length = byte(r, at + 5, at + 6)
+    if not length or sub(r, at, at + 4) ~= '\164task' then return nil end
+    if head == 217 then
+      at = at + 1
+    else
+      length = head - 160
+    end
+    local task = sub(r, at + 6, at + 5 + length)
+    if length > 0 and #task == length and (head == 217 or length < 32) then return task end
+  end
+
+  -- A limited call's lane, its gates, and its task; nil where the record hides the task.
+  function L.of(r)
+    local task = L.task_of(r)
+    if not task then return nil end
+    local slots, starts = struct.unpack('>I4I4', r, KEYS_AT)
+    slots, starts = string.format(':%08x', slots), string.format(':%08x', starts)
+    return task .. slots .. starts, 'slots:' .. task .. slots, 'starts:' .. task .. starts, task
+  end
+
+  -- Takes a call out of its lane's line. Returns whether it was there.
+  function L.leave(lane, id)
+    if call('ZREM', P .. 'line:' .. lane, id) == 0 then return false end
+    call('DECR', P .. 'blocked')
+    return true
+  end
+
+  -- Lets the first call of a lane go to the head of its list, to be judged by the next claim. Returns whether there is one.
+  function L.invite(lane)
+    while true do
+      local id = call('ZRANGE', P .. 'line:' .. lane, 0, 0)[1]
+      if not id then
+        call('HDEL', LANES, lane)
+        return false
+      end
+      local r = call('GETRANGE', RESULT .. id, 0, 44)
+      if has_header(r) and byte(r, STATE) < 4 and byte(r, FLAGS) >= LIMITED then
+        local flags = byte(r, FLAGS)
+        local priority = bit.band(flags, 48)
+        local list = flags % LIMITED >= SUSPECT and 'suspects' or priority == 16 and 'queue:high'
+          or priority == 32 and 'queue:low' or priority == 48 and 'queue:nested' or 'queue'
+        call('HSET', LANES, lane, call('TIME')[1])
+        call('LPUSH', P .. list, id)
+        ring()
+        if list == 'queue:nested' and call('RPUSH', P .. 'bell:nested', '1') > 1 then call('LPOP', P .. 'bell:nested') end
+        return true
+      end
+      L.leave(lane, id)
+    end
+  end
+
+  -- Invites the first lane that waits at a gate.
+  function L.pass(gate)
+    while true do
+      local lane = call('LPOP', P .. 'turns:' .. gate)
+      if not lane or call('HGET', LANES, lane) == gate and L.invite(lane) then return end
+    end
+  end
+
+  -- A call is with no worker any more, or has ended: its slot is free, and it waits in no line.
+  function L.freed(id, r)
+    local lane, slots = L.of(r)
+    if not lane then return end
+    local had_slot = call('SREM', P .. slots, id) == 1
+    local waits = call('HGET', LANES, lane)
+    -- One that was invited and comes no more leaves its turn to the next.
+    local gone = waits and L.leave(lane, id) and tonumber(waits) and not L.invite(lane)
+    if had_slot or gone then L.pass(slots) end
+  end
+
+  -- A call is given back unrun: its slot is free, and it comes first in its lane's line, if there is one. Returns whether
+  -- there is.
+  function L.given_back(id, r)
+    local lane, slots = L.of(r)
+    if not lane then return false end
+    local had_slot, waits = call('SREM', P .. slots, id) == 1, call('HEXISTS', LANES, lane) == 1
+    if waits then
+      local first = call('ZRANGE', P .. 'line:' .. lane, 0, 0, 'WITHSCORES')[2] or 0
+      if call('ZADD', P .. 'line:' .. lane, first - 1, id) == 1 then call('INCR', P .. 'blocked') end
+    end
+    if had_slot then L.pass(slots) end
+    return waits
+  end
+
+  lanes_made = L
+  return L
+end
+
 -- A suspect has left its worker: the next one can be tried.
 local function cleared(id)
   call('HDEL', P .. 'suspected', id)
@@ -149,7 +246,10 @@ local function ended(id, before, r)
   local deaths, flags, high, low = byte(before, DEATHS, ATTEMPT + 1)
   if deaths + high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
   if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
-  if flags >= SUSPECT then cleared(id) end
+  if flags >= SUSPECT then
+    if flags >= LIMITED then lanes().freed(id, before) end
+    if flags % LIMITED >= SUSPECT then cleared(id) end
+  end
 end
 
 -- How long a record is kept at the least after its call has ended, ms: until its deadline it may be submitted again, and
@@ -172,7 +272,7 @@ end
 -- Whether a handler may have begun with it.
 local function has_begun(r)
   local deaths, flags, high, low = byte(r, DEATHS, ATTEMPT + 1)
-  return deaths + high + low > 0 or flags >= SUSPECT
+  return deaths + high + low > 0 or flags % LIMITED >= SUSPECT
 end
 
 -- Whether an open call that no worker has is to end by its deadline: an awaited call's bounds all of it, any other's

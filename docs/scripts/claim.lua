@@ -12,11 +12,11 @@ local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
 -- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
 local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
 
--- Flags. Two more bits, 16 and 32, hold the priority, and both say nested; what is above 64 does not occur.
-local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
+-- Flags. Two more bits, 16 and 32, hold the priority, and both say nested.
+local AWAITED, WAITERS, PROGRESS, SUSPECT, LIMITED = 1, 4, 8, 64, 128
 
 -- Places in a record, counted from 1. TO is behind the header.
-local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, TO = 7, 8, 9, 10, 12, 22, 30, 46
+local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, KEYS_AT, TO = 7, 8, 9, 10, 12, 22, 30, 38, 46
 
 local function number(n) return string.format('%.17g', n) end
 
@@ -42,7 +42,9 @@ end
 -- ARGV[7] -> the tasks that the worker implements, each between blanks: ' math.addition math.division '
 -- ARGV[8] -> a token of this claim, its worker's own, without blanks
 -- ARGV[9] -> '' or the token of an earlier claim whose reply was lost: if it leased calls, they are given again
--- ARGV[10] -> '1' if of the lists only 'queue:nested' may be popped; may be missing
+-- ARGV[10] -> '1' if of the lists only 'queue:nested' may be popped; may be missing, if nothing follows
+-- ARGV[11 ..] -> of each limited task that the worker implements: its name, how many may run or 0, how many may start or 0,
+--                and in which time, ms
 -- Returns fence, now (ms), ms until the next delayed call is due or -1, what is left (0: nothing, 1: calls,
 -- 2: suspects alone), index of a suspect (from 1) or 0, and packed: id, record, id, record, …
 local worker, limit = ARGV[2], tonumber(ARGV[3])
@@ -53,6 +55,8 @@ local spare = 500
 local suspect, empty, due, left = nil, true, -1, 0
 -- A key of a wrong type, for one. What was popped until then is not to be lost.
 local fault
+-- The tasks that are paused, by name, if any are; whether limits were asked.
+local paused, judged = nil, false
 
 local function rarely()
 
@@ -155,6 +159,110 @@ local function tell_waiting(id, r, kind, head, value)
   end
 end
 
+-- Puts an id among the delayed. If it is now the first one due, it wakes a worker, who may wait longer than that.
+local function delay(id, due)
+  local first = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
+  call('ZADD', P .. 'delayed', number(due), id)
+  if not first[2] or due < tonumber(first[2]) then ring() end
+end
+
+local lanes_made
+local function lanes()
+  if lanes_made then return lanes_made end
+  local L, LANES = {}, P .. 'lanes'
+
+  -- The task of a record with a header; nil where it does not stand behind the header and the client.
+  function L.task_of(r)
+    local to = to_of(r)
+    local at = to and TO + 4 + #to or TO
+    local head, length = byte(r, at + 5, at + 6)
+    if not length or sub(r, at, at + 4) ~= '\164task' then return nil end
+    if head == 217 then
+      at = at + 1
+    else
+      length = head - 160
+    end
+    local task = sub(r, at + 6, at + 5 + length)
+    if length > 0 and #task == length and (head == 217 or length < 32) then return task end
+  end
+
+  -- A limited call's lane, its gates, and its task; nil where the record hides the task.
+  function L.of(r)
+    local task = L.task_of(r)
+    if not task then return nil end
+    local slots, starts = struct.unpack('>I4I4', r, KEYS_AT)
+    slots, starts = string.format(':%08x', slots), string.format(':%08x', starts)
+    return task .. slots .. starts, 'slots:' .. task .. slots, 'starts:' .. task .. starts, task
+  end
+
+  -- Takes a call out of its lane's line. Returns whether it was there.
+  function L.leave(lane, id)
+    if call('ZREM', P .. 'line:' .. lane, id) == 0 then return false end
+    call('DECR', P .. 'blocked')
+    return true
+  end
+
+  -- Lets the first call of a lane go to the head of its list, to be judged by the next claim. Returns whether there is one.
+  function L.invite(lane)
+    while true do
+      local id = call('ZRANGE', P .. 'line:' .. lane, 0, 0)[1]
+      if not id then
+        call('HDEL', LANES, lane)
+        return false
+      end
+      local r = call('GETRANGE', RESULT .. id, 0, 44)
+      if has_header(r) and byte(r, STATE) < 4 and byte(r, FLAGS) >= LIMITED then
+        local flags = byte(r, FLAGS)
+        local priority = bit.band(flags, 48)
+        local list = flags % LIMITED >= SUSPECT and 'suspects' or priority == 16 and 'queue:high'
+          or priority == 32 and 'queue:low' or priority == 48 and 'queue:nested' or 'queue'
+        call('HSET', LANES, lane, call('TIME')[1])
+        call('LPUSH', P .. list, id)
+        ring()
+        if list == 'queue:nested' and call('RPUSH', P .. 'bell:nested', '1') > 1 then call('LPOP', P .. 'bell:nested') end
+        return true
+      end
+      L.leave(lane, id)
+    end
+  end
+
+  -- Invites the first lane that waits at a gate.
+  function L.pass(gate)
+    while true do
+      local lane = call('LPOP', P .. 'turns:' .. gate)
+      if not lane or call('HGET', LANES, lane) == gate and L.invite(lane) then return end
+    end
+  end
+
+  -- A call is with no worker any more, or has ended: its slot is free, and it waits in no line.
+  function L.freed(id, r)
+    local lane, slots = L.of(r)
+    if not lane then return end
+    local had_slot = call('SREM', P .. slots, id) == 1
+    local waits = call('HGET', LANES, lane)
+    -- One that was invited and comes no more leaves its turn to the next.
+    local gone = waits and L.leave(lane, id) and tonumber(waits) and not L.invite(lane)
+    if had_slot or gone then L.pass(slots) end
+  end
+
+  -- A call is given back unrun: its slot is free, and it comes first in its lane's line, if there is one. Returns whether
+  -- there is.
+  function L.given_back(id, r)
+    local lane, slots = L.of(r)
+    if not lane then return false end
+    local had_slot, waits = call('SREM', P .. slots, id) == 1, call('HEXISTS', LANES, lane) == 1
+    if waits then
+      local first = call('ZRANGE', P .. 'line:' .. lane, 0, 0, 'WITHSCORES')[2] or 0
+      if call('ZADD', P .. 'line:' .. lane, first - 1, id) == 1 then call('INCR', P .. 'blocked') end
+    end
+    if had_slot then L.pass(slots) end
+    return waits
+  end
+
+  lanes_made = L
+  return L
+end
+
 -- A suspect has left its worker: the next one can be tried.
 local function cleared(id)
   call('HDEL', P .. 'suspected', id)
@@ -175,7 +283,10 @@ local function ended(id, before, r)
   local deaths, flags, high, low = byte(before, DEATHS, ATTEMPT + 1)
   if deaths + high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
   if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
-  if flags >= SUSPECT then cleared(id) end
+  if flags >= SUSPECT then
+    if flags >= LIMITED then lanes().freed(id, before) end
+    if flags % LIMITED >= SUSPECT then cleared(id) end
+  end
 end
 
 -- How long a record is kept at the least after its call has ended, ms: until its deadline it may be submitted again, and
@@ -198,7 +309,7 @@ end
 -- Whether a handler may have begun with it.
 local function has_begun(r)
   local deaths, flags, high, low = byte(r, DEATHS, ATTEMPT + 1)
-  return deaths + high + low > 0 or flags >= SUSPECT
+  return deaths + high + low > 0 or flags % LIMITED >= SUSPECT
 end
 
 -- Whether an open call that no worker has is to end by its deadline: an awaited call's bounds all of it, any other's
@@ -207,6 +318,129 @@ local function is_late(r)
   local deadline = deadline_of(r)
   return deadline > 0 and deadline <= now and (flagged(r, AWAITED) or not has_begun(r))
 end
+
+-- The limits that the worker tells, by task; a task of which it tells none has none.
+local told = {}
+for i = 11, #ARGV, 4 do
+  told[ARGV[i]] = { most = tonumber(ARGV[i + 1]), starts = tonumber(ARGV[i + 2]), per = tonumber(ARGV[i + 3]) }
+end
+local untold, lined_up, begun = { most = 0, starts = 0 }, 0, {}
+
+-- How long until a gate of starts is open, ms: until the window that begins with the last but (limit - 1) start is over.
+local function closed_for(starts, own)
+  local first = own.starts > 0 and call('LINDEX', P .. starts, -own.starts)
+  return first and math.max(0, first + own.per - now) or 0
+end
+
+-- Whether all slots are taken. One of a call that no worker has, as its record was lost, is found by looking at any.
+local function is_full(slots, own)
+  if own.most == 0 or call('SCARD', P .. slots) < own.most then return false end
+  local any = call('SRANDMEMBER', P .. slots)
+  if begun[any] or call('ZSCORE', LEASES, any) then return true end
+  call('SREM', P .. slots, any)
+  return call('SCARD', P .. slots) >= own.most
+end
+
+-- Puts a call into its lane's line: where it waited before, or else behind those that came first, of which what is of
+-- high priority has waited an hour longer, and of low one an hour less. Suspects have been in their turn already.
+local function line_up(lane, id, r)
+  local flags = byte(r, FLAGS)
+  local priority = bit.band(flags, 48)
+  local ahead = (flags % LIMITED >= SUSPECT or priority == 48) and 7200000000 or priority == 16 and 3600000000
+    or priority == 32 and -3600000000 or 0
+  local place = TIME[1] * 1000000 + TIME[2] + lined_up - ahead
+  lined_up = lined_up + 1
+  if call('ZADD', P .. 'line:' .. lane, 'NX', number(place), id) == 1 then call('INCR', P .. 'blocked') end
+end
+
+-- A lane waits until a gate opens.
+local function wait_at(gate, lane)
+  call('HSET', P .. 'lanes', lane, gate)
+  call('RPUSH', P .. 'turns:' .. gate, lane)
+end
+local function open_at(starts, due)
+  if call('EXISTS', P .. 'turns:' .. starts) == 1 then delay('\0' .. starts, due) end
+end
+
+-- What is still free of a lane's limits goes to those who wait for it.
+local function hand_on(slots, starts, own)
+  local L = lanes()
+  if not is_full(slots, own) then L.pass(slots) end
+  if own.starts == 0 then return end
+  local closed = closed_for(starts, own)
+  if closed == 0 then L.pass(starts) end
+  open_at(starts, now + (closed > 0 and closed or 1000))
+end
+
+-- Whether a limited call may start. If so, it has; else it waits in its lane's line.
+local function may_start(id, r)
+  local L = lanes()
+  local lane, slots, starts, task = L.of(r)
+  if not lane then return true end
+  -- A ghost: it stands in its list twice, and runs.
+  if begun[id] or call('ZSCORE', LEASES, id) then return false end
+  judged = true
+  local own, waits = told[task] or untold, call('HGET', P .. 'lanes', lane)
+  if waits and not call('ZSCORE', P .. 'line:' .. lane, id) then
+    line_up(lane, id, r)
+    -- What its lane waits for may have been lost, with a record or a key that others have taken away.
+    local invited = tonumber(waits)
+    if invited and invited < TIME[1] - 10 then
+      L.invite(lane)
+    elseif waits == slots and not is_full(slots, own) then
+      L.pass(slots)
+    end
+    return false
+  end
+  -- A second invitation.
+  if waits and not tonumber(waits) then return false end
+
+  local closed = closed_for(starts, own)
+  if closed > 0 or is_full(slots, own) then
+    if not waits then line_up(lane, id, r) end
+    wait_at(closed > 0 and starts or slots, lane)
+    hand_on(slots, starts, own)
+    return false
+  end
+  begun[id] = true -- It has its lease with the end of this step.
+  if own.most > 0 then call('SADD', P .. slots, id) end
+  if own.starts > 0 then
+    call('RPUSH', P .. starts, number(now))
+    call('LTRIM', P .. starts, -own.starts, -1)
+    call('PEXPIRE', P .. starts, math.ceil(own.per))
+  end
+  if waits then
+    L.leave(lane, id)
+    -- The next of the lane waits behind other lanes.
+    if call('EXISTS', P .. 'line:' .. lane) == 0 then
+      call('HDEL', P .. 'lanes', lane)
+    elseif own.most > 0 or own.starts > 0 then
+      wait_at(own.starts > 0 and starts or slots, lane)
+    else
+      L.invite(lane)
+    end
+    hand_on(slots, starts, own)
+  end
+  return true
+end
+
+-- Whether a call's task is paused: it is then put aside, for a worker to find when the task goes on.
+local function is_held(id, r)
+  local task = has_header(r) and lanes().task_of(r)
+  if not task or not paused[task] then return false end
+  call('RPUSH', P .. 'aside:' .. task, id)
+  call('SADD', P .. 'asides', task)
+  return true
+end
+
+-- What is paused: tasks by their names, '*' for the queue.
+local function look_for_pauses()
+  local flat = call('HGETALL', P .. 'paused')
+  if #flat == 0 then return end
+  paused = {}
+  for i = 1, #flat, 2 do paused[flat[i]] = true end
+end
+
 -- The calls of the claim whose reply was lost: they are not to wait until their lease lapses, nor to be blamed for it.
 -- Those that are too many by now go back to the head of their lists.
 local function given_before()
@@ -223,6 +457,7 @@ local function given_before()
     if i > limit + 1 then
       if blamed then call('HDEL', P .. 'suspected', id) end
       call('ZREM', LEASES, id)
+      if has_header(r) and byte(r, FLAGS) >= LIMITED then lanes().freed(id, r) end
       call('LPUSH', blamed and P .. 'suspects' or has_header(r) and list_of(r) or P .. 'queue', id)
     else
       given[i - 1] = pack_call(id, r)
@@ -232,12 +467,20 @@ local function given_before()
   return { fence, number(now), 0, 1, blamed_one, table.concat(given) }
 end
 
--- Queues delayed calls that are due, at most 100 a claim.
+local function next_due()
+  local first = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
+  return first[2] and math.max(0, math.ceil(tonumber(first[2]) - now)) or -1
+end
+
+-- Queues delayed calls that are due, at most 100 a claim; and lets those in that wait for a gate to open.
 local function promote()
+  local gates = {}
   local late = call('ZRANGEBYSCORE', P .. 'delayed', '-inf', number(now), 'LIMIT', 0, 100)
   for _, id in ipairs(late) do
-    local r = call('GETRANGE', RESULT .. id, 0, 44)
-    if not has_header(r) then
+    local r = byte(id) ~= 0 and call('GETRANGE', RESULT .. id, 0, 44)
+    if not r then
+      gates[#gates + 1] = sub(id, 2)
+    elseif not has_header(r) then
       call('RPUSH', P .. 'queue', id)
     elseif not has_ended(r) then
       call('SETRANGE', RESULT .. id, STATE - 1, string.char(QUEUED))
@@ -247,8 +490,12 @@ local function promote()
   end
   -- After that, lest they are nowhere if it fails.
   if #late > 0 then call('ZREM', P .. 'delayed', unpack(late)) end
-  local first = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
-  if first[2] then due = math.max(0, math.ceil(tonumber(first[2]) - now)) end
+  for _, gate in ipairs(gates) do
+    lanes().pass(gate)
+    -- If who is let in comes no more, the others are not to wait for ever.
+    open_at(gate, now + 1000)
+  end
+  due = next_due()
 end
 
 -- What comes before the lists: what is due, a suspect, and calls that others could not run.
@@ -262,7 +509,7 @@ local function prepare(take, drain)
   end
   suspect = ids[1]
   for _, task in ipairs(asides) do
-    if string.find(ARGV[7], ' ' .. task .. ' ', 1, true) then
+    if string.find(ARGV[7], ' ' .. task .. ' ', 1, true) and not (paused and paused[task]) then
       if drain(P .. 'aside:' .. task) and not fault then call('SREM', P .. 'asides', task) else empty = false end
     end
   end
@@ -274,19 +521,31 @@ end
 local function waiting(id, r, among_suspects)
   if not has_header(r) then
     if is_plain_reply(r) then return nil end
-    return adopted(id, r)
+    r = adopted(id, r)
+    return not (paused and is_held(id, r)) and r or nil
   end
   local state, _, flags = byte(r, STATE, FLAGS)
   if has_ended(r) then return nil end
   if (state == DELAYED or state == RETRYING) and call('ZSCORE', P .. 'delayed', id) then return nil end
+  local suspected = flags % LIMITED >= SUSPECT
   if among_suspects then
-    if flags < SUSPECT then return nil end
-  elseif flags >= SUSPECT and call('LPOS', P .. 'suspects', id) then
+    if not suspected then return nil end
+  elseif suspected then
+    -- One that waited elsewhere, as its task was paused, joins the others.
+    if not call('LPOS', P .. 'suspects', id) and not call('ZSCORE', LEASES, id) then
+      call('RPUSH', P .. 'suspects', id)
+      ring()
+    end
     return nil
   end
   if is_late(r) and not call('ZSCORE', LEASES, id) then
     -- Where it stood twice in what was popped, it has ended with the first.
     if not has_ended(call('GET', RESULT .. id)) then conclude(id, r, EXPIRED) end
+    return nil
+  end
+  if paused and is_held(id, r) then return nil end
+  if flags >= LIMITED and not may_start(id, r) then
+    spare = spare - 1 -- It takes longer than to drop a ghost.
     return nil
   end
   return r
@@ -298,6 +557,10 @@ local function given_back()
     local r = records[i]
     local list = not has_header(r) and P .. 'queue' or flagged(r, SUSPECT) and P .. 'suspects' or list_of(r)
     call('LPUSH', list, ids[i])
+  end
+  for i = 1, count do
+    local r = records[i]
+    if has_header(r) and byte(r, FLAGS) >= LIMITED then lanes().freed(ids[i], r) end
   end
   return fault
 end
@@ -316,7 +579,7 @@ local function without_ghosts(fence)
   -- A lease of nothing would stay until it lapses.
   if count == 0 then call('ZREMRANGEBYSCORE', LEASES, fence, fence) end
 end
-return { given_before = given_before, prepare = prepare, waiting = waiting, without_ghosts = without_ghosts, given_back = given_back, publish = publish }
+return { given_before = given_before, prepare = prepare, waiting = waiting, without_ghosts = without_ghosts, given_back = given_back, look_for_pauses = look_for_pauses, next_due = next_due, publish = publish }
 end
 local rare
 
@@ -333,7 +596,7 @@ local function take(popped, among_suspects)
         local deadline = deadline_of(r)
         ordinary = state == QUEUED and flags < SUSPECT and (deadline == 0 or deadline > now)
       end
-      if not ordinary or among_suspects then
+      if not ordinary or among_suspects or paused then
         rare = rare or rarely()
         r = rare.waiting(id, r, among_suspects)
       end
@@ -375,9 +638,11 @@ if ARGV[9] ~= '' then
   local reply = rare.given_before()
   if reply then return reply end
 end
-local bare = call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides') == 0
+local bare = call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused') == 0
 if not bare then
   rare = rare or rarely()
+  rare.look_for_pauses()
+  if paused and paused['*'] then return { 0, number(now), -1, 0, 0, '' } end
   rare.prepare(take, drain)
 end
 local nested_only = ARGV[10] == '1'
@@ -447,8 +712,9 @@ elseif not empty then
 elseif count > 0 then
   left = 0
   -- What rang for these would wake somebody for nothing. Who waited for a single one has taken the token already.
-  if limit > 1 and bare then call('DEL', P .. 'bell') end
+  if limit > 1 and bare and not judged then call('DEL', P .. 'bell') end
 end
+if judged then due = rare.next_due() end
 local given = {}
 for i = 1, count do given[i] = pack_call(ids[i], records[i]) end
 if rare then rare.publish() end

@@ -13,7 +13,7 @@ local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
 local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
 
 -- Places in a record, counted from 1. TO is behind the header.
-local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, TO = 7, 8, 9, 10, 12, 22, 30, 46
+local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, KEYS_AT, TO = 7, 8, 9, 10, 12, 22, 30, 38, 46
 
 -- How long what belongs to a call is kept at the most, ms: a week, as a parked call itself.
 local LONG = 604800000

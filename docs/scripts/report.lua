@@ -14,11 +14,11 @@ local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
 -- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
 local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
 
--- Flags. Two more bits, 16 and 32, hold the priority, and both say nested; what is above 64 does not occur.
-local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
+-- Flags. Two more bits, 16 and 32, hold the priority, and both say nested.
+local AWAITED, WAITERS, PROGRESS, SUSPECT, LIMITED = 1, 4, 8, 64, 128
 
 -- Places in a record, counted from 1. TO is behind the header.
-local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, TO = 7, 8, 9, 10, 12, 22, 30, 46
+local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, KEYS_AT, TO = 7, 8, 9, 10, 12, 22, 30, 38, 46
 
 -- How long what belongs to a call is kept at the most, ms: a week, as a parked call itself.
 local LONG = 604800000
@@ -37,6 +37,9 @@ local function list_of(r)
   return priority == 0 and P .. 'queue' or priority == 16 and P .. 'queue:high'
     or priority == 32 and P .. 'queue:low' or P .. 'queue:nested'
 end
+
+-- A copy of a record with some bytes of its header changed.
+local function patched(r, at, bytes) return sub(r, 1, at - 1) .. bytes .. sub(r, at + #bytes) end
 
 -- The client that a record with a header names: after it, the string 'to' and a short string.
 local function to_of(r)
@@ -108,6 +111,103 @@ local function delay(id, due)
   if not first[2] or due < tonumber(first[2]) then ring() end
 end
 
+local lanes_made
+local function lanes()
+  if lanes_made then return lanes_made end
+  local L, LANES = {}, P .. 'lanes'
+
+  -- The task of a record with a header; nil where it does not stand behind the header and the client.
+  function L.task_of(r)
+    local to = to_of(r)
+    local at = to and TO + 4 + #to or TO
+    local head, length = byte(r, at + 5, at + 6)
+    if not length or sub(r, at, at + 4) ~= '\164task' then return nil end
+    if head == 217 then
+      at = at + 1
+    else
+      length = head - 160
+    end
+    local task = sub(r, at + 6, at + 5 + length)
+    if length > 0 and #task == length and (head == 217 or length < 32) then return task end
+  end
+
+  -- A limited call's lane, its gates, and its task; nil where the record hides the task.
+  function L.of(r)
+    local task = L.task_of(r)
+    if not task then return nil end
+    local slots, starts = struct.unpack('>I4I4', r, KEYS_AT)
+    slots, starts = string.format(':%08x', slots), string.format(':%08x', starts)
+    return task .. slots .. starts, 'slots:' .. task .. slots, 'starts:' .. task .. starts, task
+  end
+
+  -- Takes a call out of its lane's line. Returns whether it was there.
+  function L.leave(lane, id)
+    if call('ZREM', P .. 'line:' .. lane, id) == 0 then return false end
+    call('DECR', P .. 'blocked')
+    return true
+  end
+
+  -- Lets the first call of a lane go to the head of its list, to be judged by the next claim. Returns whether there is one.
+  function L.invite(lane)
+    while true do
+      local id = call('ZRANGE', P .. 'line:' .. lane, 0, 0)[1]
+      if not id then
+        call('HDEL', LANES, lane)
+        return false
+      end
+      local r = call('GETRANGE', RESULT .. id, 0, 44)
+      if has_header(r) and byte(r, STATE) < 4 and byte(r, FLAGS) >= LIMITED then
+        local flags = byte(r, FLAGS)
+        local priority = bit.band(flags, 48)
+        local list = flags % LIMITED >= SUSPECT and 'suspects' or priority == 16 and 'queue:high'
+          or priority == 32 and 'queue:low' or priority == 48 and 'queue:nested' or 'queue'
+        call('HSET', LANES, lane, call('TIME')[1])
+        call('LPUSH', P .. list, id)
+        ring()
+        if list == 'queue:nested' and call('RPUSH', P .. 'bell:nested', '1') > 1 then call('LPOP', P .. 'bell:nested') end
+        return true
+      end
+      L.leave(lane, id)
+    end
+  end
+
+  -- Invites the first lane that waits at a gate.
+  function L.pass(gate)
+    while true do
+      local lane = call('LPOP', P .. 'turns:' .. gate)
+      if not lane or call('HGET', LANES, lane) == gate and L.invite(lane) then return end
+    end
+  end
+
+  -- A call is with no worker any more, or has ended: its slot is free, and it waits in no line.
+  function L.freed(id, r)
+    local lane, slots = L.of(r)
+    if not lane then return end
+    local had_slot = call('SREM', P .. slots, id) == 1
+    local waits = call('HGET', LANES, lane)
+    -- One that was invited and comes no more leaves its turn to the next.
+    local gone = waits and L.leave(lane, id) and tonumber(waits) and not L.invite(lane)
+    if had_slot or gone then L.pass(slots) end
+  end
+
+  -- A call is given back unrun: its slot is free, and it comes first in its lane's line, if there is one. Returns whether
+  -- there is.
+  function L.given_back(id, r)
+    local lane, slots = L.of(r)
+    if not lane then return false end
+    local had_slot, waits = call('SREM', P .. slots, id) == 1, call('HEXISTS', LANES, lane) == 1
+    if waits then
+      local first = call('ZRANGE', P .. 'line:' .. lane, 0, 0, 'WITHSCORES')[2] or 0
+      if call('ZADD', P .. 'line:' .. lane, first - 1, id) == 1 then call('INCR', P .. 'blocked') end
+    end
+    if had_slot then L.pass(slots) end
+    return waits
+  end
+
+  lanes_made = L
+  return L
+end
+
 -- A suspect has left its worker: the next one can be tried.
 local function cleared(id)
   call('HDEL', P .. 'suspected', id)
@@ -145,7 +245,10 @@ local function ended(id, before, r)
   local deaths, flags, high, low = byte(before, DEATHS, ATTEMPT + 1)
   if deaths + high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
   if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
-  if flags >= SUSPECT then cleared(id) end
+  if flags >= SUSPECT then
+    if flags >= LIMITED then lanes().freed(id, before) end
+    if flags % LIMITED >= SUSPECT then cleared(id) end
+  end
 end
 
 -- How long a record is kept at the least after its call has ended, ms: until its deadline it may be submitted again, and
@@ -160,6 +263,7 @@ end
 -- ARGV[2 ..] -> kind, id, fence, a, b, kind, id, fence, a, b, …; at most 1,000
 --   'retry'    a: delay, ms    b: the attempt's error, MessagePack
 --   'release'                                                     given back unrun, to the head of its list
+--   'limit'    a: the keys of its limits, 8 bytes                 given back unrun, to be judged by the next claim
 --   'aside'    a: task                                            put aside for a worker that implements the task
 --   'park'     a: record       b: ttl, ms                         nobody can run it
 --   'progress' a: the progress, MessagePack
@@ -171,8 +275,9 @@ local steps = {}
 local function returned(id, r, state, attempts)
   if not has_header(r) then return end
   local _, deaths, flags = byte(r, STATE, FLAGS)
-  if flags >= SUSPECT then cleared(id) end
-  local head = string.char(state, deaths, bit.band(flags, SUSPECT - 1))
+  if flags >= LIMITED then lanes().freed(id, r) end
+  if flags % LIMITED >= SUSPECT then cleared(id) end
+  local head = string.char(state, deaths, bit.band(flags, 255 - SUSPECT))
   call('SETRANGE', RESULT .. id, STATE - 1, head .. struct.pack('>H', math.min(attempts, 65535)))
 end
 local function attempts_of(r) return has_header(r) and struct.unpack('>H', r, ATTEMPT) or 0 end
@@ -186,9 +291,17 @@ function steps.release(id, r)
   local list = P .. 'queue'
   if has_header(r) then list = flagged(r, SUSPECT) and P .. 'suspects' or list_of(r) end
   if list == P .. 'suspects' then call('HDEL', P .. 'suspected', id) end
+  if has_header(r) and byte(r, FLAGS) >= LIMITED and lanes().given_back(id, r) then return end
   local ids = released[list]
   -- The last one first, so that they stand at the head in the order in which they were claimed.
   if ids then table.insert(ids, 1, id) else released[list] = { id } end
+end
+function steps.limit(id, r, keys)
+  if has_header(r) then
+    r = patched(patched(r, FLAGS, string.char(bit.bor(byte(r, FLAGS), LIMITED))), KEYS_AT, keys)
+    call('SETRANGE', RESULT .. id, 0, sub(r, 1, 45))
+  end
+  steps.release(id, r)
 end
 function steps.aside(id, r, task)
   returned(id, r, QUEUED, attempts_of(r))
@@ -218,8 +331,8 @@ for at = 2, #ARGV, 5 do
   local kind, id, fence = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   local held = call('ZSCORE', LEASES, id)
   if held and tonumber(held) == tonumber(fence) then
-    -- The header and the client's name are all that is needed.
-    steps[kind](id, call('GETRANGE', RESULT .. id, 0, 127), ARGV[at + 3], ARGV[at + 4])
+    -- The header, the client's and the task's name are all that is needed.
+    steps[kind](id, call('GETRANGE', RESULT .. id, 0, 511), ARGV[at + 3], ARGV[at + 4])
     if kind ~= 'progress' then
       call('ZREM', LEASES, id)
       claims[fence] = true

@@ -5,10 +5,12 @@ import { endingRules } from "./ending-rules.ts";
 import { foreignRules } from "./foreign-rules.ts";
 import { type Harness, Lab } from "./lab.ts";
 import { leaseRules } from "./lease-rules.ts";
+import { limitRules } from "./limit-rules.ts";
 import { lockRules } from "./lock-rules.ts";
 import { modelRules } from "./model-rules.ts";
 import { noticeRules } from "./notice-rules.ts";
 import { operatorRules } from "./operator-rules.ts";
+import { pauseRules } from "./pause-rules.ts";
 import { reportRules } from "./report-rules.ts";
 import { submitRules } from "./submit-rules.ts";
 import { timetableRules } from "./timetable-rules.ts";
@@ -36,6 +38,12 @@ export function brokerConformance(name: string, open: () => Promise<Harness>): v
     });
     describe("finish", () => {
       reportRules(lab);
+    });
+    describe("limits", () => {
+      limitRules(lab);
+    });
+    describe("pauses", () => {
+      pauseRules(lab);
     });
     describe("leases", () => {
       leaseRules(lab);

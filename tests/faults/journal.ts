@@ -21,7 +21,7 @@ export type Event =
       readonly what: "accepted" | "refused";
       readonly id: string;
       readonly fence: number;
-      readonly kind: "finish" | "retry" | "release" | "aside" | "park" | "progress";
+      readonly kind: "finish" | "retry" | "release" | "limit" | "aside" | "park" | "progress";
     }
   /** A caller is about to submit a call; its submit has resolved; it has an answer. */
   | { readonly what: "submitting" | "submitted"; readonly id: string }

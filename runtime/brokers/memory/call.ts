@@ -3,8 +3,12 @@ import { type Header, newHeader, readHeader, withHeader } from "../../header.ts"
 import { type CallState, isTerminal } from "../../state.ts";
 import type { Deque } from "./deque.ts";
 import type { Due } from "./due-heap.ts";
+import type { Lane } from "./lanes.ts";
 
-/** A call, waiting, leased or ended. `due` is when it is to be queued (delayed, retrying) or forgotten (ended). */
+/**
+ * A call, waiting, leased or ended. `due` is when it is to be queued (delayed, retrying) or forgotten (ended), or its place
+ * in its lane's line.
+ */
 export interface Call extends Due {
   readonly id: string;
   record: Uint8Array;
@@ -20,6 +24,8 @@ export interface Call extends Due {
   lease: Lease | undefined;
   /** The list it waits in. */
   list: WaitingList | undefined;
+  /** The lane in whose line it waits. */
+  lane: Lane | undefined;
   /** Whether a worker died with it, and it has not come back from another since. */
   suspect: boolean;
   progress: Uint8Array | undefined;
@@ -55,6 +61,7 @@ export function newCall(id: string, record: Uint8Array, header: Header, to: stri
     waiters: undefined,
     lease: undefined,
     list: undefined,
+    lane: undefined,
     suspect: false,
     progress: undefined,
     failures: [],

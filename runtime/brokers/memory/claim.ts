@@ -1,5 +1,7 @@
 import type { ClaimedBatch, ServedQueue } from "../../broker.ts";
+import { namedTask } from "../../envelope.ts";
 import type { Lane } from "../../header.ts";
+import type { ToldLimits } from "../../limits.ts";
 import type { Call, WaitingList } from "./call.ts";
 import type { Queue } from "./queue.ts";
 
@@ -27,17 +29,19 @@ function startOf(turn: number): Lane {
 
 /** Leases up to `limit` calls of a queue; undefined for none. */
 export function claim(queue: Queue, served: ServedQueue, wish: Wish, now: number): ClaimedBatch | undefined {
+  if (queue.paused) return undefined;
   queue.promote(now, promotedAtOnce);
+  const limits = new Map(served.limits?.map((told) => [told.task, told]));
   const taken: Call[] = [];
-  if (wish.suspect) fill(queue, taken, queue.suspects, 1, now);
+  const fill = (list: WaitingList, limit: number) => fillFrom(queue, taken, list, { limit, now, limits });
+  if (wish.suspect) fill(queue.suspects, 1);
   for (const [task, list] of asideFor(queue, served.tasks)) {
-    fill(queue, taken, list, wish.limit, now);
+    fill(list, wish.limit);
     if (list.calls.size === 0) queue.aside.delete(task);
   }
   const before = taken.length;
-  if (wish.nestedOnly !== true) fill(queue, taken, queue.waiting[startOf(queue.turn)], wish.limit, now);
-  for (const lane of wish.nestedOnly === true ? nestedLane : lanes)
-    fill(queue, taken, queue.waiting[lane], wish.limit, now);
+  if (wish.nestedOnly !== true) fill(queue.waiting[startOf(queue.turn)], wish.limit);
+  for (const lane of wish.nestedOnly === true ? nestedLane : lanes) fill(queue.waiting[lane], wish.limit);
   if (taken.length > before) queue.turn++;
   if (taken.length === 0) return undefined;
   const { fence } = queue.lease(taken, wish.worker, now, wish.leaseMs);
@@ -45,11 +49,23 @@ export function claim(queue: Queue, served: ServedQueue, wish: Wish, now: number
   return { queue: queue.name, fence, now, calls };
 }
 
-function fill(queue: Queue, taken: Call[], list: WaitingList, limit: number, now: number): void {
+/** What decides of a call whether it is taken. */
+interface Terms {
+  readonly limit: number;
+  readonly now: number;
+  readonly limits: ReadonlyMap<string, ToldLimits>;
+}
+
+function fillFrom(queue: Queue, taken: Call[], list: WaitingList, { limit, now, limits }: Terms): void {
   while (taken.length < limit) {
     const call = queue.take(list, now);
     if (call === undefined) return;
-    taken.push(call);
+    const limited = call.header.limitKeys !== undefined;
+    const task = limited || queue.pausedTasks.size > 0 ? namedTask(call.record) : undefined;
+    if (task !== undefined && queue.pausedTasks.has(task)) queue.putAside(call, task);
+    // One that waited elsewhere, as its task was paused, joins the others.
+    else if (call.suspect && list !== queue.suspects) queue.enqueue(call);
+    else if (!limited || queue.lanes.mayStart(call, limits.get(task ?? ""), now)) taken.push(call);
   }
 }
 
@@ -57,5 +73,5 @@ function fill(queue: Queue, taken: Call[], list: WaitingList, limit: number, now
 function asideFor(queue: Queue, tasks: readonly string[]): readonly (readonly [string, WaitingList])[] {
   if (queue.aside.size === 0) return [];
   const served = new Set(tasks);
-  return [...queue.aside].filter(([task]) => served.has(task));
+  return [...queue.aside].filter(([task]) => served.has(task) && !queue.pausedTasks.has(task));
 }

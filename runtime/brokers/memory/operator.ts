@@ -1,6 +1,14 @@
 import { isParkedRequest, waitingClient } from "../../envelope.ts";
 import { TaskError } from "../../errors.ts";
-import type { InspectedCall, Operator, PageRequest, ParkedRecords, Replay, Replayed } from "../../operator.ts";
+import type {
+  InspectedCall,
+  Operator,
+  PageRequest,
+  PausedParts,
+  ParkedRecords,
+  Replay,
+  Replayed,
+} from "../../operator.ts";
 import { type CallState, isTerminal } from "../../state.ts";
 import { type Call, headerOf, newCall } from "./call.ts";
 import type { Queue } from "./queue.ts";
@@ -58,6 +66,21 @@ export class MemoryOperator implements Operator {
     }
     queue.lease([call], lease.worker, now, lease.leaseMs);
     return leased(call, now);
+  }
+
+  async pause(name: string, task: string | undefined, paused: boolean): Promise<void> {
+    const queue = this.#open().queue(name);
+    if (task === undefined) queue.paused = paused;
+    else if (paused) queue.pausedTasks.add(task);
+    else queue.pausedTasks.delete(task);
+    if (paused) return;
+    queue.surroundings.ring();
+    queue.surroundings.rearm();
+  }
+
+  async paused(name: string): Promise<PausedParts> {
+    const { paused, pausedTasks } = this.#open().queue(name);
+    return { queue: paused, tasks: [...pausedTasks].toSorted() };
   }
 
   async discard(name: string, id: string): Promise<CallState | undefined> {

@@ -8,6 +8,7 @@ import { awaitedBareTtlMs, bareTtlMs, largestToldBytes } from "../retention.ts";
 import { type Call, isExpired, type Lease, type WaitingList } from "./call.ts";
 import { Deque } from "./deque.ts";
 import { DueHeap } from "./due-heap.ts";
+import { Lanes } from "./lanes.ts";
 import { QueueLocks } from "./queue-locks.ts";
 
 /** What a queue needs of the store around it. */
@@ -67,6 +68,11 @@ export class Queue {
   /** How schedules stand, by their tasks. */
   readonly schedules = new Map<string, TimetableEntry>();
   readonly locks = new QueueLocks((owner) => this.calls.get(owner.id)?.lease?.fence === owner.fence);
+  /** Tasks that are paused, by name. */
+  readonly pausedTasks = new Set<string>();
+  paused = false;
+  /** What waits for limits. */
+  readonly lanes: Lanes;
   /** The last fence that was given. */
   fence = 0;
   /** Counts claims, for their weights. */
@@ -75,6 +81,10 @@ export class Queue {
   constructor(name: string, surroundings: Surroundings) {
     this.name = name;
     this.surroundings = surroundings;
+    this.lanes = new Lanes({
+      invite: (call) => this.enqueue(call, "head"),
+      rearm: () => surroundings.rearm(),
+    });
   }
 
   /** How many calls wait for their turn. */
@@ -85,7 +95,15 @@ export class Queue {
 
   /** How many calls wait for their time or their turn. */
   get length(): number {
-    return this.waitingLength + this.delayed.size;
+    let length = this.waitingLength + this.delayed.size + this.lanes.blocked;
+    for (const { calls } of this.aside.values()) length += calls.size;
+    return length;
+  }
+
+  /** When something that waits for its time is to be looked at next. */
+  get nextDue(): number | undefined {
+    const due = Math.min(this.delayed.first?.due ?? Infinity, this.lanes.nextOpening ?? Infinity);
+    return this.paused || due === Infinity ? undefined : due;
   }
 
   /** The call of an id as it stands now: gone after its time, expired after its deadline. */
@@ -108,6 +126,13 @@ export class Queue {
     this.enlist(call, call.suspect ? this.suspects : this.waiting[call.header.priority], place);
   }
 
+  /** Puts a call aside, for a worker that implements its task. */
+  putAside(call: Call, task: string): void {
+    let list = this.aside.get(task);
+    if (list === undefined) this.aside.set(task, (list = newList()));
+    this.enlist(call, list);
+  }
+
   enlist(call: Call, list: WaitingList, place: "end" | "head" = "end"): void {
     call.state = "queued";
     call.list = list;
@@ -125,6 +150,7 @@ export class Queue {
 
   /** Queues delayed calls that are due, a bounded number of them. */
   promote(now: number, most: number): void {
+    this.lanes.promote(now);
     for (let count = 0; count < most; count++) {
       const call = this.delayed.first;
       if (call === undefined || call.due > now) return;
@@ -181,6 +207,7 @@ export class Queue {
   /** Ends a call, and tells whoever waits for it. */
   end(call: Call, state: CallState, now: number, { reply, ttlMs }: Ending = {}): void {
     this.unlease(call);
+    this.lanes.freed(call);
     this.delayed.remove(call);
     const { fingerprint, deadline, awaited } = call.header;
     call.header = { ...call.header, ...reply?.header, state, fingerprint, deadline };

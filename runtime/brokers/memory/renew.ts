@@ -19,7 +19,7 @@ export function renew(queue: Queue, served: Beat["queues"][number], beat: Beat, 
     else lost.push({ queue: queue.name, fence });
   }
   if (!beat.reap) return { lost, reaped: 0, waiting: 0 };
-  return { lost, reaped: reap(queue, beat, now), waiting: queue.waitingLength };
+  return { lost, reaped: reap(queue, beat, now), waiting: queue.paused ? 0 : queue.waitingLength };
 }
 
 function reap(queue: Queue, beat: Beat, now: number): number {
@@ -45,6 +45,7 @@ function reapOne(queue: Queue, lease: Lease, { maxDeliveries, leaseMs }: Beat, n
   for (const call of lease.calls) {
     const charged = call.suspect || !excused;
     queue.unlease(call);
+    queue.lanes.freed(call);
     const { awaited, deadline, deaths } = call.header;
     if (charged) {
       patch(call, { deaths: Math.min(deaths + 1, 255) });

@@ -3,7 +3,7 @@ import { readHeader } from "../../header.ts";
 import { TaskError } from "../../errors.ts";
 import { isTerminal } from "../../state.ts";
 import { addFailure, type Call, headerOf, patch } from "./call.ts";
-import { newList, type Queue } from "./queue.ts";
+import type { Queue } from "./queue.ts";
 
 /** Takes what a worker says of its attempts, in the given order. @throws TaskError before anything is done. */
 export function report(queue: Queue, reports: readonly Report[], now: number): readonly Verdict[] {
@@ -29,6 +29,7 @@ function reportOne(queue: Queue, report: Report, now: number, released: Call[]):
     }
     case "retry":
       queue.unlease(call);
+      queue.lanes.freed(call);
       // It came back from its worker: whoever dies next does not do so because of it.
       call.suspect = false;
       addFailure(call, report.failure);
@@ -37,14 +38,18 @@ function reportOne(queue: Queue, report: Report, now: number, released: Call[]):
       break;
     case "release":
       queue.unlease(call);
-      released.push(call);
+      if (!queue.lanes.givenBack(call)) released.push(call);
+      break;
+    case "limit":
+      patch(call, { limitKeys: report.keys });
+      queue.unlease(call);
+      if (!queue.lanes.givenBack(call)) released.push(call);
       break;
     case "aside": {
       queue.unlease(call);
+      queue.lanes.freed(call);
       call.suspect = false;
-      let list = queue.aside.get(report.task);
-      if (list === undefined) queue.aside.set(report.task, (list = newList()));
-      queue.enlist(call, list);
+      queue.putAside(call, report.task);
       break;
     }
     case "progress":

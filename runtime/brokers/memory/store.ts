@@ -23,7 +23,7 @@ export class Store {
     this.bell = new Bell({
       clock,
       claim: (request) => this.claim(request),
-      nextDue: (name) => this.#queues.get(name)?.delayed.first?.due,
+      nextDue: (name) => this.#queues.get(name)?.nextDue,
     });
   }
 
@@ -40,9 +40,10 @@ export class Store {
     return queue;
   }
 
-  /** Whether it holds no call and no schedule, so that nothing is lost with it. */
+  /** Whether it holds no call and no schedule, and nothing is paused, so that nothing is lost with it. */
   get empty(): boolean {
-    for (const queue of this.#queues.values()) if (queue.calls.size + queue.schedules.size > 0) return false;
+    for (const { calls, schedules, paused, pausedTasks } of this.#queues.values())
+      if (paused || calls.size + schedules.size + pausedTasks.size > 0) return false;
     return true;
   }
 

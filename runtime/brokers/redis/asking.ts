@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { ClaimRequest, ServedQueue } from "../../broker.ts";
 import { queueKeys } from "../../keys.ts";
+import type { ToldLimits } from "../../limits.ts";
 import type { Argument } from "./connection.ts";
 
 /** One claim of one queue, on its way. */
@@ -10,6 +11,10 @@ export interface Asking {
   readonly args: (again?: boolean) => readonly Argument[];
   /** It has no reply: the next claim asks for what it was given, if it was sent. */
   unanswered(): void;
+}
+
+function limitArgs({ task, maxConcurrency = 0, rate }: ToldLimits): readonly Argument[] {
+  return [task, maxConcurrency, rate?.limit ?? 0, rate?.perMs ?? 0];
 }
 
 /** The list that a claim begins with: of 16, 12 with the high, 3 with the normal and 1 with the low one. */
@@ -59,7 +64,8 @@ export class Askings {
         }
         const tasks = ` ${queue.tasks.join(" ")} `;
         const all = [worker, limit, leaseMs, suspect ? "1" : "", list, tasks, token, before ?? ""];
-        return nestedOnly === true ? [...all, "1"] : all;
+        const limits = queue.limits?.flatMap(limitArgs) ?? [];
+        return nestedOnly === true || limits.length > 0 ? [...all, nestedOnly === true ? "1" : "", ...limits] : all;
       },
       unanswered: () => keep(before === token ? undefined : before, sent ? token : undefined),
     };

@@ -1,6 +1,15 @@
 import { TaskError } from "../../errors.ts";
-import type { InspectedCall, Operator, PageRequest, ParkedRecords, Replay, Replayed } from "../../operator.ts";
+import type {
+  InspectedCall,
+  Operator,
+  PageRequest,
+  PausedParts,
+  ParkedRecords,
+  Replay,
+  Replayed,
+} from "../../operator.ts";
 import type { CallState } from "../../state.ts";
+import { haltScript } from "./scripts/halt.ts";
 import { discardScript } from "./scripts/discard.ts";
 import { inspectScript } from "./scripts/inspect.ts";
 import { parkedScript } from "./scripts/parked.ts";
@@ -53,6 +62,15 @@ export class RedisOperator implements Operator {
       default:
         return { outcome: "refused", state: storedCall(first as Buffer, second === 1, null).state };
     }
+  }
+
+  async pause(queue: string, task: string | undefined, paused: boolean): Promise<void> {
+    await this.#run(haltScript, queue, () => [task ?? "*", paused ? "1" : "0"]);
+  }
+
+  async paused(queue: string): Promise<PausedParts> {
+    const names = ((await this.#run(haltScript, queue, () => ["", ""])) as readonly Buffer[]).map(String);
+    return { queue: names.includes("*"), tasks: names.filter((name) => name !== "*").toSorted() };
   }
 
   async discard(queue: string, id: string): Promise<CallState | undefined> {

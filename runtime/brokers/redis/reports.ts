@@ -84,6 +84,8 @@ function reportArgs(report: Report): readonly Argument[] {
       return [kind, id, fence, bufferOf(report.record), ttlOf(report.ttlMs)];
     case "progress":
       return [kind, id, fence, bufferOf(report.value), ""];
+    case "limit":
+      return [kind, id, fence, Buffer.from(report.keys, "hex"), ""];
     case "release":
       return [kind, id, fence, "", ""];
     case "finish":

@@ -1,6 +1,7 @@
 import { cancelScript } from "./cancel.ts";
 import { claimScript } from "./claim.ts";
 import { finishScript } from "./finish.ts";
+import { haltScript } from "./halt.ts";
 import { fireScript } from "./fire.ts";
 import { discardScript } from "./discard.ts";
 import { inspectScript } from "./inspect.ts";
@@ -35,6 +36,7 @@ export const scripts: readonly Script[] = [
   inspectScript,
   replayScript,
   discardScript,
+  haltScript,
   fireScript,
   schedulesScript,
   pauseScript,

@@ -1,4 +1,5 @@
 import { newFence } from "./fence.ts";
+import { judgeLimits } from "./judge.ts";
 import { script } from "./script.ts";
 
 /** Leases waiting calls to a worker. */
@@ -17,7 +18,9 @@ export const claimScript = script(
 -- ARGV[7] -> the tasks that the worker implements, each between blanks: ' math.addition math.division '
 -- ARGV[8] -> a token of this claim, its worker's own, without blanks
 -- ARGV[9] -> '' or the token of an earlier claim whose reply was lost: if it leased calls, they are given again
--- ARGV[10] -> '1' if of the lists only 'queue:nested' may be popped; may be missing
+-- ARGV[10] -> '1' if of the lists only 'queue:nested' may be popped; may be missing, if nothing follows
+-- ARGV[11 ..] -> of each limited task that the worker implements: its name, how many may run or 0, how many may start or 0,
+--                and in which time, ms
 -- Returns fence, now (ms), ms until the next delayed call is due or -1, what is left (0: nothing, 1: calls,
 -- 2: suspects alone), index of a suspect (from 1) or 0, and packed: id, record, id, record, …
 local worker, limit = ARGV[2], tonumber(ARGV[3])
@@ -28,8 +31,11 @@ local spare = 500
 local suspect, empty, due, left = nil, true, -1, 0
 -- A key of a wrong type, for one. What was popped until then is not to be lost.
 local fault
+-- The tasks that are paused, by name, if any are; whether limits were asked.
+local paused, judged = nil, false
 
-@rarely given_before, prepare, waiting, without_ghosts, given_back, publish
+@rarely given_before, prepare, waiting, without_ghosts, given_back, look_for_pauses, next_due, publish
+${judgeLimits}
 -- The calls of the claim whose reply was lost: they are not to wait until their lease lapses, nor to be blamed for it.
 -- Those that are too many by now go back to the head of their lists.
 local function given_before()
@@ -46,6 +52,7 @@ local function given_before()
     if i > limit + 1 then
       if blamed then call('HDEL', P .. 'suspected', id) end
       call('ZREM', LEASES, id)
+      if has_header(r) and byte(r, FLAGS) >= LIMITED then lanes().freed(id, r) end
       call('LPUSH', blamed and P .. 'suspects' or has_header(r) and list_of(r) or P .. 'queue', id)
     else
       given[i - 1] = pack_call(id, r)
@@ -55,12 +62,20 @@ local function given_before()
   return { fence, number(now), 0, 1, blamed_one, table.concat(given) }
 end
 
--- Queues delayed calls that are due, at most 100 a claim.
+local function next_due()
+  local first = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
+  return first[2] and math.max(0, math.ceil(tonumber(first[2]) - now)) or -1
+end
+
+-- Queues delayed calls that are due, at most 100 a claim; and lets those in that wait for a gate to open.
 local function promote()
+  local gates = {}
   local late = call('ZRANGEBYSCORE', P .. 'delayed', '-inf', number(now), 'LIMIT', 0, 100)
   for _, id in ipairs(late) do
-    local r = call('GETRANGE', RESULT .. id, 0, 44)
-    if not has_header(r) then
+    local r = byte(id) ~= 0 and call('GETRANGE', RESULT .. id, 0, 44)
+    if not r then
+      gates[#gates + 1] = sub(id, 2)
+    elseif not has_header(r) then
       call('RPUSH', P .. 'queue', id)
     elseif not has_ended(r) then
       call('SETRANGE', RESULT .. id, STATE - 1, string.char(QUEUED))
@@ -70,8 +85,12 @@ local function promote()
   end
   -- After that, lest they are nowhere if it fails.
   if #late > 0 then call('ZREM', P .. 'delayed', unpack(late)) end
-  local first = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
-  if first[2] then due = math.max(0, math.ceil(tonumber(first[2]) - now)) end
+  for _, gate in ipairs(gates) do
+    lanes().pass(gate)
+    -- If who is let in comes no more, the others are not to wait for ever.
+    open_at(gate, now + 1000)
+  end
+  due = next_due()
 end
 
 -- What comes before the lists: what is due, a suspect, and calls that others could not run.
@@ -85,7 +104,7 @@ local function prepare(take, drain)
   end
   suspect = ids[1]
   for _, task in ipairs(asides) do
-    if string.find(ARGV[7], ' ' .. task .. ' ', 1, true) then
+    if string.find(ARGV[7], ' ' .. task .. ' ', 1, true) and not (paused and paused[task]) then
       if drain(P .. 'aside:' .. task) and not fault then call('SREM', P .. 'asides', task) else empty = false end
     end
   end
@@ -97,19 +116,31 @@ end
 local function waiting(id, r, among_suspects)
   if not has_header(r) then
     if is_plain_reply(r) then return nil end
-    return adopted(id, r)
+    r = adopted(id, r)
+    return not (paused and is_held(id, r)) and r or nil
   end
   local state, _, flags = byte(r, STATE, FLAGS)
   if has_ended(r) then return nil end
   if (state == DELAYED or state == RETRYING) and call('ZSCORE', P .. 'delayed', id) then return nil end
+  local suspected = flags % LIMITED >= SUSPECT
   if among_suspects then
-    if flags < SUSPECT then return nil end
-  elseif flags >= SUSPECT and call('LPOS', P .. 'suspects', id) then
+    if not suspected then return nil end
+  elseif suspected then
+    -- One that waited elsewhere, as its task was paused, joins the others.
+    if not call('LPOS', P .. 'suspects', id) and not call('ZSCORE', LEASES, id) then
+      call('RPUSH', P .. 'suspects', id)
+      ring()
+    end
     return nil
   end
   if is_late(r) and not call('ZSCORE', LEASES, id) then
     -- Where it stood twice in what was popped, it has ended with the first.
     if not has_ended(call('GET', RESULT .. id)) then conclude(id, r, EXPIRED) end
+    return nil
+  end
+  if paused and is_held(id, r) then return nil end
+  if flags >= LIMITED and not may_start(id, r) then
+    spare = spare - 1 -- It takes longer than to drop a ghost.
     return nil
   end
   return r
@@ -121,6 +152,10 @@ local function given_back()
     local r = records[i]
     local list = not has_header(r) and P .. 'queue' or flagged(r, SUSPECT) and P .. 'suspects' or list_of(r)
     call('LPUSH', list, ids[i])
+  end
+  for i = 1, count do
+    local r = records[i]
+    if has_header(r) and byte(r, FLAGS) >= LIMITED then lanes().freed(ids[i], r) end
   end
   return fault
 end
@@ -155,7 +190,7 @@ local function take(popped, among_suspects)
         local deadline = deadline_of(r)
         ordinary = state == QUEUED and flags < SUSPECT and (deadline == 0 or deadline > now)
       end
-      if not ordinary or among_suspects then
+      if not ordinary or among_suspects or paused then
         rare = rare or rarely()
         r = rare.waiting(id, r, among_suspects)
       end
@@ -197,9 +232,11 @@ if ARGV[9] ~= '' then
   local reply = rare.given_before()
   if reply then return reply end
 end
-local bare = call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides') == 0
+local bare = call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused') == 0
 if not bare then
   rare = rare or rarely()
+  rare.look_for_pauses()
+  if paused and paused['*'] then return { 0, number(now), -1, 0, 0, '' } end
   rare.prepare(take, drain)
 end
 local nested_only = ARGV[10] == '1'
@@ -251,8 +288,9 @@ elseif not empty then
 elseif count > 0 then
   left = 0
   -- What rang for these would wake somebody for nothing. Who waited for a single one has taken the token already.
-  if limit > 1 and bare then call('DEL', P .. 'bell') end
+  if limit > 1 and bare and not judged then call('DEL', P .. 'bell') end
 end
+if judged then due = rare.next_due() end
 local given = {}
 for i = 1, count do given[i] = pack_call(ids[i], records[i]) end
 if rare then rare.publish() end

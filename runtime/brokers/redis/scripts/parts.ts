@@ -1,3 +1,5 @@
+import { lanesPart } from "./lanes.ts";
+
 /**
  * The library that the scripts share, in parts: a script begins with those that it uses (see script.ts), for each costs
  * a little with every run. A part uses only parts before it.
@@ -26,12 +28,12 @@ local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
 local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
 `,
   String.raw`
--- Flags. Two more bits, 16 and 32, hold the priority, and both say nested; what is above 64 does not occur.
-local AWAITED, WAITERS, PROGRESS, SUSPECT = 1, 4, 8, 64
+-- Flags. Two more bits, 16 and 32, hold the priority, and both say nested.
+local AWAITED, WAITERS, PROGRESS, SUSPECT, LIMITED = 1, 4, 8, 64, 128
 `,
   String.raw`
 -- Places in a record, counted from 1. TO is behind the header.
-local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, TO = 7, 8, 9, 10, 12, 22, 30, 46
+local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, KEYS_AT, TO = 7, 8, 9, 10, 12, 22, 30, 38, 46
 `,
   String.raw`
 -- How long what belongs to a call is kept at the most, ms: a week, as a parked call itself.
@@ -199,6 +201,7 @@ local function delay(id, due)
   if not first[2] or due < tonumber(first[2]) then ring() end
 end
 `,
+  lanesPart,
   String.raw`
 -- A suspect has left its worker: the next one can be tried.
 local function cleared(id)
@@ -247,7 +250,10 @@ local function ended(id, before, r)
   local deaths, flags, high, low = byte(before, DEATHS, ATTEMPT + 1)
   if deaths + high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
   if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
-  if flags >= SUSPECT then cleared(id) end
+  if flags >= SUSPECT then
+    if flags >= LIMITED then lanes().freed(id, before) end
+    if flags % LIMITED >= SUSPECT then cleared(id) end
+  end
 end
 `,
   String.raw`
@@ -273,7 +279,7 @@ end
 -- Whether a handler may have begun with it.
 local function has_begun(r)
   local deaths, flags, high, low = byte(r, DEATHS, ATTEMPT + 1)
-  return deaths + high + low > 0 or flags >= SUSPECT
+  return deaths + high + low > 0 or flags % LIMITED >= SUSPECT
 end
 `,
   String.raw`

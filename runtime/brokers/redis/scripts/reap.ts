@@ -35,7 +35,7 @@ local function worker_lost(r, worker)
 end
 
 local function take_back(id, worker, excused)
-  local r, deaths_allowed = call('GETRANGE', RESULT .. id, 0, 127), most
+  local r, deaths_allowed = call('GETRANGE', RESULT .. id, 0, 511), most
   if not has_header(r) then
     -- Foreign bytes, in which no death can be counted: who is to say what they do to the next worker.
     r = '\129\161h\196(\1' .. string.char(QUEUED, 1) .. string.rep('\0', 37)
@@ -43,12 +43,13 @@ local function take_back(id, worker, excused)
     deaths_allowed = 1
   end
   local deaths, flags = byte(r, DEATHS, FLAGS)
-  local charged = flags >= SUSPECT or not excused
+  local was_suspect = flags % LIMITED >= SUSPECT
+  local charged = was_suspect or not excused
   if charged then
     deaths = math.min(deaths + 1, 255)
     add_failure(id, worker_lost(r, worker))
   end
-  if flags >= SUSPECT then call('HDEL', P .. 'suspected', id) end
+  if was_suspect then call('HDEL', P .. 'suspected', id) end
   local function mark(state, flags) return patched(r, STATE, string.char(state, deaths, flags)) end
   local deadline = deadline_of(r)
   if flagged(r, AWAITED) and deadline > 0 and deadline <= now then
@@ -64,7 +65,8 @@ local function take_back(id, worker, excused)
     call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - LONG))
     ended(id, last, '\129' .. sub(last, 2, 45))
   else
-    if flags < SUSPECT then flags = flags + SUSPECT end
+    if flags >= LIMITED then lanes().freed(id, r) end
+    if not was_suspect then flags = flags + SUSPECT end
     call('SETRANGE', RESULT .. id, 0, sub(mark(QUEUED, flags), 1, 45))
     suspects[#suspects + 1] = id
   end
@@ -104,6 +106,8 @@ if #suspects > 0 then
   ring()
 end
 publish()
+-- Of a queue that is paused, nothing waits for a worker.
+if call('HEXISTS', P .. 'paused', '*') == 1 then return { reaped, more, 0 } end
 local waiting = call('LLEN', P .. 'queue') + call('LLEN', P .. 'queue:high') + call('LLEN', P .. 'queue:low')
   + call('LLEN', P .. 'queue:nested')
 return { reaped, more, waiting }

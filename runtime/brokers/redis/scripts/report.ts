@@ -11,6 +11,7 @@ export const reportScript = script(
 -- ARGV[2 ..] -> kind, id, fence, a, b, kind, id, fence, a, b, …; at most 1,000
 --   'retry'    a: delay, ms    b: the attempt's error, MessagePack
 --   'release'                                                     given back unrun, to the head of its list
+--   'limit'    a: the keys of its limits, 8 bytes                 given back unrun, to be judged by the next claim
 --   'aside'    a: task                                            put aside for a worker that implements the task
 --   'park'     a: record       b: ttl, ms                         nobody can run it
 --   'progress' a: the progress, MessagePack
@@ -22,8 +23,9 @@ local steps = {}
 local function returned(id, r, state, attempts)
   if not has_header(r) then return end
   local _, deaths, flags = byte(r, STATE, FLAGS)
-  if flags >= SUSPECT then cleared(id) end
-  local head = string.char(state, deaths, bit.band(flags, SUSPECT - 1))
+  if flags >= LIMITED then lanes().freed(id, r) end
+  if flags % LIMITED >= SUSPECT then cleared(id) end
+  local head = string.char(state, deaths, bit.band(flags, 255 - SUSPECT))
   call('SETRANGE', RESULT .. id, STATE - 1, head .. struct.pack('>H', math.min(attempts, 65535)))
 end
 local function attempts_of(r) return has_header(r) and struct.unpack('>H', r, ATTEMPT) or 0 end
@@ -37,9 +39,17 @@ function steps.release(id, r)
   local list = P .. 'queue'
   if has_header(r) then list = flagged(r, SUSPECT) and P .. 'suspects' or list_of(r) end
   if list == P .. 'suspects' then call('HDEL', P .. 'suspected', id) end
+  if has_header(r) and byte(r, FLAGS) >= LIMITED and lanes().given_back(id, r) then return end
   local ids = released[list]
   -- The last one first, so that they stand at the head in the order in which they were claimed.
   if ids then table.insert(ids, 1, id) else released[list] = { id } end
+end
+function steps.limit(id, r, keys)
+  if has_header(r) then
+    r = patched(patched(r, FLAGS, string.char(bit.bor(byte(r, FLAGS), LIMITED))), KEYS_AT, keys)
+    call('SETRANGE', RESULT .. id, 0, sub(r, 1, 45))
+  end
+  steps.release(id, r)
 end
 function steps.aside(id, r, task)
   returned(id, r, QUEUED, attempts_of(r))
@@ -69,8 +79,8 @@ for at = 2, #ARGV, 5 do
   local kind, id, fence = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   local held = call('ZSCORE', LEASES, id)
   if held and tonumber(held) == tonumber(fence) then
-    -- The header and the client's name are all that is needed.
-    steps[kind](id, call('GETRANGE', RESULT .. id, 0, 127), ARGV[at + 3], ARGV[at + 4])
+    -- The header, the client's and the task's name are all that is needed.
+    steps[kind](id, call('GETRANGE', RESULT .. id, 0, 511), ARGV[at + 3], ARGV[at + 4])
     if kind ~= 'progress' then
       call('ZREM', LEASES, id)
       claims[fence] = true

@@ -66,7 +66,8 @@ end
 local function waiting()
   local length = call('LLEN', P .. 'queue') + call('LLEN', P .. 'queue:high') + call('LLEN', P .. 'queue:low')
     + call('LLEN', P .. 'queue:nested')
-  return length + call('ZCARD', P .. 'delayed')
+  for _, task in ipairs(call('SMEMBERS', P .. 'asides')) do length = length + call('LLEN', P .. 'aside:' .. task) end
+  return length + call('ZCARD', P .. 'delayed') + (call('GET', P .. 'blocked') or 0)
 end
 @end
 local rare

@@ -1,0 +1,232 @@
+import type { ToldLimits } from "../../limits.ts";
+import { namedTask } from "../../envelope.ts";
+import type { Call } from "./call.ts";
+import { DueHeap, type Due } from "./due-heap.ts";
+
+/** One limit of those calls of a task that have the same key for it. */
+interface Gate {
+  readonly name: string;
+  /** Lanes that wait until it opens, in turn. */
+  readonly turns: Lane[];
+  /** The calls that run, under `maxConcurrency`. */
+  readonly running: Set<Call>;
+  /** When the last ones started, the oldest first, under `rateLimit`. `due` is when the next one may. */
+  readonly starts: number[];
+  /** How long the last of them matters, ms. */
+  perMs: number;
+  readonly opening: Due & { readonly gate: Gate };
+}
+
+/** The calls of one task whose keys are the same. */
+export interface Lane {
+  /** The names of its gates. */
+  readonly slots: string;
+  readonly starts: string;
+  /** Calls that wait, by their places. */
+  readonly line: DueHeap<Call>;
+  /** The name of the gate that it waits at; undefined while its first call is on its way to be judged. */
+  waitsAt: string | undefined;
+}
+
+/** What lanes need of their queue. */
+export interface LanesSettings {
+  /** Puts a call to the head of its list. */
+  invite(call: Call): void;
+  /** A gate is now the first to open. */
+  rearm(): void;
+}
+
+/** So many gates at least are there before those that nobody needs any more are looked for. */
+const fewGates = 1_024;
+
+/** How much sooner a call is in its turn than others that came at the same time, ms. */
+const headStartMs = { suspect: 7_200_000, nested: 7_200_000, high: 3_600_000, normal: 0, low: -3_600_000 } as const;
+
+/** The limits of a queue: which calls may start, and which wait for what. As scripts/lanes.ts does it for Redis. */
+export class Lanes {
+  /** By task and keys, while calls wait. */
+  readonly #lanes = new Map<string, Lane>();
+  readonly #gates = new Map<string, Gate>();
+  readonly #openings = new DueHeap<Gate["opening"]>();
+  readonly #settings: LanesSettings;
+  #blocked = 0;
+  #lastPlace = 0;
+  /** How many gates there may be before they are looked through. */
+  #mostGates = fewGates;
+
+  constructor(settings: LanesSettings) {
+    this.#settings = settings;
+  }
+
+  /** How many calls wait in lines. */
+  get blocked(): number {
+    return this.#blocked;
+  }
+
+  /** When the next gate of starts opens. */
+  get nextOpening(): number | undefined {
+    return this.#openings.first?.due;
+  }
+
+  /** Lets in those who wait for gates that are open by now. */
+  promote(now: number): void {
+    for (let first = this.#openings.first; first !== undefined && first.due <= now; first = this.#openings.first) {
+      this.#openings.remove(first);
+      this.#pass(first.gate);
+    }
+    if (this.#gates.size > this.#mostGates) this.#forgetGates(now);
+  }
+
+  /** Whether a limited call may start. If so, it has; else it waits in its lane's line. */
+  mayStart(call: Call, told: ToldLimits | undefined, now: number): boolean {
+    const key = keyOf(call);
+    if (key === undefined) return true;
+    const waiting = this.#lanes.get(key.lane);
+    if (waiting !== undefined && call.lane !== waiting) {
+      this.#lineUp(waiting, call, now);
+      return false;
+    }
+    const lane = waiting ?? { ...key, line: new DueHeap<Call>(), waitsAt: undefined };
+    const slots = this.#gate(key.slots);
+    const starts = this.#gate(key.starts);
+    const shut = opensAt(starts, told) > now ? key.starts : isFull(slots, told) ? key.slots : undefined;
+    if (shut !== undefined) {
+      this.#lanes.set(key.lane, lane);
+      if (waiting === undefined) this.#lineUp(lane, call, now);
+      this.#waitAt(shut, lane);
+      this.#handOn(slots, starts, told, now);
+      return false;
+    }
+    if (told?.maxConcurrency !== undefined) slots.running.add(call);
+    if (told?.rate !== undefined) {
+      starts.starts.push(now);
+      starts.starts.splice(0, Math.max(0, starts.starts.length - told.rate.limit));
+      starts.perMs = told.rate.perMs;
+    }
+    if (waiting !== undefined) {
+      this.#leave(lane, call);
+      // The next of the lane waits behind other lanes.
+      if (lane.line.size === 0) this.#lanes.delete(key.lane);
+      else if (told === undefined) this.#inviteFirst(lane);
+      else this.#waitAt(told.rate === undefined ? key.slots : key.starts, lane);
+      this.#handOn(slots, starts, told, now);
+    }
+    return true;
+  }
+
+  /** A call is with no worker any more, or has ended: its slot is free, and it waits in no line. */
+  freed(call: Call): void {
+    const key = keyOf(call);
+    if (key === undefined) return;
+    const slots = this.#gate(key.slots);
+    const hadSlot = slots.running.delete(call);
+    const { lane } = call;
+    if (lane !== undefined) this.#leave(lane, call);
+    const wasInvited = lane !== undefined && lane.waitsAt === undefined;
+    if (lane?.line.size === 0) this.#lanes.delete(key.lane);
+    // One that was invited and comes no more leaves its turn to the next.
+    const gone = wasInvited && lane.line.size === 0;
+    if (wasInvited && !gone) this.#inviteFirst(lane);
+    if (hadSlot || gone) this.#pass(slots);
+    if (gone) this.#pass(this.#gate(key.starts));
+  }
+
+  /** A call is given back unrun: its slot is free, and it comes first in its lane's line. @returns false if there is none. */
+  givenBack(call: Call): boolean {
+    const key = keyOf(call);
+    if (key === undefined) return false;
+    const slots = this.#gate(key.slots);
+    const hadSlot = slots.running.delete(call);
+    const lane = this.#lanes.get(key.lane);
+    if (lane !== undefined) this.#enter(lane, call, (lane.line.first?.due ?? 0) - 1);
+    if (hadSlot) this.#pass(slots);
+    return lane !== undefined;
+  }
+
+  #gate(name: string): Gate {
+    let gate = this.#gates.get(name);
+    if (gate === undefined) {
+      const made = { name, turns: [], running: new Set<Call>(), starts: [], perMs: 0 };
+      gate = Object.assign(made, { opening: { due: 0, slot: -1, gate: made as unknown as Gate } });
+      this.#gates.set(name, gate);
+    }
+    return gate;
+  }
+
+  #forgetGates(now: number): void {
+    for (const [name, { turns, running, starts, perMs }] of this.#gates) {
+      if (turns.length + running.size === 0 && (starts.at(-1) ?? 0) + perMs <= now) this.#gates.delete(name);
+    }
+    this.#mostGates = Math.max(fewGates, 2 * this.#gates.size);
+  }
+
+  #lineUp(lane: Lane, call: Call, now: number): void {
+    this.#lastPlace = Math.max(this.#lastPlace + 1, Math.floor(now * 1_000));
+    const headStart = headStartMs[call.suspect ? "suspect" : call.header.priority];
+    this.#enter(lane, call, this.#lastPlace - headStart * 1_000);
+  }
+
+  #enter(lane: Lane, call: Call, place: number): void {
+    call.lane = lane;
+    call.state = "queued";
+    lane.line.add(call, place);
+    this.#blocked++;
+  }
+
+  #leave(lane: Lane, call: Call): void {
+    call.lane = undefined;
+    lane.line.remove(call);
+    this.#blocked--;
+  }
+
+  #waitAt(gate: string, lane: Lane): void {
+    lane.waitsAt = gate;
+    this.#gate(gate).turns.push(lane);
+  }
+
+  #inviteFirst(lane: Lane): void {
+    lane.waitsAt = undefined;
+    this.#settings.invite(lane.line.first!);
+  }
+
+  /** Invites the first lane that waits at a gate. */
+  #pass({ name, turns }: Gate): void {
+    for (let lane = turns.shift(); lane !== undefined; lane = turns.shift()) {
+      if (lane.waitsAt === name && lane.line.size > 0) return this.#inviteFirst(lane);
+    }
+  }
+
+  /** What is still free of a lane's limits goes to those who wait for it. */
+  #handOn(slots: Gate, starts: Gate, told: ToldLimits | undefined, now: number): void {
+    if (!isFull(slots, told)) this.#pass(slots);
+    if (told?.rate === undefined) return;
+    const due = opensAt(starts, told);
+    if (due <= now) return this.#pass(starts);
+    if (starts.turns.length === 0) return;
+    this.#openings.remove(starts.opening);
+    this.#openings.add(starts.opening, due);
+    if (this.#openings.first === starts.opening) this.#settings.rearm();
+  }
+}
+
+/** The names of a call's lane and gates; undefined for one without limits, or whose record hides its task. */
+function keyOf({ header: { limitKeys }, record }: Call): { lane: string; slots: string; starts: string } | undefined {
+  if (limitKeys === undefined) return undefined;
+  const task = namedTask(record);
+  if (task === undefined) return undefined;
+  return {
+    lane: `${task} ${limitKeys}`,
+    slots: `slots ${task} ${limitKeys.slice(0, 8)}`,
+    starts: `starts ${task} ${limitKeys.slice(8)}`,
+  };
+}
+
+function isFull({ running }: Gate, told: ToldLimits | undefined): boolean {
+  return told?.maxConcurrency !== undefined && running.size >= told.maxConcurrency;
+}
+
+/** When the window that begins with the last but (limit - 1) start is over. */
+function opensAt({ starts }: Gate, told: ToldLimits | undefined): number {
+  const first = told?.rate === undefined ? undefined : starts.at(-told.rate.limit);
+  return first === undefined ? 0 : first + told!.rate!.perMs;
+}

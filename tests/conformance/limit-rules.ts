@@ -1,0 +1,283 @@
+import { expect, test } from "vitest";
+import type { ClaimRequest, ServedQueue } from "../../runtime/broker.ts";
+import type { ToldLimits } from "../../runtime/limits.ts";
+import { type CallShape, type Claimed, ids, type Lab, queue, submission } from "./lab.ts";
+
+const noKeys = "0000000000000000";
+
+/** A limited call: of `q.limited`, whose keys are all the same unless they are given. */
+function limited(shape: CallShape = {}, limitKeys = noKeys): CallShape {
+  return { task: "q.limited", ...shape, header: { ...shape.header, limitKeys } };
+}
+
+function served(told: Partial<ToldLimits>): readonly ServedQueue[] {
+  const limits = [{ task: "q.limited", maxConcurrency: undefined, rate: undefined, ...told }];
+  return [{ name: queue, tasks: ["q.task", "q.limited"], limits }];
+}
+
+const named = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+
+export function limitRules(lab: () => Lab): void {
+  const submitAll = (names: readonly string[], shape: CallShape) =>
+    lab().submitAll(names.map((name) => submission(name, shape)));
+  /** Claims until nothing more is given. */
+  const claimAll = async (told: Partial<ToldLimits>, request: Partial<ClaimRequest> = {}) => {
+    const all: Claimed[] = [];
+    for (let idle = 0; idle < 3;) {
+      const some = await lab().claim({ queues: served(told), ...request });
+      all.push(...some);
+      idle = some.length === 0 ? idle + 1 : 0;
+    }
+    return all;
+  };
+  const two = { maxConcurrency: 2 };
+
+  test("no more calls of a task run than its limit says, and each end lets the next one start, in their order", async () => {
+    await submitAll(named("c", 6), limited());
+    const running = [...(await claimAll(two))];
+    const order = ids(running).slice();
+    while (running.length > 0) {
+      expect(running.length).toBeLessThanOrEqual(2);
+      expect(await claimAll(two)).toEqual([]);
+      await lab().finish(running.shift()!);
+      const next = await claimAll(two);
+      running.push(...next);
+      order.push(...ids(next));
+    }
+    expect(order).toEqual(named("c", 6));
+  });
+
+  test("nothing waits behind calls whose limit is reached, however many they are", async () => {
+    await submitAll(named("l", 1_000), limited());
+    await submitAll(named("f", 5), {});
+    const first = await claimAll(two);
+    expect(ids(first).toSorted()).toEqual(["f0", "f1", "f2", "f3", "f4", "l0", "l1"]);
+    expect(await lab().state("l999")).toBe("queued");
+  });
+
+  test("a claim waits where nothing but limited calls wait", async () => {
+    await submitAll(named("l", 3), limited());
+    await claimAll({ maxConcurrency: 1 });
+    const waiting = lab().claim({ queues: served({ maxConcurrency: 1 }), waitMs: 200 });
+    await lab().settled();
+    await lab().advance(200);
+    expect(await waiting).toEqual([]);
+  });
+
+  test("keys have their own limit each", async () => {
+    await submitAll(["a0", "a1"], limited({}, "aaaaaaaa00000000"));
+    await submitAll(["b0", "b1"], limited({}, "bbbbbbbb00000000"));
+    const running = await claimAll({ maxConcurrency: 1 });
+    expect(ids(running)).toEqual(["a0", "b0"]);
+    await lab().finish(running[1]!);
+    expect(ids(await claimAll({ maxConcurrency: 1 }))).toEqual(["b1"]);
+  });
+
+  test("an attempt that is repeated gives its slot up while it waits", async () => {
+    await submitAll(["c0", "c1"], limited());
+    const [first] = await claimAll({ maxConcurrency: 1 });
+    await lab().retry(first!, 1_000);
+    const [second] = await claimAll({ maxConcurrency: 1 });
+    expect(second!.id).toBe("c1");
+    await lab().advance(1_001);
+    expect(await claimAll({ maxConcurrency: 1 })).toEqual([]);
+    await lab().finish(second!);
+    expect(ids(await claimAll({ maxConcurrency: 1 }))).toEqual(["c0"]);
+  });
+
+  test("a report that is sent twice frees one slot", async () => {
+    await submitAll(named("c", 4), limited());
+    const [first] = await claimAll(two);
+    expect(await lab().finish(first!)).toBe("accepted");
+    expect(await lab().finish(first!)).toBe("refused");
+    expect(await lab().report(first!, { kind: "release" })).toBe("refused");
+    expect(ids(await claimAll(two))).toEqual(["c2"]);
+  });
+
+  test("of a worker that dies, the slots are free for others, and its calls wait for theirs", async () => {
+    await submitAll(named("c", 3), limited());
+    expect(ids(await lab().dieWith({ queues: served(two) }))).toEqual(["c0", "c1"]);
+    const running = await claimAll(two, { suspect: false });
+    expect(ids(running)).toEqual(["c2"]);
+    expect(ids(await claimAll(two, { suspect: true, limit: 1 }))).toEqual(["c0"]);
+    await lab().finish(running[0]!);
+    expect(ids(await claimAll(two, { suspect: true, limit: 1 }))).toEqual(["c1"]);
+  });
+
+  test("what is given back is the first to start again", async () => {
+    await submitAll(named("c", 4), limited());
+    const running = await claimAll(two);
+    await lab().report(running[0]!, { kind: "release" });
+    expect(ids(await claimAll(two))).toEqual(["c0"]);
+  });
+
+  test("calls that are canceled, revoked or expire while they wait are passed by", async () => {
+    await submitAll(["c0", "c1", "c2"], limited());
+    await submitAll(["late"], limited({ header: { deadline: 1_000 } }));
+    await submitAll(["last"], limited());
+    const [first] = await claimAll({ maxConcurrency: 1 }, { leaseMs: 60_000 });
+    await lab().broker.cancel(queue, "c1");
+    expect(await lab().broker.revoke(queue, "c2", "nonce")).toBe(true);
+    await lab().advance(1_001);
+    await lab().finish(first!);
+    expect(ids(await claimAll({ maxConcurrency: 1 }))).toEqual(["last"]);
+    expect(await lab().state("late")).toBe("expired");
+  });
+
+  test("one that is canceled when it was next gives its turn to another, and one that runs its slot", async () => {
+    await submitAll(named("c", 4), limited());
+    const [first] = await claimAll({ maxConcurrency: 1 });
+    await lab().finish(first!);
+    await lab().broker.cancel(queue, "c1");
+    const [second] = await claimAll({ maxConcurrency: 1 });
+    expect(second!.id).toBe("c2");
+    await lab().broker.cancel(queue, "c2");
+    expect(ids(await claimAll({ maxConcurrency: 1 }))).toEqual(["c3"]);
+  });
+
+  test("an id that was canceled in its line and is used again waits anew, and starts once", async () => {
+    await submitAll(named("c", 3), limited());
+    const [first] = await claimAll({ maxConcurrency: 1 });
+    await lab().broker.cancel(queue, "c1");
+    await lab().submitAll([], ["c1"]);
+    await lab().submit("c1", limited());
+    await lab().finish(first!);
+    const [second] = await claimAll({ maxConcurrency: 1 });
+    expect(second!.id).toBe("c2");
+    await lab().finish(second!);
+    expect(ids(await claimAll({ maxConcurrency: 1 }))).toEqual(["c1"]);
+  });
+
+  test("a limit that is raised lets those in that wait, one that is lowered lets those end that run", async () => {
+    await submitAll(named("c", 8), limited());
+    const running = [...(await claimAll({ maxConcurrency: 1 }))];
+    await submitAll(["c8"], limited());
+    await lab().finish(running.shift()!);
+    running.push(...(await claimAll({ maxConcurrency: 4 })));
+    expect(ids(running)).toEqual(["c1", "c2", "c3", "c4"]);
+    for (const call of running.splice(0, 3)) {
+      await lab().finish(call);
+      expect(await claimAll({ maxConcurrency: 1 })).toEqual([]);
+    }
+    await lab().finish(running.shift()!);
+    expect(ids(await claimAll({ maxConcurrency: 1 }))).toEqual(["c5"]);
+  });
+
+  test("a worker that tells no limit takes its calls without, and what waited goes on", async () => {
+    await submitAll(named("c", 4), limited());
+    const [first] = await claimAll({ maxConcurrency: 1 });
+    await lab().finish(first!);
+    const free = await lab().claim({ queues: [{ name: queue, tasks: ["q.limited"] }] });
+    const more = await lab().claim({ queues: [{ name: queue, tasks: ["q.limited"] }] });
+    expect(ids([...free, ...more])).toEqual(["c1", "c2", "c3"]);
+  });
+
+  test("a call whose record says nothing of its limits is given back with them, and then waits as others do", async () => {
+    await submitAll(["known"], limited());
+    const [known] = await claimAll({ maxConcurrency: 1 });
+    await submitAll(["unknown"], { task: "q.limited" });
+    const [unknown] = await claimAll({ maxConcurrency: 1 });
+    expect(await lab().report(unknown!, { kind: "limit", keys: noKeys })).toBe("accepted");
+    expect(await lab().report(unknown!, { kind: "limit", keys: noKeys })).toBe("refused");
+    expect(await claimAll({ maxConcurrency: 1 })).toEqual([]);
+    await lab().finish(known!);
+    expect(ids(await claimAll({ maxConcurrency: 1 }))).toEqual(["unknown"]);
+  });
+
+  test("of those that wait, what has a high priority comes first", async () => {
+    await submitAll(["running", "normal"], limited());
+    const [running] = await claimAll({ maxConcurrency: 1 });
+    await submitAll(["low"], limited({ header: { priority: "low" } }));
+    await submitAll(["high"], limited({ header: { priority: "high" } }));
+    expect(await claimAll({ maxConcurrency: 1 })).toEqual([]);
+    const order: string[] = [];
+    for (let call: Claimed | undefined = running!; call !== undefined;) {
+      await lab().finish(call);
+      [call] = await claimAll({ maxConcurrency: 1 });
+      if (call !== undefined) order.push(call.id);
+    }
+    expect(order).toEqual(["high", "normal", "low"]);
+  });
+
+  test("a queue's length counts those that wait for their limit", async () => {
+    await submitAll(named("c", 3), limited());
+    await claimAll({ maxConcurrency: 1 });
+    const outcomes = await lab().submitAll([submission("c3"), submission("c4")], [], 3);
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(["accepted", "full"]);
+  });
+
+  const perSecond = (limit: number) => ({ rate: { limit, perMs: 1_000 } });
+
+  test("no window of a rate limit has more starts than it allows, wherever it begins", async () => {
+    await submitAll(named("c", 12), limited());
+    const starts: number[] = [];
+    for (const step of [0, 400, 300, 301, 399, 250, 350, 1, 399, 600, 1_000, 1_000, 1_000]) {
+      await lab().advance(step);
+      for (const call of await claimAll(perSecond(3), { leaseMs: 60_000 })) {
+        starts.push(call.now);
+        // An end gives nothing back.
+        await lab().finish(call);
+      }
+    }
+    expect(starts).toHaveLength(12);
+    for (const [at, start] of starts.entries()) {
+      const third = starts[at + 3];
+      if (third !== undefined) expect(third - start).toBeGreaterThanOrEqual(1_000);
+    }
+  });
+
+  test("a claim that waits is woken when its rate allows the next start", async () => {
+    await submitAll(["c0", "c1"], limited());
+    const rate = { rate: { limit: 1, perMs: 300 } };
+    const [first] = await claimAll(rate);
+    const waiting = lab().claim({ queues: served(rate), waitMs: 5_000 });
+    await lab().settled();
+    await lab().advance(300);
+    const [second] = await waiting;
+    expect(second!.id).toBe("c1");
+    expect(second!.now - first!.now).toBeGreaterThanOrEqual(300);
+  });
+
+  test("rates have keys, and nothing waits behind them", async () => {
+    await submitAll(["a0", "a1"], limited({}, "00000000aaaaaaaa"));
+    await submitAll(["b0", "b1"], limited({}, "00000000bbbbbbbb"));
+    await submitAll(["free"], {});
+    expect(ids(await claimAll(perSecond(1))).toSorted()).toEqual(["a0", "b0", "free"]);
+    await lab().advance(1_001);
+    expect(ids(await claimAll(perSecond(1))).toSorted()).toEqual(["a1", "b1"]);
+  });
+
+  test("a retry is a start, too", async () => {
+    await submitAll(["c0"], limited());
+    const [first] = await claimAll(perSecond(1));
+    await lab().retry(first!, 10);
+    await lab().advance(500);
+    expect(await claimAll(perSecond(1))).toEqual([]);
+    await lab().advance(501);
+    expect(ids(await claimAll(perSecond(1)))).toEqual(["c0"]);
+  });
+
+  test("both limits hold together, each with its own key, and those wait for neither who need not", async () => {
+    // Two may run for each resource, and one a second may start for each customer.
+    const both = { maxConcurrency: 1, rate: { limit: 1, perMs: 1_000 } };
+    const call = (resource: string, customer: string) => limited({}, resource.repeat(8) + customer.repeat(8));
+    await submitAll(["1a", "1a again"], call("1", "a"));
+    await submitAll(["1b"], call("1", "b"));
+    await submitAll(["2a"], call("2", "a"));
+    await submitAll(["2c"], call("2", "c"));
+    const running = new Map((await claimAll(both, { leaseMs: 60_000 })).map((one) => [one.id, one]));
+    expect([...running.keys()].toSorted()).toEqual(["1a", "2c"]);
+    await lab().finish(running.get("2c")!);
+    expect(await claimAll(both)).toEqual([]); // Customer a had its start.
+    await lab().finish(running.get("1a")!);
+    const [third] = await claimAll(both, { leaseMs: 60_000 });
+    expect(third!.id).toBe("1b");
+    await lab().advance(1_001);
+    const [fourth] = await claimAll(both, { leaseMs: 60_000 });
+    expect(fourth!.id).toBe("2a"); // Resource 1 is still taken.
+    await lab().finish(third!);
+    await lab().finish(fourth!);
+    await lab().advance(1_001);
+    expect(ids(await claimAll(both))).toEqual(["1a again"]);
+  });
+}
