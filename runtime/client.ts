@@ -18,6 +18,8 @@ import type { LocalReplays } from "./local-replays.ts";
 import type { Operator } from "./operator.ts";
 import { ParkedCalls } from "./parked-calls.ts";
 import type { Parked } from "./parked.ts";
+import { pauseControl } from "./pause-control.ts";
+import type { Pauses } from "./pauses.ts";
 import type { Registry } from "./registry.ts";
 import { RemoteCalls } from "./remote.ts";
 import { Replies } from "./replies.ts";
@@ -50,7 +52,7 @@ export interface ClientOptions {
 }
 
 /** Everything of a client that is not a task: `tasks.client`. */
-export interface Client<Signatures> {
+export interface Client<Signatures> extends Pauses<Signatures> {
   /**
    * A call made before, here or elsewhere, by its id. Asks nothing yet: an unknown id shows at the first use.
    *
@@ -143,7 +145,7 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
   const operator = (): Operator => {
     checkOpen();
     if (broker.operator === undefined)
-      throw new TaskError("unimplemented", "its broker has no parked calls to look at");
+      throw new TaskError("unimplemented", "its broker has nothing for those who look after queues");
     return broker.operator;
   };
   const timetable = (): Timetable => {
@@ -172,6 +174,7 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
         return handles.open(declared, id, false) as never;
       },
       parked: new ParkedCalls({ operator, declaration, handles, local, replays }) as never,
+      ...pauseControl({ operator, declarations, declaration }),
       schedules: new ScheduledTasks({ timetable, declarations, declaration, submit: caller.submit }) as never,
       close: closeFace ?? close,
     };

@@ -16,6 +16,7 @@ import type {
   KeptCall,
   LockOptions,
   ParkedPage,
+  Paused,
   ProgressOptions,
   ReplayOptions,
   SubmitOptions,
@@ -39,6 +40,9 @@ export interface LooseTasks extends Record<Name, (...args: unknown[]) => Promise
   readonly client: {
     handle(task: string, id: string): LooseHandle;
     readonly parked: LooseParked;
+    pause(what: { task?: string; queue?: string }): Promise<void>;
+    resume(what: { task?: string; queue?: string }): Promise<void>;
+    paused(): Promise<Paused>;
     close(): Promise<void>;
   };
   with(options: CallOptions | SubmitOptions | ProgressOptions<never>): LooseTasks;
