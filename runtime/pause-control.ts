@@ -14,25 +14,26 @@ export interface PauseSettings {
 }
 
 /** The client's side of pauses. */
-export function pauseControl({ operator, declarations, declaration }: PauseSettings): Pauses<Record<string, unknown>> {
+export function pauseControl(settings: PauseSettings): Pauses<Record<string, unknown>> {
+  const { declarations } = settings;
   const queues = [...new Set([...declarations.values()].map(({ queue }) => queue))].toSorted();
 
   async function set({ task, queue }: Pausable, paused: boolean): Promise<void> {
     if ((task === undefined) === (queue === undefined)) refuse("give a task or a queue");
     if (task !== undefined) {
-      const declared = declaration(task);
-      return operator().pause(declared.queue, declared.name, paused);
+      const declared = settings.declaration(task);
+      return settings.operator().pause(declared.queue, declared.name, paused);
     }
     if (queue === undefined || !queues.includes(queue))
       refuse(`there is no queue "${queue}"; there are ${queues.join(", ")}`);
-    return operator().pause(queue, undefined, paused);
+    return settings.operator().pause(queue, undefined, paused);
   }
 
   return {
     pause: async (what) => set(what, true),
     resume: async (what) => set(what, false),
     async paused(): Promise<Paused> {
-      const parts = await Promise.all(queues.map((queue) => operator().paused(queue)));
+      const parts = await Promise.all(queues.map((queue) => settings.operator().paused(queue)));
       const names = new Set(parts.flatMap(({ tasks }) => tasks));
       return {
         tasks: [...declarations].flatMap(([key, { name }]) => (names.has(name) ? [key] : [])).toSorted(),

@@ -191,7 +191,7 @@ export function limitRules(lab: () => Lab): void {
     await submitAll(["high"], limited({ header: { priority: "high" } }));
     expect(await claimAll({ maxConcurrency: 1 })).toEqual([]);
     const order: string[] = [];
-    for (let call: Claimed | undefined = running!; call !== undefined;) {
+    for (let call: Claimed | undefined = running; call !== undefined;) {
       await lab().finish(call);
       [call] = await claimAll({ maxConcurrency: 1 });
       if (call !== undefined) order.push(call.id);

@@ -2,8 +2,7 @@ import type { StoredCall } from "../../broker.ts";
 import { type Header, newHeader, readHeader, withHeader } from "../../header.ts";
 import { type CallState, isTerminal } from "../../state.ts";
 import type { Deque } from "./deque.ts";
-import type { Due } from "./due-heap.ts";
-import type { Lane } from "./lanes.ts";
+import type { Due, DueHeap } from "./due-heap.ts";
 
 /**
  * A call, waiting, leased or ended. `due` is when it is to be queued (delayed, retrying) or forgotten (ended), or its place
@@ -42,6 +41,17 @@ export interface Lease extends Due {
   readonly fence: number;
   readonly worker: string;
   readonly calls: Set<Call>;
+}
+
+/** The calls of one limited task whose keys are the same: see lanes.ts. */
+export interface Lane {
+  /** The names of its gates. */
+  readonly slots: string;
+  readonly starts: string;
+  /** Calls that wait, by their places. */
+  readonly line: DueHeap<Call>;
+  /** The name of the gate that it waits at; undefined while its first call is on its way to be judged. */
+  waitsAt: string | undefined;
 }
 
 /** A list of waiting calls. One that ended meanwhile stays as a ghost until a claim comes by, or ghosts are many. */

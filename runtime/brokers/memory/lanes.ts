@@ -1,6 +1,6 @@
 import type { ToldLimits } from "../../limits.ts";
 import { namedTask } from "../../envelope.ts";
-import type { Call } from "./call.ts";
+import type { Call, Lane } from "./call.ts";
 import { DueHeap, type Due } from "./due-heap.ts";
 
 /** One limit of those calls of a task that have the same key for it. */
@@ -15,17 +15,6 @@ interface Gate {
   /** How long the last of them matters, ms. */
   perMs: number;
   readonly opening: Due & { readonly gate: Gate };
-}
-
-/** The calls of one task whose keys are the same. */
-export interface Lane {
-  /** The names of its gates. */
-  readonly slots: string;
-  readonly starts: string;
-  /** Calls that wait, by their places. */
-  readonly line: DueHeap<Call>;
-  /** The name of the gate that it waits at; undefined while its first call is on its way to be judged. */
-  waitsAt: string | undefined;
 }
 
 /** What lanes need of their queue. */
