@@ -131,7 +131,7 @@ export interface SubmissionCaller {
 export interface SubmitBatch {
   readonly calls: readonly Submission[];
   readonly acknowledged: readonly string[];
-  /** How many calls may wait in the queue, delayed ones included: further new ones are not stored. @default without bound */
+  /** How many calls may wait in the queue, delayed, blocked and put-aside ones included: further new ones are not stored. @default without bound */
   readonly maxLength?: number | undefined;
 }
 
