@@ -192,7 +192,7 @@ describeRedis("a call over Redis", () => {
       const first = tasks.addition(1, 1);
       await expect.poll(() => begun.has(1)).toBe(true);
       const others = [2, 3].map(async (a) => tasks.addition(a, 0));
-      await vi.waitFor(async () => expect(await admin.zcard("taskpact:{math}:turns:l")).toBe(2), { interval: 5 });
+      await vi.waitFor(async () => expect(await admin.zcard("taskpact:{math}:lock-line:l")).toBe(2), { interval: 5 });
       begun.get(1)!();
       expect(await Promise.all([first, ...others])).toEqual([1, 2, 3]);
     });

@@ -70,7 +70,7 @@ end
 -- others come first; nil if the fence no longer holds the call.
 local id, of = ARGV[3], ARGV[4]
 local owner = of .. ' ' .. ARGV[5] .. ' ' .. id
-local lock, turns = P .. 'lock:' .. ARGV[2], P .. 'turns:' .. ARGV[2]
+local lock, line = P .. 'lock:' .. ARGV[2], P .. 'lock-line:' .. ARGV[2]
 if of == '0' then
   call('SET', P .. 'alive:' .. id, '', 'PX', ARGV[8])
 elseif not stands(owner) then
@@ -81,7 +81,7 @@ local before, holder = string.match(call('GET', lock) or '', '^(%d+) (.*)$')
 if holder == owner then return before end
 local first
 if not holder or not stands(holder) then
-  first = first_of(turns)
+  first = first_of(line)
   if not first or first == owner then
     local fence, fault
 
@@ -104,14 +104,14 @@ if not holder or not stands(holder) then
   end
     if fault then return fault end
     call('SET', lock, fence .. ' ' .. owner, 'PX', ARGV[6])
-    call('ZREM', turns, owner)
+    call('ZREM', line, owner)
     return fence
   end
 end
 if ARGV[7] == '1' then
-  call('ZADD', turns, 'NX', number(now), owner)
+  call('ZADD', line, 'NX', number(now), owner)
   -- Those who wait ask again at intervals; what nobody asks for any more goes.
-  call('PEXPIRE', turns, 60000)
+  call('PEXPIRE', line, 60000)
 end
 -- It is free, but its holder has died: who is first in line can't have heard of it.
 if first then wake(first) end
