@@ -1,9 +1,9 @@
 import { type LockAnswer, type LockOwner, type Locks, type LockWish, localLifeMs } from "../../locks.ts";
 import type { Argument } from "./connection.ts";
-import { longestTtlMs } from "./reports.ts";
 import { lockScript } from "./scripts/lock.ts";
 import { unlockScript } from "./scripts/unlock.ts";
 import type { RunScript } from "./submissions.ts";
+import { ttlOf } from "./ttl.ts";
 
 /** Where a broker on Redis keeps who holds which lock. */
 export class RedisLocks implements Locks {
@@ -14,8 +14,7 @@ export class RedisLocks implements Locks {
   }
 
   async take(queue: string, name: string, { owner, inLine, keptMs }: LockWish): Promise<LockAnswer> {
-    const kept = Math.min(Math.max(1, Math.ceil(keptMs)), longestTtlMs);
-    const args = [name, ...ownerArgs(owner), kept, inLine ? "1" : "", localLifeMs];
+    const args = [name, ...ownerArgs(owner), ttlOf(keptMs), inLine ? "1" : "", localLifeMs];
     const reply = (await this.#run(lockScript, queue, () => args)) as Buffer | null;
     if (reply === null) return { outcome: "lost" };
     return reply.length === 0 ? { outcome: "busy" } : { outcome: "taken", fence: Number(reply) };

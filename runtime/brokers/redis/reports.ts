@@ -5,6 +5,7 @@ import { finishScript } from "./scripts/finish.ts";
 import { reportScript } from "./scripts/report.ts";
 import type { Script } from "./scripts/script.ts";
 import { bufferOf, checkReply } from "./stored.ts";
+import { ttlOf } from "./ttl.ts";
 
 type Argument = string | Buffer | number;
 
@@ -14,9 +15,6 @@ export interface ReportChunk {
   readonly args: readonly Argument[];
   readonly indexes: readonly number[];
 }
-
-/** No record is kept for longer, ms: Redis would refuse a time that it can't count to. */
-export const longestTtlMs = 1_000 * 365 * 86_400_000;
 
 /**
  * The script calls for some reports, to be sent in this order: replies have a script of their own, and what is said
@@ -91,8 +89,4 @@ function reportArgs(report: Report): readonly Argument[] {
     case "finish":
       return [];
   }
-}
-
-function ttlOf(ms: number): number {
-  return Math.min(Math.max(1, Math.ceil(ms)), longestTtlMs);
 }

@@ -5,10 +5,10 @@ import { encode } from "../../../codec.ts";
 import { queueKeys } from "../../../keys.ts";
 import { tableLayout } from "../../../lease-table.ts";
 import type { InstanceOptions } from "../driver.ts";
-import { longestTtlMs } from "../reports.ts";
 import { finishScript } from "../scripts/finish.ts";
 import { renewScript } from "../scripts/renew.ts";
 import { reportScript } from "../scripts/report.ts";
+import { longestTtlMs } from "../ttl.ts";
 import { keeperThread, type ThreadData, type ThreadNotice } from "./thread.ts";
 
 /** What a keeper on Redis is started with, besides what its worker says. */
