@@ -107,11 +107,12 @@ function contractModel(
 }
 
 function taskModel({ syntax, description }: FoundTask): TaskModel {
-  const { name, isLocalOnly, params, result, errors, progress } = description;
+  const { name, isLocalOnly, isPooled, params, result, errors, progress } = description;
   return {
     name,
     doc: syntax.doc,
     isLocalOnly,
+    isPooled,
     params: params.map((param) => shown(syntax, partName("params", param.name), param)),
     result: shown(syntax, "result", result),
     errors: errors.map((error) => shown(syntax, partName("errors", error.name), error)),

@@ -16,6 +16,7 @@ export interface TaskDescription {
   /** What it was read of: the same for all names under which one task is exported. */
   readonly task: object;
   readonly isLocalOnly: boolean;
+  readonly isPooled: boolean;
   readonly params: readonly Described<ParamModel>[];
   readonly result: Described<WireModel>;
   readonly errors: readonly Described<NamedWireModel>[];
@@ -36,6 +37,7 @@ interface TaskValue extends LimitsValue {
   readonly errors: Readonly<Record<string, $ZodType>>;
   readonly progress: $ZodType | undefined;
   readonly policy?: string | undefined;
+  readonly cpu?: unknown;
   readonly schedule?: ScheduleValue | undefined;
 }
 
@@ -50,11 +52,12 @@ const described = new WeakMap<object, TaskDescription>();
 export function describeTask(name: string, task: object): TaskDescription {
   const known = described.get(task);
   if (known !== undefined) return { ...known, name };
-  const { params, result, errors, progress, policy, schedule, ...limits } = task as TaskValue;
+  const { params, result, errors, progress, policy, schedule, cpu, ...limits } = task as TaskValue;
   const description: TaskDescription = {
     name,
     task,
     isLocalOnly: policy === "local-only",
+    isPooled: cpu !== undefined,
     params: Object.entries(params).map(([param, schema]) => describeParam(param, schema)),
     result: describeWire(result),
     errors: Object.entries(errors).map(([error, schema]) => describeError(error, schema)),

@@ -101,12 +101,15 @@ function faceLines(face: string, part: string, { contracts, client }: Model): re
 }
 
 /** Here, as handlers call all tasks, and a contract's file must not import this one. */
-function implementLines({ path, prefix, stem }: ContractModel): readonly string[] {
+function implementLines({ path, prefix, stem, tasks }: ContractModel): readonly string[] {
+  // A pool's threads import the handlers by the URL of their module.
+  const pooled = tasks.some((task) => task.isPooled);
+  const module = pooled ? ", module: string | URL" : "";
   return [
     `export interface ${prefix}Handlers extends ${prefix}HandlersGiven<Given> {}`,
     `/** Binds handlers to the tasks of ${path}, for a worker and for local policies. */`,
-    `export function implement${prefix}(handlers: ${prefix}Handlers): ${prefix}Implementation {`,
-    `  return implement(${stem}Contract, handlers, registry);`,
+    `export function implement${prefix}(handlers: ${prefix}Handlers${module}): ${prefix}Implementation {`,
+    `  return implement(${stem}Contract, handlers, registry${pooled ? ", module" : ""});`,
     "}",
   ];
 }

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { contractHead, temporaryProject, type TemporaryProject } from "../tests/temporary-project.ts";
 import { generate, type GenerateOptions, type Generation } from "./generate.ts";
 import { openProject } from "./project.ts";
+import { scaffold } from "./scaffold.ts";
 import { writeChanges } from "./write.ts";
 
 // Some of it runs TypeScript.
@@ -86,6 +87,21 @@ export const here = task({ params: {}, result: z.void(), policy: "local-only" })
     ]);
     expect((await write(project)).changes).toEqual([]);
     expect(project.typeCheck().stdout).toBe("");
+  });
+
+  it("ask for the handlers' module where a task has cpu", async () => {
+    const contract = `${contractHead}
+export const render = task({ params: {}, result: z.string(), cpu: true });
+`;
+    const project = temporaryProject({ "contracts/report.ts": contract });
+    await write(project);
+    const { settings } = await openProject(project.root);
+    const { assembly } = await generate(settings);
+    await writeChanges(project.root, (await scaffold(settings, assembly.model, `${project.root}/handlers`)).changes);
+    expect(project.read("handlers/report.ts")).toContain("}, import.meta.url);\n");
+    expect(project.typeCheck().stdout).toBe("");
+    project.write("handlers/report.ts", project.read("handlers/report.ts").replace(", import.meta.url", ""));
+    expect(project.typeCheck().stdout).toContain("Expected 2 arguments, but got 1");
   });
 
   it("have this text", async () => {

@@ -35,6 +35,8 @@ export interface TaskModel {
   readonly doc: string | undefined;
   /** Whether it only runs where it is called, and so can't be submitted. */
   readonly isLocalOnly: boolean;
+  /** Whether it runs in a pool, whose threads import its handler by the URL of its module. */
+  readonly isPooled: boolean;
   /** In the order in which callers give them. */
   readonly params: readonly ParamModel[];
   readonly result: WireModel;

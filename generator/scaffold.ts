@@ -65,7 +65,7 @@ function newFile(contract: ContractModel, generated: string): string {
     `/** The handlers of ${path}. */`,
     `export const ${name} = implement${prefix}({`,
     ...tasks.map((task) => `${stubText(contract, task.name, "  ", plainStyle)},`),
-    "});",
+    tasks.some((task) => task.isPooled) ? "}, import.meta.url);" : "});",
     "",
   ].join("\n");
 }
