@@ -5,6 +5,12 @@ import { pause } from "./clock.ts";
 import { TaskError } from "./errors.ts";
 import type { Logger } from "./log.ts";
 
+/** Slots for any call, and those for calls that a handler waits for. */
+export interface FreeSlots {
+  readonly any: number;
+  readonly nested: number;
+}
+
 /** What the loop of claims needs of its worker. */
 export interface ClaimsSettings {
   readonly worker: string;
@@ -12,9 +18,11 @@ export interface ClaimsSettings {
   readonly queues: readonly ServedQueue[];
   readonly log: Logger;
   /** How many calls may be claimed now, and how many of those that a handler waits for. */
-  free(): { readonly any: number; readonly nested: number };
-  /** Whether one call whose worker died may be among them. */
+  free(): FreeSlots;
+  /** Whether one call whose worker died may be among them: until this claim is over. */
   takesSuspect(): boolean;
+  /** A claim has come home. What it brought is begun, or given back, in the same turn. */
+  over(): void;
   begin(batches: readonly ClaimedBatch[]): void;
   giveBack(batches: readonly ClaimedBatch[]): void;
 }
@@ -122,6 +130,7 @@ export class Claims {
     return new Promise((resolve, reject) => {
       const leave = () => resolve(0);
       const left = () => {
+        this.#settings.over();
         if (this.#leave !== leave) return;
         this.#leave = undefined;
         this.#nestedOnly = false;

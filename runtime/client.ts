@@ -4,6 +4,9 @@ import { checkId } from "./call.ts";
 import { callerOf } from "./caller.ts";
 import { checkCount, checkNames } from "./checks.ts";
 import type { Context } from "./context.ts";
+import { pooledTasks } from "./cpu/place.ts";
+import { CpuPool } from "./cpu/pool.ts";
+import { checkPoolOptions, type PoolOptions, poolSettings } from "./cpu/pool-options.ts";
 import { type Declaration, declarationsOf } from "./declaration.ts";
 import { defaultMaxBytes, defaultNamespace } from "./defaults.ts";
 import { TaskError } from "./errors.ts";
@@ -38,6 +41,8 @@ export interface ClientOptions {
   readonly namespace?: string | undefined;
   /** How many asynchronous calls run here at a time. @default 100 */
   readonly localConcurrency?: number | undefined;
+  /** Where its tasks with `cpu` run if they run here, each call in a thread or a process of its own. */
+  readonly pool?: PoolOptions | undefined;
   /** How many calls may be awaited, or on their way to the broker, before more are refused. @default 100_000 */
   readonly maxPending?: number | undefined;
   /**
@@ -68,7 +73,14 @@ export interface Client<Signatures> extends Pauses<Signatures> {
 }
 
 const counts = ["localConcurrency", "maxPending", "maxQueueLength", "maxParamsBytes"] as const;
-const knownOptions: readonly (keyof ClientOptions)[] = ["broker", "implementations", "namespace", "log", ...counts];
+const knownOptions: readonly (keyof ClientOptions)[] = [
+  "broker",
+  "implementations",
+  "namespace",
+  "log",
+  "pool",
+  ...counts,
+];
 
 /** Makes the typed face of a registry of contracts. */
 export function createClient<Face>(registry: Registry, options: ClientOptions): Face {
@@ -95,6 +107,7 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
   if (options.broker === undefined) refuse('broker is missing: "memory:", or a URL of Redis');
   checkNames(options, knownOptions, refuse);
   for (const name of counts) checkCount(name, options[name], refuse);
+  checkPoolOptions(options.pool, refuse);
   const own = typeof options.broker === "string";
   const broker = typeof options.broker === "string" ? openBroker(options.broker, { namespace, log }) : options.broker;
   const replies = new Replies(broker);
@@ -109,12 +122,14 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
     return made;
   };
   const tasksFor = (registry: Registry, parent: Context): object => face(registry).with({ parent });
-  const local = new LocalRuns(tasks, options.localConcurrency ?? 100, { log, locks, tasksFor });
+  const pooled = pooledTasks(tasks.values(), refuse).length > 0;
+  const pool = pooled ? new CpuPool(poolSettings(options.pool), log) : undefined;
+  const local = new LocalRuns(tasks, options.localConcurrency ?? 100, { log, locks, tasksFor, pool });
   // What a worker is made of: only a client that replays calls here needs it.
   let loading: Promise<LocalReplays> | undefined;
   const loadReplays = async (): Promise<LocalReplays> => {
     const { LocalReplays } = await import("./local-replays.ts");
-    return new LocalReplays({ broker, tasks, local, locks, log });
+    return new LocalReplays({ broker, tasks, pool, local, locks, log });
   };
   const replays = (): Promise<LocalReplays> => (loading ??= loadReplays());
   const places = {
@@ -132,6 +147,7 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
     handles.close();
     try {
       await (await loading)?.close();
+      await pool?.stop();
       await places.remote.close();
       await replies.close();
       await locks.close();

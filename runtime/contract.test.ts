@@ -52,6 +52,7 @@ describe("task()", () => {
     [{ ...good, tags: ["billing", ""] }, /tags must be words of 1 to 128 letters.*; got ""/],
     [{ ...good, tags: ["billing", "two words"] }, /tags must be words.*; got "two words"/],
     [{ ...good, tags: ["billing", "billing"] }, /tags must differ/],
+    [{ ...good, cpu: "fiber" }, /cpu must be one of true, process; got "fiber"/],
     [{ ...good, schedule: "daily" }, /schedule: it must be an object; got "daily"/],
     [{ ...good, schedule: {} }, /schedule: give everyMs or cron/],
     [{ ...good, schedule: { everyMs: 1, cron: "* * * * *" } }, /schedule: give everyMs or cron/],

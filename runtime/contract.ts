@@ -24,6 +24,9 @@ export type Priority = "high" | "normal" | "low";
 
 export const priorities: readonly Priority[] = ["high", "normal", "low"];
 
+/** What a handler that computes runs in: see {@link TaskOptions.cpu}. */
+export type CpuKind = "thread" | "process";
+
 /** What a task declares besides its shapes; a call's own options override some of it. */
 export interface TaskOptions {
   /** The queue that its calls wait in. @default the contract file's name */
@@ -46,6 +49,12 @@ export interface TaskOptions {
   readonly keepRequest?: boolean | undefined;
   /** Words by which tasks are told apart in lists, as `["billing", "nightly"]`; nothing else depends on them. @default none */
   readonly tags?: readonly string[] | undefined;
+  /**
+   * For a handler that computes for long: it runs in a pool of threads (`true`), or of processes (`"process"`: for code that
+   * can crash), so that the event loop goes on. Its calls then wait in a queue of their own, `math.cpu`. See docs/cpu.md.
+   * @default in the event loop
+   */
+  readonly cpu?: true | "process" | undefined;
 }
 
 /** What {@link task} takes. */
@@ -178,7 +187,7 @@ function checkSchema(part: string, schema: unknown): void {
 
 const durations = ["timeoutMs", "attemptTimeoutMs", "resultTtlMs"] as const;
 const limits = ["maxConcurrency", "concurrencyKey", "rateLimit"];
-const settings = ["queue", "policy", "retry", "priority", "idempotent", "keepRequest", "tags"];
+const settings = ["queue", "policy", "retry", "priority", "idempotent", "keepRequest", "tags", "cpu"];
 const knownOptions = [...durations, ...settings, ...limits];
 
 function checkOptions(options: TaskOptions & Limits): void {
@@ -186,6 +195,7 @@ function checkOptions(options: TaskOptions & Limits): void {
   for (const name of durations) checkDuration(name, options[name], refuse);
   checkOneOf("policy", options.policy, policies, refuse);
   checkOneOf("priority", options.priority, priorities, refuse);
+  checkOneOf("cpu", options.cpu, [true, "process"], refuse);
   if (options.queue !== undefined) checkQueue(options.queue);
   for (const name of ["idempotent", "keepRequest"] as const) {
     if (options[name] !== undefined && typeof options[name] !== "boolean")

@@ -1,5 +1,5 @@
 import type { Retry } from "./backoff.ts";
-import type { Task } from "./contract.ts";
+import type { CpuKind, Task } from "./contract.ts";
 import { TaskError } from "./errors.ts";
 import { type Gate, gateOf, paramsGate } from "./gate.ts";
 import { isLimited } from "./limits.ts";
@@ -13,6 +13,8 @@ export interface Declaration {
   /** `addition`. */
   readonly shortName: string;
   readonly queue: string;
+  /** What its handler runs in, if not in the event loop. */
+  readonly cpu: CpuKind | undefined;
   readonly paramNames: readonly string[];
   readonly params: Gate;
   readonly result: Gate;
@@ -47,7 +49,9 @@ function declare(contract: Contract, shortName: string, task: Task): Declaration
     task,
     name: `${contract.name}.${shortName}`,
     shortName,
-    queue: task.queue ?? contract.name,
+    // A queue of their own: a worker then takes no more of them than it has threads for, and they stand in nobody's way.
+    queue: task.queue ?? (task.cpu === undefined ? contract.name : `${contract.name}.cpu`),
+    cpu: task.cpu === true ? "thread" : task.cpu,
     paramNames: Object.keys(task.params),
     params: once(() => paramsGate(task.params)),
     result: once(() => gateOf(task.result, "invalid_result", "result")),

@@ -14,7 +14,7 @@ export type TaskErrorCode =
   | "canceled"
   /** A limit was reached: pending calls, payload size, queue length or the broker's memory. */
   | "resource_exhausted"
-  /** The call's workers died, so often that it was parked. */
+  /** The call's workers died, so often that it was parked; or the thread or process died in which its handler ran. */
   | "worker_lost"
   /** The connection broke at a moment that leaves open whether the call was enqueued or has run. */
   | "outcome_unknown"

@@ -3,9 +3,12 @@ import { retryDelay, type RetryWish } from "./backoff.ts";
 import { encode } from "./codec.ts";
 import { readRequest, type Reply, type Request, toWire, waitingClient, writeReply } from "./envelope.ts";
 import type { Declaration } from "./declaration.ts";
-import { emptyHeader, hasHeader, type Header, protocolVersion, readHeader } from "./header.ts";
+import { emptyHeader, hasHeader, type Header, protocolVersion, readHeader, underHeader } from "./header.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { BoundTask } from "./implementation.ts";
+import type { CpuPool } from "./cpu/pool.ts";
+import type { PooledAttempt, PooledOutcome } from "./cpu/pooled-attempt.ts";
+import { encodedProgress } from "./cpu/serve.ts";
 import { Attempt, type Nest, type Outcome } from "./invoke.ts";
 import { limitKeysOf } from "./limits.ts";
 import type { Lease, Leases } from "./leases.ts";
@@ -17,6 +20,8 @@ export interface ExecutionSettings {
   /** Who runs it. */
   readonly worker: string;
   readonly tasks: ReadonlyMap<string, BoundTask>;
+  /** Where tasks with `cpu` run; undefined where there are none. */
+  readonly pool?: CpuPool | undefined;
   readonly maxResultBytes: number;
   readonly log: Logger;
   readonly leases: Leases;
@@ -52,7 +57,7 @@ export class Execution {
   #header: Header = emptyHeader;
   #bound: BoundTask | undefined;
   #request: Request | undefined;
-  #attempt: Attempt | undefined;
+  #attempt: Attempt | PooledAttempt | undefined;
   /** Whether the last that is to be said of it has been said, by its report or by others. */
   #over = false;
   #seenOverAt: number | undefined;
@@ -122,6 +127,10 @@ export class Execution {
     const attemptMs = this.#request.options?.attemptTimeoutMs ?? this.#bound.declaration.attemptTimeoutMs;
     const limitMs = Math.max(0, Math.min(attemptMs, left));
     const limitedByCall = left < attemptMs;
+    const { pool } = this.#settings;
+    if (this.#bound.declaration.cpu !== undefined && pool !== undefined) {
+      return this.#follow((this.#attempt = this.#pooled(pool, this.#bound, attemptMs, left)));
+    }
     if (this.#settings.leases.kept) this.#tellKeeper(limitMs, limitedByCall, left);
     this.#attempt = new Attempt(this.#bound, this.#request.params, {
       queue: this.queue,
@@ -135,9 +144,29 @@ export class Execution {
       limitedByCall,
       log: this.#settings.log,
       locks: this.#settings.locks,
+      onProgress: (value) => this.#progress(encodedProgress(value, this.#settings.maxResultBytes)),
+    });
+    return this.#follow(this.#attempt);
+  }
+
+  #pooled(pool: CpuPool, bound: BoundTask, attemptMs: number, leftMs: number): PooledAttempt {
+    return pool.run(bound, {
+      callId: this.id,
+      attempt: this.#header.attempt + 1,
+      fence: this.fence,
+      record: this.#call.record,
+      keepRequest: this.#header.keepRequest,
+      attemptMs,
+      leftMs: Math.max(0, leftMs),
+      maxBytes: this.#settings.maxResultBytes,
+      onBegun: (limitMs, limitedByCall) => {
+        if (this.#settings.leases.kept) this.#tellKeeper(limitMs, limitedByCall, this.#leftMs());
+      },
       onProgress: (value) => this.#progress(value),
     });
-    const { outcome, settled } = this.#attempt;
+  }
+
+  #follow({ outcome, settled }: Attempt | PooledAttempt): Promise<void> | undefined {
     if (settled === undefined) {
       this.#conclude(outcome as Outcome);
       return undefined;
@@ -176,7 +205,7 @@ export class Execution {
     });
   }
 
-  #conclude(outcome: Outcome): void {
+  #conclude(outcome: Outcome | PooledOutcome): void {
     this.#settings.leases.ended(this.#row);
     if (this.#over) return;
     if (outcome.ok) return this.#answer(outcome);
@@ -194,9 +223,9 @@ export class Execution {
     return delayMs !== undefined && delayMs < leftMs ? delayMs : undefined;
   }
 
-  #answer(outcome: Outcome): void {
+  #answer(outcome: Outcome | PooledOutcome): void {
     if (!outcome.ok && faults.has(outcome.error.code)) {
-      const { message, cause, attempt } = outcome.error;
+      const { message, attempt, remoteStack, cause = remoteStack } = outcome.error;
       const metadata = this.#request?.metadata;
       const about = { callId: this.id, attempt, error: message, cause, ...(metadata && { metadata }) };
       this.#settings.log.warn(about, "a call failed");
@@ -206,9 +235,9 @@ export class Execution {
   }
 
   /** The reply's record; one that can't be sent is answered with what is wrong with it. */
-  #encode(outcome: Outcome): Uint8Array {
+  #encode(outcome: Outcome | PooledOutcome): Uint8Array {
     try {
-      const record = this.#record(outcome.ok ? { value: outcome.sent } : { error: toWire(outcome.error) });
+      const record = this.#replyOf(outcome);
       const { maxResultBytes } = this.#settings;
       const kept = this.#header.keepRequest ? this.#call.record.length : 0;
       if (record.length - kept <= maxResultBytes) return record;
@@ -231,14 +260,8 @@ export class Execution {
     return encode({ code, attempt, message: `${reason.slice(0, 1_000)}… (${told.length} bytes in all)`, worker });
   }
 
-  #progress(value: unknown): void {
-    const { maxResultBytes } = this.#settings;
-    const told = encode(value);
-    if (told.length > maxResultBytes) {
-      const reason = `its progress takes ${told.length} bytes, more than the ${maxResultBytes} of maxResultBytes`;
-      throw new TaskError("resource_exhausted", reason);
-    }
-    this.#report({ kind: "progress", value: told });
+  #progress(value: Uint8Array): void {
+    this.#report({ kind: "progress", value });
   }
 
   #failure(code: "resource_exhausted" | "invalid_result", reason: string): Uint8Array {
@@ -246,14 +269,20 @@ export class Execution {
     return this.#record({ error: toWire(new TaskError<string, unknown>(code, reason, { attempt })) });
   }
 
+  #replyOf(outcome: Outcome | PooledOutcome): Uint8Array {
+    if (!outcome.ok) return this.#record({ error: toWire(outcome.error) });
+    if ("sent" in outcome) return this.#record({ value: outcome.sent });
+    // Its bytes were written where the handler ran.
+    return underHeader(outcome.record, this.#ended("succeeded"))!;
+  }
+
   #record(reply: Reply): Uint8Array {
-    const header: Header = {
-      ...this.#header,
-      state: "value" in reply ? "succeeded" : "failed",
-      attempt: this.#header.attempt + 1,
-      fence: this.fence,
-    };
+    const header = this.#ended("value" in reply ? "succeeded" : "failed");
     return writeReply(header, reply, this.#header.keepRequest ? this.#call.record : undefined);
+  }
+
+  #ended(state: "succeeded" | "failed"): Header {
+    return { ...this.#header, state, attempt: this.#header.attempt + 1, fence: this.fence };
   }
 
   #park(error: AnyTaskError): void {

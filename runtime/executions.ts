@@ -5,6 +5,7 @@ import { Execution, type ExecutionSettings } from "./execution.ts";
 import type { RunningHandlers } from "./health.ts";
 import { HeldSlots } from "./held-slots.ts";
 import type { Nest } from "./invoke.ts";
+import type { FreeSlots } from "./claims.ts";
 import type { Lease } from "./leases.ts";
 
 /** For how long a handler may go on after its call was answered before it counts as stuck, ms. */
@@ -15,6 +16,8 @@ export interface ExecutionsSettings extends Omit<ExecutionSettings, "nest"> {
   readonly tasksFor: Nest["tasksFor"];
   /** How many calls may run at a time. */
   readonly slots: number;
+  /** Queues of nothing but tasks with `cpu`. */
+  readonly poolQueues?: ReadonlySet<string> | undefined;
   /** A slot has become free, or is lent. */
   readonly freed: () => void;
 }
@@ -23,13 +26,15 @@ export interface ExecutionsSettings extends Omit<ExecutionSettings, "nest"> {
 export class Executions {
   readonly #settings: ExecutionSettings;
   readonly #freed: () => void;
+  readonly #poolQueues: ReadonlySet<string>;
   readonly #slots: HeldSlots<Execution>;
   /** Calls that were claimed, to be begun in one of the next turns. */
   #due: { readonly lease: Lease; readonly call: ClaimedCall }[] = [];
 
-  constructor({ tasksFor, slots, freed, ...settings }: ExecutionsSettings) {
+  constructor({ tasksFor, slots, poolQueues, freed, ...settings }: ExecutionsSettings) {
     this.#slots = new HeldSlots(slots);
     this.#freed = freed;
+    this.#poolQueues = poolQueues ?? new Set();
     const lend: Nest["lend"] = (holder, waits) => {
       this.#slots.lend(holder, waits);
       if (waits !== "nothing") freed();
@@ -37,10 +42,23 @@ export class Executions {
     this.#settings = { ...settings, nest: { tasksFor, lend } };
   }
 
-  /** Slots for any call, and those for calls that a handler waits for. */
-  get free(): { readonly any: number; readonly nested: number } {
-    const due = this.#due.length;
+  /** Slots for any call, and those for calls that a handler waits for. Calls of the pool's queues take none of them. */
+  get free(): FreeSlots {
+    const pooled = this.#poolQueues.size === 0 ? 0 : this.#pooled();
+    const due = this.#due.length - this.duePooled - pooled;
     return { any: this.#slots.free - due, nested: this.#slots.freeForNested - due };
+  }
+
+  /** How many calls of the pool's queues have not begun. */
+  get duePooled(): number {
+    if (this.#poolQueues.size === 0) return 0;
+    return this.#due.reduce((sum, { lease }) => sum + (this.#poolQueues.has(lease.queue) ? 1 : 0), 0);
+  }
+
+  #pooled(): number {
+    let pooled = 0;
+    for (const { queue } of this.#slots.holders) if (this.#poolQueues.has(queue)) pooled += 1;
+    return pooled;
   }
 
   get runsSuspect(): boolean {

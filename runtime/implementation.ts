@@ -1,17 +1,13 @@
-import { type Declaration, declarationsOf } from "./declaration.ts";
+import type { BoundTask, Handler } from "./bound-task.ts";
+import type { FromMember, RunMessage } from "./cpu/message.ts";
+import { moduleUrl } from "./cpu/place.ts";
+import { serveBrand } from "./cpu/program.ts";
+import { serve } from "./cpu/serve.ts";
+import { declarationsOf } from "./declaration.ts";
 import { TaskError } from "./errors.ts";
 import type { Contract, Registry } from "./registry.ts";
 
-/** The user's function, as far as the runtime knows it. */
-export type Handler = (params: unknown, context: unknown) => unknown;
-
-/** A task bound to its handler. */
-export interface BoundTask {
-  readonly declaration: Declaration;
-  readonly handler: Handler;
-  /** The tasks that `context.tasks` has. */
-  readonly registry: Registry;
-}
+export type { BoundTask } from "./bound-task.ts";
 
 /**
  * A contract's tasks, each bound to its handler: what `implement…()` gives to a worker and to a client.
@@ -30,21 +26,24 @@ export interface Implementation<out Signatures = unknown, out Module = unknown> 
  * Binds a contract to its handlers.
  *
  * @param registry - the tasks that handlers can call. @default those of the contract
+ * @param module - where the result is exported, as `import.meta.url` says it: tasks with `cpu` are found there.
  * @throws TaskError `invalid_argument` that names the handlers that are missing, unknown or no functions.
  */
 export function implement<Signatures, Module>(
   contract: Contract,
   handlers: object,
   registry: Registry = { shape: "flat", contracts: [contract] },
+  module?: string | URL,
 ): Implementation<Signatures, Module> {
   const declarations = declarationsOf(contract);
+  const found = module === undefined ? undefined : { module: moduleUrl(module) };
   const given = new Map<string, unknown>(Object.entries(handlers));
   const faults: string[] = [];
   const tasks: BoundTask[] = [];
   for (const [name, declaration] of declarations) {
     const handler = given.get(name);
     if (typeof handler === "function")
-      tasks.push({ declaration, handler: (handler as Handler).bind(handlers), registry });
+      tasks.push({ declaration, handler: (handler as Handler).bind(handlers), registry, ...found });
     else faults.push(handler === undefined ? `${name} has no handler` : `the handler of ${name} is no function`);
   }
   for (const name of given.keys()) {
@@ -53,7 +52,12 @@ export function implement<Signatures, Module>(
   if (faults.length > 0) {
     throw new TaskError("invalid_argument", `the handlers of contract "${contract.name}": ${faults.join("; ")}`);
   }
-  return { contract, tasks };
+  const implementation: Implementation<Signatures, Module> = { contract, tasks };
+  // What a pool's thread, which finds it among the module's exports, runs its tasks by.
+  Object.defineProperty(implementation, serveBrand, {
+    value: (run: RunMessage, send: (message: FromMember) => void) => serve(tasks, run, send),
+  });
+  return implementation;
 }
 
 /**

@@ -2,6 +2,7 @@
 export type { Broker } from "./broker.ts";
 export type { Client, ClientOptions } from "./client.ts";
 export type { Context, Failure, LockOptions } from "./context.ts";
+export type { PoolOptions } from "./cpu/pool-options.ts";
 export { task } from "./contract.ts";
 export type { Backoff, Retry } from "./backoff.ts";
 export type { Policy, Priority, Task, TaskDefinition, TaskOptions } from "./contract.ts";

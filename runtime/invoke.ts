@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { AttemptLocks } from "./attempt-locks.ts";
 import type { RetryWish } from "./backoff.ts";
+import type { BoundTask } from "./bound-task.ts";
 import { shown } from "./checks.ts";
 import { after } from "./clock.ts";
 import type { Context, ErrorMakers, Failure } from "./context.ts";
@@ -8,7 +9,6 @@ import type { Declaration } from "./declaration.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import type { Origin } from "./envelope.ts";
 import type { Waits } from "./held-slots.ts";
-import type { BoundTask } from "./implementation.ts";
 import { type Lineage, lineage } from "./lineage.ts";
 import type { LockGiver } from "./lock-room.ts";
 import { childLogger, type Logger } from "./log.ts";
@@ -107,8 +107,16 @@ export class Attempt {
   }
 }
 
-function timedOut(declaration: Declaration, settings: AttemptSettings): AnyTaskError {
-  const { limitMs, limitedByCall, callId, attempt } = settings;
+/** What is said of an attempt whose time is up. */
+export function timedOut(
+  declaration: Declaration,
+  {
+    limitMs,
+    limitedByCall,
+    callId,
+    attempt,
+  }: Pick<AttemptSettings, "limitMs" | "limitedByCall" | "callId" | "attempt">,
+): AnyTaskError {
   const which = limitedByCall ? "the call's time was up" : "the attempt's time was up";
   const details = { task: declaration.name, callId, attempt };
   return new TaskError<string, unknown>("deadline_exceeded", `${which} after ${Math.round(limitMs)} ms`, details);

@@ -1,5 +1,6 @@
 import type { Broker } from "./broker.ts";
 import { openBroker } from "./brokers/open.ts";
+import { pooledTasks } from "./cpu/place.ts";
 import { defaultNamespace } from "./defaults.ts";
 import { TaskError } from "./errors.ts";
 import type { WorkerHealth } from "./health.ts";
@@ -37,7 +38,10 @@ export function createWorker(options: WorkerOptions): Worker {
   if (tasks.size === 0) {
     throw new TaskError("invalid_argument", "createWorker(): implementations must hold at least one task");
   }
-  return new LazyWorker(options, tasks);
+  const pooled = pooledTasks(tasks.values(), (reason) => {
+    throw new TaskError("invalid_argument", `createWorker(): ${reason}`);
+  });
+  return new LazyWorker(options, tasks, pooled);
 }
 
 let loading: Promise<typeof workerModule> | undefined;
@@ -55,17 +59,19 @@ class LazyWorker implements Worker {
   readonly id = newAddress();
   readonly #options: WorkerOptions;
   readonly #tasks: ReadonlyMap<string, BoundTask>;
+  readonly #pooled: readonly BoundTask[];
   readonly #broker: Broker;
   #running: workerModule.RunningWorker | undefined;
   #opening: Promise<workerModule.RunningWorker> | undefined;
   #run: Promise<void> | undefined;
   #stop: Promise<void> | undefined;
 
-  constructor(options: WorkerOptions, tasks: ReadonlyMap<string, BoundTask>) {
+  constructor(options: WorkerOptions, tasks: ReadonlyMap<string, BoundTask>, pooled: readonly BoundTask[]) {
     const { broker, namespace = defaultNamespace } = options;
     const log = childLogger(options.log ?? streamLogger(), { worker: this.id });
     this.#options = options;
     this.#tasks = tasks;
+    this.#pooled = pooled;
     this.#broker = typeof broker === "string" ? openBroker(broker, { namespace, log }) : broker;
   }
 
@@ -100,7 +106,7 @@ class LazyWorker implements Worker {
   async #open(): Promise<workerModule.RunningWorker> {
     const { RunningWorker } = await loadWorker();
     const keepers = await this.#broker.keepers?.();
-    const parts = { id: this.id, broker: this.#broker, keepers, tasks: this.#tasks };
+    const parts = { id: this.id, broker: this.#broker, keepers, tasks: this.#tasks, pooled: this.#pooled };
     return (this.#running = new RunningWorker(this.#options, parts));
   }
 }

@@ -1,4 +1,5 @@
 import type { Broker, Keepers } from "./broker.ts";
+import type { CpuPool } from "./cpu/pool.ts";
 import { defaultMaxBytes } from "./defaults.ts";
 import { TaskError } from "./errors.ts";
 import { Execution } from "./execution.ts";
@@ -18,6 +19,8 @@ const beatMs = 1_000;
 export interface ReplayPlace {
   readonly broker: Broker;
   readonly tasks: ReadonlyMap<string, BoundTask>;
+  /** Where tasks with `cpu` run; undefined where there are none. */
+  readonly pool: CpuPool | undefined;
   /** Whose slots they take. */
   readonly local: LocalRuns;
   readonly locks: LockGiver;
@@ -103,7 +106,7 @@ class LocalReplay {
   readonly #patience = new AbortController();
 
   constructor(
-    { broker, tasks, local, locks, log }: ReplayPlace,
+    { broker, tasks, pool, local, locks, log }: ReplayPlace,
     keepers: Keepers | undefined,
     worker: string,
     { queue, id, record, ...lease }: Leased,
@@ -130,6 +133,7 @@ class LocalReplay {
       {
         worker,
         tasks,
+        pool,
         maxResultBytes: defaultMaxBytes,
         log: this.#log,
         nest: local,

@@ -1,22 +1,33 @@
 import { retryDelay } from "./backoff.ts";
-import type { Call, Settled } from "./call.ts";
+import { about, type Call, type Settled } from "./call.ts";
 import { pause } from "./clock.ts";
+import type { CpuPool } from "./cpu/pool.ts";
+import type { PooledAttempt, PooledOutcome } from "./cpu/pooled-attempt.ts";
+import { defaultMaxBytes } from "./defaults.ts";
+import { writeRequest } from "./envelope.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import type { BoundTask } from "./implementation.ts";
+import { newHeader } from "./header.ts";
 import { HeldSlots, type Waits } from "./held-slots.ts";
 import { Attempt, type Nest, type Outcome } from "./invoke.ts";
 import type { LockGiver } from "./lock-room.ts";
 import type { Logger } from "./log.ts";
-import { receivedError } from "./receive.ts";
+import { progressOf } from "./progress.ts";
+import { receive, receivedError } from "./receive.ts";
 
 /** What handlers find around them. */
 interface Surroundings {
   readonly log: Logger;
   readonly locks: LockGiver;
   readonly tasksFor: Nest["tasksFor"];
+  /** Where tasks with `cpu` run; undefined where there are none. */
+  readonly pool?: CpuPool | undefined;
 }
 
-/** Runs calls in this process: through the same gates as on a worker, without codec and record. */
+/**
+ * Runs calls in this process: through the same gates as on a worker, without codec and record, but for those of tasks with
+ * `cpu`, which cross to a thread.
+ */
 export class LocalRuns implements Nest {
   readonly tasksFor: Nest["tasksFor"];
   readonly #tasks: ReadonlyMap<string, BoundTask>;
@@ -42,6 +53,13 @@ export class LocalRuns implements Nest {
 
   lend(holder: object, waits: Waits): void {
     this.#running.lend(holder, waits);
+  }
+
+  /** Whether a call could begin at once: one of a task with `cpu` needs a free thread, too. */
+  couldBegin(call: Pick<Call, "nested" | "declaration">): boolean {
+    const { cpu } = call.declaration;
+    const { pool } = this.#surroundings;
+    return this.slotFree(call) && (cpu === undefined || pool === undefined || pool.free > 0);
   }
 
   /** Keeps a slot for a call that may come; returns what gives it up, or undefined if none is free. */
@@ -84,7 +102,7 @@ class LocalRun {
   readonly #backoff = new AbortController();
   readonly #handlers: Promise<void>[] = [];
   #number = 1;
-  #attempt: Attempt | undefined;
+  #attempt: Attempt | PooledAttempt | undefined;
   #aborted: AnyTaskError | undefined;
   #over = false;
 
@@ -98,7 +116,11 @@ class LocalRun {
 
   /** Makes the first attempt; undefined if the call is not settled by it at once. */
   begin(): Settled | undefined {
-    this.#attempt = this.#start();
+    try {
+      this.#attempt = this.#start();
+    } catch (thrown) {
+      return { ok: false, error: TaskError.from(thrown, "invalid_argument", about(this.#call)), started: false };
+    }
     if (this.#attempt.settled !== undefined) return undefined;
     const outcome = this.#attempt.outcome as Outcome;
     return outcome.ok || this.#delay(outcome) === undefined ? this.#settled(outcome) : undefined;
@@ -134,26 +156,43 @@ class LocalRun {
     this.#backoff.abort();
   }
 
-  #start(): Attempt {
+  /** @throws TaskError `invalid_argument` for parameters that can't be carried to a thread. */
+  #start(): Attempt | PooledAttempt {
+    const attempt = this.#begin();
+    if (attempt.settled !== undefined) this.#handlers.push(attempt.settled);
+    return attempt;
+  }
+
+  #begin(): Attempt | PooledAttempt {
     const { declaration, options, params, id, origin } = this.#call;
     const number = this.#number;
     const left = this.#deadline - performance.now();
     const attemptMs = options.attemptTimeoutMs ?? declaration.attemptTimeoutMs;
-    const attempt = new Attempt(this.#bound, params, {
+    const known = { callId: id, attempt: number, fence: 0 };
+    const { pool, log, locks } = this.#surroundings;
+    if (declaration.cpu !== undefined && pool !== undefined) {
+      return pool.run(this.#bound, {
+        ...known,
+        record: writeRequest(newHeader({}), { task: declaration.name, params, ...origin }),
+        keepRequest: false,
+        attemptMs,
+        leftMs: left,
+        maxBytes: defaultMaxBytes,
+        onProgress: (told) => this.#heard(number, () => progressOf(declaration, told)),
+      });
+    }
+    return new Attempt(this.#bound, params, {
+      ...known,
       queue: declaration.queue,
-      callId: id,
       origin,
       nest: this.#nest,
       holder: this,
-      attempt: number,
-      fence: 0,
       limitMs: Math.min(attemptMs, left),
       limitedByCall: left < attemptMs,
-      ...this.#surroundings,
-      onProgress: (_, received) => this.#heard(number, received),
+      log,
+      locks,
+      onProgress: (_, received) => this.#heard(number, () => received),
     });
-    if (attempt.settled !== undefined) this.#handlers.push(attempt.settled);
-    return attempt;
   }
 
   /** The wait before the next attempt; undefined if there is none, or no time for it. */
@@ -164,14 +203,15 @@ class LocalRun {
   }
 
   /** What an attempt reports after its outcome, or its call's, is of no interest. */
-  #heard(attempt: number, progress: unknown): void {
-    if (attempt === this.#number && !this.#over) this.#call.listener?.hear(() => progress);
+  #heard(attempt: number, progress: () => unknown): void {
+    if (attempt === this.#number && !this.#over) this.#call.listener?.hear(progress);
   }
 
-  #settled(outcome: Outcome): Settled {
+  #settled(outcome: Outcome | PooledOutcome): Settled {
     this.#over = true;
-    if (outcome.ok) return { ok: true, value: outcome.received };
     const { declaration, id } = this.#call;
+    if (outcome.ok)
+      return "record" in outcome ? receive(declaration, id, outcome.record) : { ok: true, value: outcome.received };
     const error = outcome.error.with({ task: declaration.name, callId: id, attempt: this.#number });
     return { ok: false, error: receivedError(declaration, error), started: true };
   }

@@ -46,7 +46,7 @@ export function run(places: Places, call: Call): Settled | Promise<Settled> {
     case "local-first":
       if (!here) return places.remote.call(call, timeoutMs);
       // A handler that waits for it may hold the only slots that there are: it may have to run here all the same.
-      if (!local.slotFree(call)) return remoteFirst(places, call, timeoutMs, call.nested);
+      if (!local.couldBegin(call)) return remoteFirst(places, call, timeoutMs, call.nested);
       return localFirst(places, call, timeoutMs);
     case "remote-only":
       return places.remote.call(call, timeoutMs);
@@ -102,7 +102,7 @@ async function whereSomeoneIs(places: Places, call: Call, timeoutMs: number): Pr
   const leftMs = left(timeoutMs, began);
   if (call.options.signal?.aborted === true) return notStarted(call, "canceled", "its signal was aborted");
   if (leftMs <= 0) return notStarted(call, "deadline_exceeded", `no broker said within ${timeoutMs} ms who listens`);
-  if (served === "served" || !places.local.slotFree(call)) return remoteFirst(places, call, leftMs, false);
+  if (served === "served" || !places.local.couldBegin(call)) return remoteFirst(places, call, leftMs, false);
   return places.local.run(call, leftMs);
 }
 

@@ -1,5 +1,6 @@
 import type { Broker } from "./broker.ts";
 import { checkCount, checkDuration, checkNames, checkOneOf } from "./checks.ts";
+import { checkPoolOptions, type PoolOptions } from "./cpu/pool-options.ts";
 import { TaskError } from "./errors.ts";
 import type { Implementation } from "./implementation.ts";
 import type { Logger } from "./log.ts";
@@ -41,6 +42,8 @@ export interface WorkerOptions {
   readonly handleSignals?: boolean | undefined;
   /** Whether it fires the schedules of the tasks that it implements, as any number of workers may. @default true */
   readonly schedule?: boolean | undefined;
+  /** Where its tasks with `cpu` run, each call in a thread or a process of its own; besides `concurrency`. */
+  readonly pool?: PoolOptions | undefined;
   /** @default lines on standard error */
   readonly log?: Logger | undefined;
 }
@@ -57,6 +60,7 @@ const known: readonly (keyof WorkerOptions)[] = [
   "namespace",
   "graceMs",
   "log",
+  "pool",
   ...counts,
   ...durations,
   ...switches,
@@ -72,6 +76,7 @@ export function checkWorkerOptions(options: WorkerOptions): void {
   for (const name of counts) checkCount(name, options[name], refuse);
   for (const name of durations) checkDuration(name, options[name], refuse);
   for (const name of switches) checkOneOf(name, options[name], [true, false], refuse);
+  checkPoolOptions(options.pool, refuse);
   // A grace of 0 gives back at once.
   if (options.graceMs !== 0) checkDuration("graceMs", options.graceMs, refuse);
 }

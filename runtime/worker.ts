@@ -1,24 +1,24 @@
-import type { Broker, Keepers, ServedQueue, Unsubscribe } from "./broker.ts";
-import { Claims } from "./claims.ts";
+import type { Broker, ClaimedBatch, Keepers, ServedQueue, Unsubscribe } from "./broker.ts";
+import { ClaimLoops } from "./claim-loops.ts";
+import type { FreeSlots } from "./claims.ts";
 import { after, pause, settles } from "./clock.ts";
-import type { Declaration } from "./declaration.ts";
+import { CpuPool } from "./cpu/pool.ts";
+import { poolSettings } from "./cpu/pool-options.ts";
 import { defaultMaxBytes } from "./defaults.ts";
 import { TaskError } from "./errors.ts";
-import { versionTask } from "./execution.ts";
 import { Executions } from "./executions.ts";
-import { protocolVersion } from "./header.ts";
 import { Health, type WorkerHealth } from "./health.ts";
 import { mostHolders } from "./held-slots.ts";
 import type { BoundTask } from "./implementation.ts";
 import { workerChannel } from "./keys.ts";
 import { Leases } from "./leases.ts";
-import type { ToldLimits } from "./limits.ts";
 import { LockRoom } from "./lock-room.ts";
 import { childLogger, type Logger, streamLogger } from "./log.ts";
 import { NestedCalls } from "./nested-calls.ts";
 import { Reaper } from "./reaper.ts";
 import { Reports } from "./reports.ts";
 import { Scheduler } from "./scheduler.ts";
+import { poolQueuesOf, queuesOf } from "./served-queues.ts";
 import { onStopSignals } from "./signals.ts";
 import { defaultConcurrency, type WorkerOptions } from "./worker-options.ts";
 
@@ -39,6 +39,8 @@ export interface WorkerParts {
   readonly broker: Broker;
   readonly keepers: Keepers | undefined;
   readonly tasks: ReadonlyMap<string, BoundTask>;
+  /** Those that run in a pool. */
+  readonly pooled: readonly BoundTask[];
 }
 
 /** A worker that was told to run: the methods are those of {@link Worker}. */
@@ -56,7 +58,13 @@ export class RunningWorker {
   readonly #leases: Leases;
   readonly #locks: LockRoom;
   readonly #executions: Executions;
-  readonly #claims: Claims;
+  /** The loops of claims: one for calls that run in the event loop, one for those that run in the pool. */
+  readonly #claims: ClaimLoops;
+  /** Where tasks with `cpu` run; undefined where there are none. */
+  readonly #pool: CpuPool | undefined;
+  readonly #pooled: readonly BoundTask[];
+  /** Queues of nothing but such tasks: no more is claimed of them than can begin. */
+  readonly #poolQueues: ReadonlySet<string>;
   readonly #reports: Reports;
   readonly #nested: NestedCalls;
   readonly #reaper: Reaper;
@@ -72,11 +80,15 @@ export class RunningWorker {
   /** What run() is to reject with. */
   #fault: TaskError | undefined;
 
-  constructor(options: WorkerOptions, { id, broker, keepers, tasks }: WorkerParts) {
+  constructor(options: WorkerOptions, { id, broker, keepers, tasks, pooled }: WorkerParts) {
     const { concurrency = defaultConcurrency } = options;
     const { leaseMs = defaultLeaseMs, maxResultBytes = defaultMaxBytes } = options;
     const log = childLogger(options.log ?? streamLogger(), { worker: id });
     const queues = queuesOf(tasks);
+    this.#pooled = pooled;
+    this.#pool = pooled.length === 0 ? undefined : new CpuPool(poolSettings(options.pool), log);
+    this.#poolQueues = poolQueuesOf(tasks);
+    const slots = concurrency + (this.#pool?.size ?? 0);
     const intervalMs = Math.min(longestBeatMs, leaseMs / 3);
     const presenceMs = presenceBeats * intervalMs;
     this.id = id;
@@ -91,12 +103,18 @@ export class RunningWorker {
     this.#stopWhenStuck = options.stopWhenStuck ?? false;
     const own = { worker: id, queues, leaseMs, log };
     this.#health = new Health({
-      concurrency,
+      concurrency: slots,
       // What is seen at beats alone can't be judged between them.
       unhealthyAfterMs: Math.max(options.unhealthyAfterMs ?? defaultUnhealthyAfterMs, fewBeats * intervalMs),
-      maxStuck: options.maxStuck ?? Math.max(1, Math.floor(concurrency / 10)),
+      maxStuck: options.maxStuck ?? Math.max(1, Math.floor(slots / 10)),
     });
-    this.#leases = new Leases({ ...own, keepers, slots: mostHolders(concurrency), presenceMs, intervalMs });
+    this.#leases = new Leases({
+      ...own,
+      keepers,
+      slots: mostHolders(concurrency) + (this.#pool?.size ?? 0),
+      presenceMs,
+      intervalMs,
+    });
     this.#reports = new Reports(this.#broker, log, (queue, reports) => {
       this.#leases.settled(queue, reports);
       this.#claims.freed();
@@ -107,6 +125,7 @@ export class RunningWorker {
     this.#executions = new Executions({
       worker: id,
       tasks,
+      pool: this.#pool,
       maxResultBytes,
       log,
       leases: this.#leases,
@@ -114,18 +133,19 @@ export class RunningWorker {
       report,
       tasksFor: (registry, context) => this.#nested.tasksFor(registry, context),
       slots: concurrency,
+      poolQueues: this.#poolQueues,
       freed: () => this.#claims.freed(),
     });
-    this.#claims = new Claims(this.#broker, {
-      ...own,
-      free: () => this.#free(),
-      takesSuspect: () => !this.#executions.runsSuspect,
-      begin: (batches) => {
-        this.#health.claimed();
-        this.#executions.begin(batches);
-      },
-      giveBack: (batches) => this.#executions.giveBack(batches),
-    });
+    const begin = (batches: readonly ClaimedBatch[]): void => {
+      this.#health.claimed();
+      this.#executions.begin(batches);
+    };
+    const giveBack = (batches: readonly ClaimedBatch[]): void => this.#executions.giveBack(batches);
+    const takesSuspect = (): boolean => !this.#executions.runsSuspect;
+    this.#claims = new ClaimLoops(this.#broker, { ...own, takesSuspect, begin, giveBack }, [
+      { queues: queues.filter(({ name }) => !this.#poolQueues.has(name)), free: () => this.#free() },
+      { queues: queues.filter(({ name }) => this.#poolQueues.has(name)), free: () => this.#freeInPool() },
+    ]);
     const beat = { worker: id, leaseMs, presenceMs, maxDeliveries: options.maxDeliveries ?? 3 };
     this.#reaper = new Reaper(this.#broker, log, beat, {
       intervalMs,
@@ -133,7 +153,8 @@ export class RunningWorker {
       queues: () => queues.map(({ name, tasks }) => ({ name, tasks, fences: this.#leases.fences(name) })),
       lost: (queue, fence) => this.#executions.lost(queue, fence),
       // One that is stopping leaves what waits to others.
-      answered: ({ waiting }) => this.#health.beaten(waiting, this.#stopping.signal.aborted ? 0 : this.#free().any),
+      answered: ({ waiting }) =>
+        this.#health.beaten(waiting, this.#stopping.signal.aborted ? 0 : this.#freeEverywhere()),
       failed: (trouble) => this.#health.failed(trouble),
     });
     const scheduled = options.schedule === false ? [] : [...tasks.values()].map(({ declaration }) => declaration);
@@ -170,6 +191,7 @@ export class RunningWorker {
         unsubscribes.push(unsubscribe);
       }
       if (this.#stopping.signal.aborted) return;
+      if (!(await this.#poolIsReady())) return;
       this.#leases.warn();
       await this.#reaper.start();
       await this.#scheduler.start();
@@ -182,6 +204,7 @@ export class RunningWorker {
       await this.#scheduler.stop(lastWordsMs);
       await this.#leases.stop();
       await this.#reaper.stop(lastWordsMs);
+      await this.#pool?.stop();
       unlisten?.();
       const silent = [this.#locks.close(), ...unsubscribes.map((unsubscribe) => unsubscribe())];
       await settles(Promise.allSettled(silent), lastWordsMs);
@@ -190,11 +213,36 @@ export class RunningWorker {
     }
   }
 
-  /** Slots that are free. Reports that the broker does not take hold theirs back, so that memory stays bounded. */
-  #free(): { readonly any: number; readonly nested: number } {
+  /** @returns false if it was stopped meanwhile. @throws TaskError `invalid_argument` if a handler is not to be found. */
+  async #poolIsReady(): Promise<boolean> {
+    const { signal } = this.#stopping;
+    await this.#pool?.look(this.#pooled).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+    return !signal.aborted;
+  }
+
+  /** Slots that are free. */
+  #free(): FreeSlots {
     const { any, nested } = this.#executions.free;
-    const held = Math.max(0, this.#reports.open - this.#concurrency);
+    const held = this.#heldBack();
     return { any: any - held, nested: nested - held };
+  }
+
+  #freeInPool(): FreeSlots {
+    const free = (this.#pool?.free ?? 0) - this.#executions.duePooled - this.#heldBack();
+    return { any: free, nested: free };
+  }
+
+  /** Slots that are free if calls of any queue may have one; else it can't be told whom those that wait wait for. */
+  #freeEverywhere(): number {
+    const { any } = this.#free();
+    return this.#poolQueues.size === 0 ? any : Math.min(any, this.#freeInPool().any);
+  }
+
+  /** Reports that the broker does not take hold slots back, so that memory stays bounded. */
+  #heldBack(): number {
+    return Math.max(0, this.#reports.open - this.#concurrency);
   }
 
   /** At each beat. */
@@ -219,6 +267,7 @@ export class RunningWorker {
     await Promise.race([this.#executions.done(), pause(graceMs, AbortSignal.any([hurry, done.signal]))]);
     done.abort(); // The grace's timer is not to keep the process.
     this.#executions.release();
+    await this.#pool?.stop();
     // Answers are worth waiting for a broker that is away: as long as their leases hold, or, in a hurry, for a moment.
     const patience = new AbortController();
     const limits = [after(this.#leaseMs, () => patience.abort())];
@@ -231,23 +280,4 @@ export class RunningWorker {
     await this.#leases.stop();
     await this.#reaper.stop(lastWordsMs);
   }
-}
-
-/** The queues of some tasks, each with the tasks that wait in it. */
-function queuesOf(tasks: ReadonlyMap<string, BoundTask>): ServedQueue[] {
-  const queues = new Map<string, Declaration[]>();
-  for (const { declaration } of tasks.values()) {
-    const declared = queues.get(declaration.queue);
-    if (declared === undefined) queues.set(declaration.queue, [declaration]);
-    else declared.push(declaration);
-  }
-  return [...queues].map(([name, declared]) => ({
-    name,
-    tasks: [...declared.map((one) => one.name), versionTask(protocolVersion)],
-    limits: declared.filter(({ limited }) => limited).map(toldLimits),
-  }));
-}
-
-function toldLimits({ name, task: { maxConcurrency, rateLimit } }: Declaration): ToldLimits {
-  return { task: name, maxConcurrency, rate: rateLimit && { limit: rateLimit.limit, perMs: rateLimit.perMs } };
 }

@@ -73,3 +73,8 @@ task({ params: {}, result: z.void(), schedule: { everyMs: 5, cron: "0 3 * * *" }
 task({ params: {}, result: z.void(), schedule: { timezone: "Europe/Berlin" } });
 // @ts-expect-error a timezone goes with cron
 task({ params: {}, result: z.void(), schedule: { everyMs: 5, timezone: "Europe/Berlin" } });
+
+task({ params: {}, result: z.void(), cpu: true });
+task({ params: {}, result: z.void(), cpu: "process" });
+// @ts-expect-error a thread is `true`
+task({ params: {}, result: z.void(), cpu: "thread" });

@@ -1,0 +1,50 @@
+import type { Broker, ServedQueue } from "./broker.ts";
+import { Claims, type ClaimsSettings, type FreeSlots } from "./claims.ts";
+import { SuspectTurn } from "./suspect-turn.ts";
+
+/** Queues that are claimed from together, and for how many of their calls there is room. */
+export interface Lane {
+  readonly queues: readonly ServedQueue[];
+  free(): FreeSlots;
+}
+
+/** A worker's loops of claims, one a lane: what waits for room in one does not hold up the other. */
+export class ClaimLoops {
+  readonly #loops: readonly Claims[];
+
+  constructor(broker: Broker, settings: Omit<ClaimsSettings, "queues" | "free" | "over">, lanes: readonly Lane[]) {
+    const turn = new SuspectTurn();
+    const used = lanes.filter(({ queues }) => queues.length > 0);
+    this.#loops = used.map((lane) => {
+      // Alone, it needs no turn.
+      const takesSuspect = (): boolean => settings.takesSuspect() && (used.length === 1 || turn.take(lane));
+      const free = (): FreeSlots => lane.free();
+      return new Claims(broker, {
+        ...settings,
+        queues: lane.queues,
+        free,
+        takesSuspect,
+        over: () => turn.over(lane),
+      });
+    });
+  }
+
+  /** Claims until they are stopped. */
+  async run(): Promise<void> {
+    await Promise.all(this.#loops.map((loop) => loop.run()));
+  }
+
+  /** Room may have become free. */
+  freed(): void {
+    for (const loop of this.#loops) loop.freed();
+  }
+
+  /** Makes the next claims over new connections. */
+  reopen(): void {
+    for (const loop of this.#loops) loop.reopen();
+  }
+
+  stop(): void {
+    for (const loop of this.#loops) loop.stop();
+  }
+}

@@ -1,0 +1,32 @@
+import type { BoundTask } from "./bound-task.ts";
+import type { ServedQueue } from "./broker.ts";
+import type { Declaration } from "./declaration.ts";
+import { versionTask } from "./execution.ts";
+import { protocolVersion } from "./header.ts";
+import type { ToldLimits } from "./limits.ts";
+
+/** The queues of some tasks, each with the tasks that wait in it. */
+export function queuesOf(tasks: ReadonlyMap<string, BoundTask>): ServedQueue[] {
+  const queues = new Map<string, Declaration[]>();
+  for (const { declaration } of tasks.values()) {
+    const declared = queues.get(declaration.queue);
+    if (declared === undefined) queues.set(declaration.queue, [declaration]);
+    else declared.push(declaration);
+  }
+  return [...queues].map(([name, declared]) => ({
+    name,
+    tasks: [...declared.map((one) => one.name), versionTask(protocolVersion)],
+    limits: declared.filter(({ limited }) => limited).map(toldLimits),
+  }));
+}
+
+function toldLimits({ name, task: { maxConcurrency, rateLimit } }: Declaration): ToldLimits {
+  return { task: name, maxConcurrency, rate: rateLimit && { limit: rateLimit.limit, perMs: rateLimit.perMs } };
+}
+
+/** The queues in which this worker has no tasks but those that run in a pool. */
+export function poolQueuesOf(tasks: ReadonlyMap<string, BoundTask>): ReadonlySet<string> {
+  const declarations = [...tasks.values()].map(({ declaration }) => declaration);
+  const others = new Set(declarations.filter(({ cpu }) => cpu === undefined).map(({ queue }) => queue));
+  return new Set(declarations.map(({ queue }) => queue).filter((queue) => !others.has(queue)));
+}

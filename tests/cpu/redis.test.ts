@@ -1,0 +1,13 @@
+import { onTestFinished } from "vitest";
+import { RedisBroker } from "../../runtime/brokers/redis/broker.ts";
+import { namespaceUntil } from "../redis/namespace.ts";
+import { describeRedis, sharedRedisUrl } from "../redis/suite.ts";
+import { cpuRules } from "./rules.ts";
+import { CpuStage } from "./stage.ts";
+
+describeRedis("tasks with cpu over a real Redis", { timeout: 60_000 }, () => {
+  cpuRules(() => {
+    const namespace = namespaceUntil(onTestFinished);
+    return new CpuStage(() => new RedisBroker(sharedRedisUrl(), { namespace }));
+  });
+});
