@@ -8,9 +8,6 @@ local RESULT, LEASES = P .. 'result:', P .. 'leases'
 
 local NS = string.match(P, '^(.-):{')
 
-local TIME = call('TIME')
-local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
-
 -- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
 local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
 
@@ -230,6 +227,9 @@ end
 --               at most 1,000 replies in all
 -- Returns the indexes (from 0, over all groups) of those refused: their fence no longer holds the call, or it has ended.
 local function rarely()
+
+local TIME = call('TIME')
+local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
 
 -- How long a record is kept at the least after its call has ended, ms: until its deadline it may be submitted again, and
 -- would run once more. A foreign deadline may be any number, or none.

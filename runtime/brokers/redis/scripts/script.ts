@@ -48,5 +48,5 @@ function definedBy(part: string): readonly string[] {
 }
 
 function uses(lua: string, names: readonly string[]): boolean {
-  return new RegExp(`(?<![.\\w])(?:${names.join("|")})\\b`).test(lua.replaceAll(/--.*$/gm, ""));
+  return new RegExp(`(?<![.'\\w])(?:${names.join("|")})\\b`).test(lua.replaceAll(/--.*$/gm, ""));
 }
