@@ -2,7 +2,6 @@ import type { Figure } from "../figure.ts";
 import type { Ask } from "../contestants/loads.ts";
 
 const warmUpMs = 2_000;
-const settleMs = 200;
 const ms = 2_000;
 
 /** Calls that a caller awaits, some in flight: their rate, or how long one takes, and what CPU they cost. */
@@ -25,9 +24,10 @@ function callsFigure(inFlight: number, kind: "calls" | "latencies"): Figure {
     async measure(lab, name) {
       const worker = await lab.start(name, "worker");
       const caller = await lab.start(name, "caller");
-      // A lone call is slow for as long as the code that it runs is not compiled: many calls first, for all contestants.
+      // A call is slow for as long as the code that it runs is not compiled. So there are many calls first, and then those
+      // of the measured kind, for a lone call runs much that a batch runs once.
       await caller.ask({ kind: "calls", inFlight: Math.max(100, inFlight), ms: warmUpMs });
-      await caller.ask(load(settleMs));
+      await caller.ask(load(warmUpMs));
       const [workerBefore, redisBefore] = await Promise.all([worker.ask({ kind: "usage" }), lab.redisCpuUs()]);
       const seen = await caller.ask(load(ms));
       const [workerAfter, redisAfter] = await Promise.all([worker.ask({ kind: "usage" }), lab.redisCpuUs()]);
