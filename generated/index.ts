@@ -2,6 +2,7 @@
 import {
   type Client,
   type ClientOptions,
+  type ImplementOptions,
   type IsDeclared,
   type Registry,
   type With,
@@ -104,31 +105,45 @@ export function createTasks(options: ClientOptions): Tasks {
 export const isDeclared: IsDeclared<Signatures> = declaredBy<Signatures>(registry);
 
 /** What the contexts of handlers have besides. */
-interface Given {
+interface Given<Dependencies> {
   /** Calls other tasks, as part of the call that runs. */
   readonly tasks: Tasks;
+  /** What the implementation's `dependencies` have opened. */
+  readonly dependencies: Dependencies;
 }
 
-export interface MathHandlers extends MathHandlersGiven<Given> {}
+export interface MathHandlers<Dependencies = {}> extends MathHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/math.ts, for a worker and for local policies. */
-export function implementMath(handlers: MathHandlers): MathImplementation {
-  return implement(mathContract, handlers, registry);
+export function implementMath<Dependencies = {}>(
+  handlers: MathHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): MathImplementation<Dependencies> {
+  return implement(mathContract, handlers, registry, options);
 }
 
-export interface OrdersHandlers extends OrdersHandlersGiven<Given> {}
+export interface OrdersHandlers<Dependencies = {}> extends OrdersHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/orders.ts, for a worker and for local policies. */
-export function implementOrders(handlers: OrdersHandlers): OrdersImplementation {
-  return implement(ordersContract, handlers, registry);
+export function implementOrders<Dependencies = {}>(
+  handlers: OrdersHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): OrdersImplementation<Dependencies> {
+  return implement(ordersContract, handlers, registry, options);
 }
 
-export interface TextHandlers extends TextHandlersGiven<Given> {}
+export interface TextHandlers<Dependencies = {}> extends TextHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/text.ts, for a worker and for local policies. */
-export function implementText(handlers: TextHandlers): TextImplementation {
-  return implement(textContract, handlers, registry);
+export function implementText<Dependencies = {}>(
+  handlers: TextHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): TextImplementation<Dependencies> {
+  return implement(textContract, handlers, registry, options);
 }
 
-export interface TimingHandlers extends TimingHandlersGiven<Given> {}
+export interface TimingHandlers<Dependencies = {}> extends TimingHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/timing.ts, for a worker and for local policies. */
-export function implementTiming(handlers: TimingHandlers): TimingImplementation {
-  return implement(timingContract, handlers, registry);
+export function implementTiming<Dependencies = {}>(
+  handlers: TimingHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): TimingImplementation<Dependencies> {
+  return implement(timingContract, handlers, registry, options);
 }

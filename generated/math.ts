@@ -29,7 +29,7 @@ export interface MathCalls extends Calls<typeof contract, MathSignatures> {}
 export interface MathSafeCalls extends SafeCalls<typeof contract, MathSignatures> {}
 export interface MathSubmitCalls extends SubmitCalls<typeof contract, MathSignatures> {}
 export interface MathHandlersGiven<Given> extends Handlers<typeof contract, MathSignatures, Given> {}
-export interface MathImplementation extends Implementation<MathSignatures, typeof contract> {}
+export interface MathImplementation<Dependencies = {}> extends Implementation<MathSignatures, typeof contract, Dependencies> {}
 
 export const mathContract: Contract = contractOf("math", declared, [
   "addition",

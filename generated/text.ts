@@ -32,7 +32,7 @@ export interface TextCalls extends Calls<typeof contract, TextSignatures> {}
 export interface TextSafeCalls extends SafeCalls<typeof contract, TextSignatures> {}
 export interface TextSubmitCalls extends SubmitCalls<typeof contract, TextSignatures> {}
 export interface TextHandlersGiven<Given> extends Handlers<typeof contract, TextSignatures, Given> {}
-export interface TextImplementation extends Implementation<TextSignatures, typeof contract> {}
+export interface TextImplementation<Dependencies = {}> extends Implementation<TextSignatures, typeof contract, Dependencies> {}
 
 export const textContract: Contract = contractOf("text", declared, [
   "mergeRevisions",

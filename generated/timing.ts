@@ -25,7 +25,7 @@ export interface TimingCalls extends Calls<typeof contract, TimingSignatures> {}
 export interface TimingSafeCalls extends SafeCalls<typeof contract, TimingSignatures> {}
 export interface TimingSubmitCalls extends SubmitCalls<typeof contract, TimingSignatures> {}
 export interface TimingHandlersGiven<Given> extends Handlers<typeof contract, TimingSignatures, Given> {}
-export interface TimingImplementation extends Implementation<TimingSignatures, typeof contract> {}
+export interface TimingImplementation<Dependencies = {}> extends Implementation<TimingSignatures, typeof contract, Dependencies> {}
 
 export const timingContract: Contract = contractOf("timing", declared, [
   "asynchronous",

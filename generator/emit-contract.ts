@@ -37,7 +37,7 @@ export function emitContract(contract: ContractModel, model: Model): string {
       `export interface ${prefix}SafeCalls extends SafeCalls<typeof contract, ${table}> {}`,
       `export interface ${prefix}SubmitCalls extends SubmitCalls<typeof contract, ${submitted}> {}`,
       ...handlersLines(contract),
-      `export interface ${prefix}Implementation extends Implementation<${table}, typeof contract> {}`,
+      `export interface ${prefix}Implementation<Dependencies = {}> extends Implementation<${table}, typeof contract, Dependencies> {}`,
     ],
     [
       `export const ${stem}Contract: Contract = contractOf(${JSON.stringify(contract.name)}, declared, [`,

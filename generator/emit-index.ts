@@ -13,6 +13,7 @@ export function emitIndex(model: Model): string {
         ...([
           "Client",
           "ClientOptions",
+          "ImplementOptions",
           "IsDeclared",
           "Registry",
           "With",
@@ -67,9 +68,11 @@ export function emitIndex(model: Model): string {
     ],
     [
       "/** What the contexts of handlers have besides. */",
-      "interface Given {",
+      "interface Given<Dependencies> {",
       "  /** Calls other tasks, as part of the call that runs. */",
       "  readonly tasks: Tasks;",
+      "  /** What the implementation's `dependencies` have opened. */",
+      "  readonly dependencies: Dependencies;",
       "}",
     ],
     ...contracts.map(implementLines),
@@ -104,12 +107,15 @@ function faceLines(face: string, part: string, { contracts, client }: Model): re
 function implementLines({ path, prefix, stem, tasks }: ContractModel): readonly string[] {
   // A pool's threads import the handlers by the URL of their module.
   const pooled = tasks.some((task) => task.isPooled);
-  const module = pooled ? ", module: string | URL" : "";
   return [
-    `export interface ${prefix}Handlers extends ${prefix}HandlersGiven<Given> {}`,
+    `export interface ${prefix}Handlers<Dependencies = {}> extends ${prefix}HandlersGiven<Given<Dependencies>> {}`,
     `/** Binds handlers to the tasks of ${path}, for a worker and for local policies. */`,
-    `export function implement${prefix}(handlers: ${prefix}Handlers${module}): ${prefix}Implementation {`,
-    `  return implement(${stem}Contract, handlers, registry${pooled ? ", module" : ""});`,
+    `export function implement${prefix}<Dependencies = {}>(`,
+    `  handlers: ${prefix}Handlers<NoInfer<Dependencies>>,`,
+    ...(pooled ? ["  module: string | URL,"] : []),
+    "  options?: ImplementOptions<Dependencies>,",
+    `): ${prefix}Implementation<Dependencies> {`,
+    `  return implement(${stem}Contract, handlers, registry, options${pooled ? ", module" : ""});`,
     "}",
   ];
 }

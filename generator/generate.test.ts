@@ -101,7 +101,7 @@ export const render = task({ params: {}, result: z.string(), cpu: true });
     expect(project.read("handlers/report.ts")).toContain("}, import.meta.url);\n");
     expect(project.typeCheck().stdout).toBe("");
     project.write("handlers/report.ts", project.read("handlers/report.ts").replace(", import.meta.url", ""));
-    expect(project.typeCheck().stdout).toContain("Expected 2 arguments, but got 1");
+    expect(project.typeCheck().stdout).toContain("Expected 2-3 arguments, but got 1");
   });
 
   it("have this text", async () => {
@@ -140,7 +140,7 @@ export interface MathCalls extends Calls<typeof contract, MathSignatures> {}
 export interface MathSafeCalls extends SafeCalls<typeof contract, MathSignatures> {}
 export interface MathSubmitCalls extends SubmitCalls<typeof contract, Omit<MathSignatures, "here">> {}
 export interface MathHandlersGiven<Given> extends Handlers<typeof contract, MathSignatures, Given> {}
-export interface MathImplementation extends Implementation<MathSignatures, typeof contract> {}
+export interface MathImplementation<Dependencies = {}> extends Implementation<MathSignatures, typeof contract, Dependencies> {}
 
 export const mathContract: Contract = contractOf("math", declared, [
   "addition",
@@ -150,10 +150,13 @@ export const mathContract: Contract = contractOf("math", declared, [
     expect(project.read("generated/user-orders.ts")).toContain(`contractOf("user-orders", declared, [`);
     expect(project.read("generated/index.ts")).toContain("export interface Tasks extends UserOrdersCalls {}");
     expect(project.read("generated/index.ts")).toContain(`\
-export interface MathHandlers extends MathHandlersGiven<Given> {}
+export interface MathHandlers<Dependencies = {}> extends MathHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/math.ts, for a worker and for local policies. */
-export function implementMath(handlers: MathHandlers): MathImplementation {
-  return implement(mathContract, handlers, registry);
+export function implementMath<Dependencies = {}>(
+  handlers: MathHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): MathImplementation<Dependencies> {
+  return implement(mathContract, handlers, registry, options);
 }
 `);
   });

@@ -65,6 +65,11 @@ describe("a handlers file keeps every byte of the user's", () => {
       `${head}export const x = implementX({ a: () => "",\n${stubOf("b")}\n });\n`,
     ],
     [
+      "with dependencies behind the handlers",
+      `${head}export const x = implementX({\n  a: () => "",\n}, { dependencies: open });\n`,
+      `${head}export const x = implementX({\n  a: () => "",\n${stubOf("b")},\n}, { dependencies: open });\n`,
+    ],
+    [
       "with handlers written as methods, by a quoted name, and by name alone",
       `${head}const b = () => "";\nexport const x = implementX({ b, "a"() { return ""; } });\n`,
       `${head}const b = () => "";\nexport const x = implementX({ b, "a"() { return ""; } });\n`,

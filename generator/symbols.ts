@@ -24,6 +24,7 @@ export const codegenTypes = [
   "ErrorInput",
   "ErrorOutput",
   "Handlers",
+  "ImplementOptions",
   "Implementation",
   "IsDeclared",
   "Named",

@@ -1,12 +1,11 @@
-import type { Declaration } from "./declaration.ts";
+import type { Dependent } from "./dependencies.ts";
 import type { Registry } from "./registry.ts";
 
 /** The user's function, as far as the runtime knows it. */
 export type Handler = (params: unknown, context: unknown) => unknown;
 
 /** A task bound to its handler. */
-export interface BoundTask {
-  readonly declaration: Declaration;
+export interface BoundTask extends Dependent {
   readonly handler: Handler;
   /** The tasks that `context.tasks` has. */
   readonly registry: Registry;

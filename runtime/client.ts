@@ -8,7 +8,8 @@ import { pooledTasks } from "./cpu/place.ts";
 import { CpuPool } from "./cpu/pool.ts";
 import { checkPoolOptions, type PoolOptions, poolSettings } from "./cpu/pool-options.ts";
 import { type Declaration, declarationsOf } from "./declaration.ts";
-import { defaultMaxBytes, defaultNamespace } from "./defaults.ts";
+import { defaultGraceMs, defaultMaxBytes, defaultNamespace } from "./defaults.ts";
+import { Dependencies } from "./dependencies.ts";
 import { TaskError } from "./errors.ts";
 import { createFace, type Face } from "./face.ts";
 import { Handles } from "./handles.ts";
@@ -115,6 +116,7 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
   const presence = new PresenceView(broker);
   const tasks = boundTasks(options.implementations ?? []);
   const locks = new LockRoom(broker, log);
+  const dependencies = new Dependencies(log);
   const faces = new Map<Registry, Face>();
   const face = (registry: Registry): Face => {
     let made = faces.get(registry);
@@ -124,12 +126,12 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
   const tasksFor = (registry: Registry, parent: Context): object => face(registry).with({ parent });
   const pooled = pooledTasks(tasks.values(), refuse).length > 0;
   const pool = pooled ? new CpuPool(poolSettings(options.pool), log) : undefined;
-  const local = new LocalRuns(tasks, options.localConcurrency ?? 100, { log, locks, tasksFor, pool });
+  const local = new LocalRuns(tasks, options.localConcurrency ?? 100, { dependencies, log, locks, tasksFor, pool });
   // What a worker is made of: only a client that replays calls here needs it.
   let loading: Promise<LocalReplays> | undefined;
   const loadReplays = async (): Promise<LocalReplays> => {
     const { LocalReplays } = await import("./local-replays.ts");
-    return new LocalReplays({ broker, tasks, pool, local, locks, log });
+    return new LocalReplays({ broker, tasks, pool, local, dependencies, locks, log });
   };
   const replays = (): Promise<LocalReplays> => (loading ??= loadReplays());
   const places = {
@@ -143,13 +145,16 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
   };
   let closing: Promise<void> | undefined;
   const end = async (): Promise<void> => {
-    places.local.close(new TaskError<string, unknown>("canceled", "the client was closed"));
+    const runs = places.local.close(new TaskError<string, unknown>("canceled", "the client was closed"));
     handles.close();
     try {
-      await (await loading)?.close();
+      const replays = await loading;
+      const handlers = Promise.all([runs, replays?.handlersDone()]);
+      await replays?.close();
       await pool?.stop();
       await places.remote.close();
       await replies.close();
+      await dependencies.closeAfter(handlers, defaultGraceMs);
       await locks.close();
     } finally {
       if (own) await broker.close();

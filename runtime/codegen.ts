@@ -5,7 +5,7 @@
 export { createClient, declaredBy } from "./client.ts";
 export type { Client, ClientOptions } from "./client.ts";
 export { implement } from "./implementation.ts";
-export type { Implementation } from "./implementation.ts";
+export type { Implementation, ImplementOptions } from "./implementation.ts";
 export type { Conformance, Proven } from "./conformance.ts";
 export { contractOf } from "./registry.ts";
 export type { Contract, Registry } from "./registry.ts";

@@ -7,8 +7,9 @@ import type { Metadata } from "./metadata.ts";
  * What a handler knows of its call, besides its parameters.
  *
  * @typeParam Tasks - the generated `Tasks`: in handlers it is set.
+ * @typeParam Dependencies - what the implementation's `dependencies` opens: in handlers it is set.
  */
-export interface Context<Errors extends object = {}, Progress = unknown, Tasks = unknown> {
+export interface Context<Errors = {}, Progress = unknown, Tasks = unknown, Dependencies = unknown> {
   /** The task's name on the wire: `math.division`. */
   readonly task: string;
   readonly callId: string;
@@ -42,6 +43,8 @@ export interface Context<Errors extends object = {}, Progress = unknown, Tasks =
    * `throw context.fail({ reason: "the bank is closed", retry: { afterMs: 60_000 } })`. It ends the attempt as `failed`.
    */
   readonly fail: (failure: Failure) => TaskError;
+  /** What the implementation's `dependencies` have opened: a pool of connections, a client. Empty without them. */
+  readonly dependencies: Dependencies;
   /** Structured lines that name the task, the call, the attempt, and its metadata if there is any. */
   readonly log: Logger;
   /**
@@ -83,7 +86,7 @@ export interface Failure {
 }
 
 /** One maker for each declared error; data that may be undefined may be left out. */
-export type ErrorMakers<Errors extends object> = {
+export type ErrorMakers<Errors> = {
   readonly [Name in keyof Errors & string]: (
     ...data: undefined extends Errors[Name] ? [data?: Errors[Name]] : [data: Errors[Name]]
   ) => TaskError<Name, Errors[Name]>;

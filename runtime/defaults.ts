@@ -3,5 +3,11 @@
 /** The namespace of keys. */
 export const defaultNamespace = "taskpact";
 
+/** How long may be waited at the end for what still runs, ms. */
+export const defaultGraceMs = 10_000;
+
+/** How long is waited for what does not answer, or does not close, where there is a hurry, ms. */
+export const lastWordsMs = 500;
+
 /** The largest request or reply, bytes as encoded. */
 export const defaultMaxBytes = 1_048_576;

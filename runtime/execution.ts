@@ -1,6 +1,7 @@
 import type { ClaimedCall, Report } from "./broker.ts";
 import { retryDelay, type RetryWish } from "./backoff.ts";
 import { encode } from "./codec.ts";
+import type { Dependencies } from "./dependencies.ts";
 import { readRequest, type Reply, type Request, toWire, waitingClient, writeReply } from "./envelope.ts";
 import type { Declaration } from "./declaration.ts";
 import { emptyHeader, hasHeader, type Header, protocolVersion, readHeader, underHeader } from "./header.ts";
@@ -22,6 +23,8 @@ export interface ExecutionSettings {
   readonly tasks: ReadonlyMap<string, BoundTask>;
   /** Where tasks with `cpu` run; undefined where there are none. */
   readonly pool?: CpuPool | undefined;
+  /** What they depend on, open. */
+  readonly dependencies: Dependencies;
   readonly maxResultBytes: number;
   readonly log: Logger;
   readonly leases: Leases;
@@ -142,6 +145,7 @@ export class Execution {
       fence: this.fence,
       limitMs,
       limitedByCall,
+      dependencies: this.#settings.dependencies.of(this.#bound),
       log: this.#settings.log,
       locks: this.#settings.locks,
       onProgress: (value) => this.#progress(encodedProgress(value, this.#settings.maxResultBytes)),

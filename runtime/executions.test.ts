@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import * as z from "zod";
 import type { Report } from "./broker.ts";
 import { task } from "./contract.ts";
+import { Dependencies } from "./dependencies.ts";
 import { writeRequest } from "./envelope.ts";
 import { Executions } from "./executions.ts";
 import { emptyHeader } from "./header.ts";
@@ -30,6 +31,7 @@ function setUp(echo: (n: number) => void = () => {}) {
   const executions: Executions = new Executions({
     worker: "w",
     tasks: boundTasks([implementation]),
+    dependencies: new Dependencies(quiet),
     maxResultBytes: 1_000_000,
     log: quiet,
     leases,

@@ -1,9 +1,11 @@
 import type { BoundTask, Handler } from "./bound-task.ts";
+import { checkNames, shown } from "./checks.ts";
 import type { FromMember, RunMessage } from "./cpu/message.ts";
 import { moduleUrl } from "./cpu/place.ts";
 import { serveBrand } from "./cpu/program.ts";
 import { serve } from "./cpu/serve.ts";
 import { declarationsOf } from "./declaration.ts";
+import type { Open } from "./dependencies.ts";
 import { TaskError } from "./errors.ts";
 import type { Contract, Registry } from "./registry.ts";
 
@@ -14,12 +16,25 @@ export type { BoundTask } from "./bound-task.ts";
  *
  * @typeParam Signatures - the contract's table of signatures.
  * @typeParam Module - the contract itself.
+ * @typeParam Dependencies - what its handlers find in `context.dependencies`.
  */
-export interface Implementation<out Signatures = unknown, out Module = unknown> {
+export interface Implementation<out Signatures = unknown, out Module = unknown, out Dependencies = unknown> {
   readonly contract: Contract;
   readonly tasks: readonly BoundTask[];
   /** Never there: what `taskpact/testing` knows the tasks' types by. */
-  readonly "~types"?: { readonly signatures: Signatures; readonly module: Module } | undefined;
+  readonly "~types"?:
+    | { readonly signatures: Signatures; readonly module: Module; readonly dependencies: Dependencies }
+    | undefined;
+}
+
+/** What `implement…()` is told besides the handlers. */
+export interface ImplementOptions<Dependencies> {
+  /**
+   * Opens what the handlers depend on: a worker calls it before its first claim, a client before its first local run.
+   * It is open once in a process, for all workers, clients and contracts that name this function, and is closed
+   * when the last of them has stopped. @default there is none
+   */
+  readonly dependencies?: Open<Dependencies> | undefined;
 }
 
 /**
@@ -29,21 +44,30 @@ export interface Implementation<out Signatures = unknown, out Module = unknown> 
  * @param module - where the result is exported, as `import.meta.url` says it: tasks with `cpu` are found there.
  * @throws TaskError `invalid_argument` that names the handlers that are missing, unknown or no functions.
  */
-export function implement<Signatures, Module>(
+export function implement<Signatures, Module, Dependencies>(
   contract: Contract,
   handlers: object,
   registry: Registry = { shape: "flat", contracts: [contract] },
+  options: ImplementOptions<Dependencies> = {},
   module?: string | URL,
-): Implementation<Signatures, Module> {
+): Implementation<Signatures, Module, Dependencies> {
   const declarations = declarationsOf(contract);
   const found = module === undefined ? undefined : { module: moduleUrl(module) };
   const given = new Map<string, unknown>(Object.entries(handlers));
   const faults: string[] = [];
   const tasks: BoundTask[] = [];
+  const open = openOf(contract, options);
   for (const [name, declaration] of declarations) {
     const handler = given.get(name);
     if (typeof handler === "function")
-      tasks.push({ declaration, handler: (handler as Handler).bind(handlers), registry, ...found });
+      tasks.push({
+        declaration,
+        // There is a thread for each attempt of a task with cpu, and nothing is open there.
+        open: declaration.cpu === undefined ? open : undefined,
+        handler: (handler as Handler).bind(handlers),
+        registry,
+        ...found,
+      });
     else faults.push(handler === undefined ? `${name} has no handler` : `the handler of ${name} is no function`);
   }
   for (const name of given.keys()) {
@@ -52,12 +76,22 @@ export function implement<Signatures, Module>(
   if (faults.length > 0) {
     throw new TaskError("invalid_argument", `the handlers of contract "${contract.name}": ${faults.join("; ")}`);
   }
-  const implementation: Implementation<Signatures, Module> = { contract, tasks };
+  const implementation: Implementation<Signatures, Module, Dependencies> = { contract, tasks };
   // What a pool's thread, which finds it among the module's exports, runs its tasks by.
   Object.defineProperty(implementation, serveBrand, {
     value: (run: RunMessage, send: (message: FromMember) => void) => serve(tasks, run, send),
   });
   return implementation;
+}
+
+function openOf(contract: Contract, options: ImplementOptions<unknown>): Open | undefined {
+  const refuse = (reason: string): never => {
+    throw new TaskError("invalid_argument", `the options of contract "${contract.name}": ${reason}`);
+  };
+  checkNames(options, ["dependencies"], refuse);
+  const { dependencies } = options;
+  if (dependencies === undefined || typeof dependencies === "function") return dependencies;
+  return refuse(`dependencies must be a function that opens them; got ${shown(dependencies)}`);
 }
 
 /**

@@ -10,6 +10,7 @@ export { TaskError } from "./errors.ts";
 export type { AnyTaskError, TaskErrorCode, TaskErrorDetails, TaskIssue } from "./errors.ts";
 export type { CallStatus, Handle } from "./handle.ts";
 export type { Implementation } from "./implementation.ts";
+export type { Open, Opening } from "./dependencies.ts";
 export type { LimitKey, Limits, RateLimit } from "./limits.ts";
 export { streamLogger } from "./log.ts";
 export type { Logger, LogLevel } from "./log.ts";

@@ -17,6 +17,7 @@ const settings = {
   fence: 1,
   limitedByCall: false,
   log: streamLogger("silent"),
+  dependencies: {},
   locks: { take: () => Promise.reject(new Error("it has none")) },
 };
 

@@ -48,6 +48,8 @@ export interface AttemptSettings {
   readonly limitMs: number;
   /** Whether the limit is the call's own deadline rather than the attempt's. */
   readonly limitedByCall: boolean;
+  /** What its handler depends on, open. */
+  readonly dependencies: unknown;
   readonly log: Logger;
   readonly locks: LockGiver;
   /** Takes the handler's progress: as it is to be sent, and as its receiver gets it. */
@@ -185,7 +187,7 @@ function declaredGate(declaration: Declaration, name: string): { pass(data: unkn
   throw new TaskError("invalid_result", `the handler threw the error "${name}", which its contract does not declare`);
 }
 
-class AttemptContext implements Context<Record<string, unknown>, unknown> {
+class AttemptContext implements Context<Record<string, unknown>, unknown, unknown> {
   readonly task: string;
   readonly callId: string;
   readonly attempt: number;
@@ -249,6 +251,10 @@ class AttemptContext implements Context<Record<string, unknown>, unknown> {
 
   get errors(): ErrorMakers<Record<string, unknown>> {
     return (this.#errors ??= makersOf(this.#bound.declaration));
+  }
+
+  get dependencies(): unknown {
+    return this.#settings.dependencies;
   }
 
   get log(): Logger {

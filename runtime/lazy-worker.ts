@@ -17,14 +17,16 @@ export interface Worker {
   /**
    * Runs calls until it is stopped; resolves then.
    *
-   * @throws TaskError if the broker can't be reached at the start (later losses are waited out), or, with `stopWhenStuck`,
-   * `resource_exhausted` when too many handlers are stuck.
+   * @throws TaskError if the broker can't be reached at the start (later losses are waited out) or what the handlers
+   * depend on can't be opened, or, with `stopWhenStuck`, `resource_exhausted` when too many handlers are stuck.
    */
   run(): Promise<void>;
   /**
-   * Takes no more calls, lets running ones finish, gives the rest back, and resolves when all is told.
+   * Takes no more calls, lets running ones finish, gives the rest back, and resolves when all is told and what the
+   * handlers depend on is closed.
    *
-   * @param options.graceMs - how long running calls may take, ms; 0 gives them back at once, also after an earlier stop.
+   * @param options.graceMs - how long running calls may take, and what is closed after them, ms; 0 gives them back at
+   * once, also after an earlier stop.
    */
   stop(options?: { readonly graceMs?: number | undefined }): Promise<void>;
   /** How it is now: judged by its progress, and not by whether the broker answers. */

@@ -1,6 +1,8 @@
 import type { Broker, Keepers } from "./broker.ts";
 import type { CpuPool } from "./cpu/pool.ts";
 import { defaultMaxBytes } from "./defaults.ts";
+import type { Declaration } from "./declaration.ts";
+import type { Dependencies } from "./dependencies.ts";
 import { TaskError } from "./errors.ts";
 import { Execution } from "./execution.ts";
 import { newAddress } from "./id.ts";
@@ -23,6 +25,7 @@ export interface ReplayPlace {
   readonly pool: CpuPool | undefined;
   /** Whose slots they take. */
   readonly local: LocalRuns;
+  readonly dependencies: Dependencies;
   readonly locks: LockGiver;
   readonly log: Logger;
 }
@@ -40,9 +43,14 @@ export class LocalReplays {
   /**
    * Takes a call that has ended, and begins to run it; its end is the broker's to tell.
    *
-   * @throws TaskError `unavailable` if no slot is free, or as the broker does.
+   * @throws TaskError `unavailable` if no slot is free or what its handler depends on can't be opened, or as the broker does.
    */
-  async replay(operator: Operator, queue: string, id: string, record: Uint8Array): Promise<Replayed | undefined> {
+  async replay(
+    operator: Operator,
+    { name, queue }: Declaration,
+    id: string,
+    record: Uint8Array,
+  ): Promise<Replayed | undefined> {
     const giveUp = this.#place.local.reserve({ nested: false });
     if (giveUp === undefined)
       throw new TaskError(
@@ -53,6 +61,7 @@ export class LocalReplays {
     let keepers: Keepers | undefined;
     let replayed: Replayed | undefined;
     try {
+      await this.#place.dependencies.open(this.#place.tasks.get(name)!);
       keepers = await this.#place.broker.keepers?.();
       replayed = await operator.replay(queue, id, { record, lease: { worker, leaseMs } });
     } finally {
@@ -73,6 +82,11 @@ export class LocalReplays {
     });
     if (this.#closed) await run.stop();
     return replayed;
+  }
+
+  /** Resolves when the handlers that run now are done. */
+  async handlersDone(): Promise<void> {
+    await Promise.all([...this.#running].map(async ({ busy }) => busy));
   }
 
   /** Gives back what still runs, and resolves when all is told. */
@@ -106,7 +120,7 @@ class LocalReplay {
   readonly #patience = new AbortController();
 
   constructor(
-    { broker, tasks, pool, local, locks, log }: ReplayPlace,
+    { broker, tasks, pool, local, dependencies, locks, log }: ReplayPlace,
     keepers: Keepers | undefined,
     worker: string,
     { queue, id, record, ...lease }: Leased,
@@ -134,6 +148,7 @@ class LocalReplay {
         worker,
         tasks,
         pool,
+        dependencies,
         maxResultBytes: defaultMaxBytes,
         log: this.#log,
         nest: local,
@@ -143,6 +158,11 @@ class LocalReplay {
       },
     );
     this.over = this.#follow();
+  }
+
+  /** Resolves when its handler is done. */
+  get busy(): Promise<void> | undefined {
+    return this.#execution.busy;
   }
 
   /** Gives it back to its queue, if it is not done. */

@@ -4,6 +4,7 @@ import { pause } from "./clock.ts";
 import type { CpuPool } from "./cpu/pool.ts";
 import type { PooledAttempt, PooledOutcome } from "./cpu/pooled-attempt.ts";
 import { defaultMaxBytes } from "./defaults.ts";
+import type { Dependencies } from "./dependencies.ts";
 import { writeRequest } from "./envelope.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import type { BoundTask } from "./implementation.ts";
@@ -17,6 +18,7 @@ import { receive, receivedError } from "./receive.ts";
 
 /** What handlers find around them. */
 interface Surroundings {
+  readonly dependencies: Dependencies;
   readonly log: Logger;
   readonly locks: LockGiver;
   readonly tasksFor: Nest["tasksFor"];
@@ -72,7 +74,8 @@ export class LocalRuns implements Nest {
   }
 
   /**
-   * Runs a call whose task is implemented here, with its retries; a synchronous handler's first attempt at once.
+   * Runs a call whose task is implemented here, with its retries; a synchronous handler's first attempt at once, if what
+   * it depends on is open.
    *
    * @param timeoutMs - how long it may take in all.
    */
@@ -87,9 +90,14 @@ export class LocalRuns implements Nest {
     return run.follow(() => this.#running.give(run));
   }
 
-  /** Aborts what still runs. */
-  close(error: AnyTaskError): void {
-    for (const run of this.#running.holders) run.abort(error);
+  /** Aborts what still runs. @returns a promise of the end of its handlers. */
+  async close(reason: AnyTaskError): Promise<void> {
+    await Promise.all(
+      [...this.#running.holders].map((run) => {
+        run.abort(reason);
+        return run.handlersDone();
+      }),
+    );
   }
 }
 
@@ -116,6 +124,7 @@ class LocalRun {
 
   /** Makes the first attempt; undefined if the call is not settled by it at once. */
   begin(): Settled | undefined {
+    if (!this.#surroundings.dependencies.has(this.#bound)) return undefined;
     try {
       this.#attempt = this.#start();
     } catch (thrown) {
@@ -134,8 +143,13 @@ class LocalRun {
     signal?.addEventListener("abort", cancel, { once: true });
     if (signal?.aborted === true) cancel();
     try {
+      if (this.#attempt === undefined) {
+        const refused = await this.#open();
+        if (refused !== undefined) return { ok: false, started: false, error: this.#told(refused, undefined) };
+        this.#attempt = this.#start();
+      }
       for (;;) {
-        const outcome = await this.#attempt!.outcome;
+        const outcome = await this.#attempt.outcome;
         const delay = outcome.ok ? undefined : this.#delay(outcome);
         if (delay === undefined) return this.#settled(outcome);
         await pause(delay, this.#backoff.signal);
@@ -146,14 +160,37 @@ class LocalRun {
     } finally {
       signal?.removeEventListener("abort", cancel);
       // A handler that ignores its limit keeps its slot until it is done, also one of an earlier attempt.
-      void Promise.all(this.#handlers).then(release);
+      void this.handlersDone().then(release);
     }
+  }
+
+  /** Resolves when all handlers that were begun are done. */
+  handlersDone(): Promise<unknown> {
+    return Promise.all(this.#handlers);
   }
 
   abort(error: AnyTaskError): void {
     this.#aborted ??= error;
     this.#attempt?.abort(error);
     this.#backoff.abort();
+  }
+
+  /** Opens what its handler depends on, in the call's own time. @returns what keeps it from running. */
+  async #open(): Promise<AnyTaskError | undefined> {
+    const over = new AbortController();
+    const late = pause(this.#deadline - performance.now(), AbortSignal.any([over.signal, this.#backoff.signal])).then(
+      () =>
+        this.#aborted ?? new TaskError<string, unknown>("deadline_exceeded", "its dependencies were not open in time"),
+    );
+    const opened = this.#surroundings.dependencies.open(this.#bound).then(
+      () => this.#aborted,
+      (thrown: unknown) => TaskError.from(thrown, "unavailable"),
+    );
+    try {
+      return await Promise.race([opened, late]);
+    } finally {
+      over.abort();
+    }
   }
 
   /** @throws TaskError `invalid_argument` for parameters that can't be carried to a thread. */
@@ -169,7 +206,7 @@ class LocalRun {
     const left = this.#deadline - performance.now();
     const attemptMs = options.attemptTimeoutMs ?? declaration.attemptTimeoutMs;
     const known = { callId: id, attempt: number, fence: 0 };
-    const { pool, log, locks } = this.#surroundings;
+    const { dependencies, pool, log, locks } = this.#surroundings;
     if (declaration.cpu !== undefined && pool !== undefined) {
       return pool.run(this.#bound, {
         ...known,
@@ -189,6 +226,7 @@ class LocalRun {
       holder: this,
       limitMs: Math.min(attemptMs, left),
       limitedByCall: left < attemptMs,
+      dependencies: dependencies.of(this.#bound),
       log,
       locks,
       onProgress: (_, received) => this.#heard(number, () => received),
@@ -212,7 +250,11 @@ class LocalRun {
     const { declaration, id } = this.#call;
     if (outcome.ok)
       return "record" in outcome ? receive(declaration, id, outcome.record) : { ok: true, value: outcome.received };
-    const error = outcome.error.with({ task: declaration.name, callId: id, attempt: this.#number });
+    const error = this.#told(outcome.error, this.#number);
     return { ok: false, error: receivedError(declaration, error), started: true };
+  }
+
+  #told(error: AnyTaskError, attempt: number | undefined): AnyTaskError {
+    return error.with({ ...about(this.#call), attempt });
   }
 }

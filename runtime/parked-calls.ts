@@ -93,7 +93,7 @@ export class ParkedCalls {
         return refuse(`it is ${call.state}, and nothing is left of it that could run; discard it`);
       const operator = this.#settings.operator();
       const replayed = local
-        ? await (await this.#settings.replays()).replay(operator, queue, id, record)
+        ? await (await this.#settings.replays()).replay(operator, declaration, id, record)
         : await operator.replay(queue, id, { record });
       if (replayed === undefined) throw notFound();
       if (replayed.outcome === "refused") refuse(`it is ${replayed.state} by now: somebody else has replayed it`);

@@ -49,10 +49,11 @@ export interface Signature<
   readonly handle: Handle<Awaited<ReturnType<Call>>, Errors, Progress>;
   readonly errors: Errors;
   readonly progress: Progress;
-  readonly handler: (
-    params: Params,
-    context: Context<SentErrors<Sends, Errors>, SentOr<Sends, "progress", Progress>>,
-  ) =>
+  /** Of the handler: what it gets, may throw, may report and gives. */
+  readonly params: Params;
+  readonly raises: SentErrors<Sends, Errors>;
+  readonly reports: SentOr<Sends, "progress", Progress>;
+  readonly returns:
     | SentOr<Sends, "result", Awaited<ReturnType<Call>>>
     | PromiseLike<SentOr<Sends, "result", Awaited<ReturnType<Call>>>>;
 }
@@ -74,15 +75,13 @@ export type SubmitCalls<C, S> = Members<C, S, "submit">;
  * @typeParam Given - what their contexts have besides, that a contract alone does not tell: `{ readonly tasks: Tasks }`.
  */
 export type Handlers<C, S, Given = {}> = {
-  readonly [K in keyof C as K extends keyof S ? K : never]: HandlerGiven<
-    S[K & keyof S]["handler" & keyof S[K & keyof S]],
-    Given
-  >;
+  readonly [K in keyof C as K extends keyof S ? K : never]: Handler<S[K & keyof S], Given>;
 };
 
-type HandlerGiven<Handler, Given> = Handler extends (params: infer Params, context: infer Known) => infer Returned
-  ? (params: Params, context: Known & Given) => Returned
-  : never;
+type Handler<S, Given> = (
+  params: Of<S, "params">,
+  context: Context<Of<S, "raises">, Of<S, "reports">> & Given,
+) => Of<S, "returns">;
 
 type Members<C, S, Member extends string> = {
   readonly [K in keyof C as K extends keyof S ? K : never]: S[K & keyof S][Member & keyof S[K & keyof S]];

@@ -4,7 +4,8 @@ import type { FreeSlots } from "./claims.ts";
 import { after, pause, settles } from "./clock.ts";
 import { CpuPool } from "./cpu/pool.ts";
 import { poolSettings } from "./cpu/pool-options.ts";
-import { defaultMaxBytes } from "./defaults.ts";
+import { defaultGraceMs, defaultMaxBytes, lastWordsMs } from "./defaults.ts";
+import { Dependencies } from "./dependencies.ts";
 import { TaskError } from "./errors.ts";
 import { Executions } from "./executions.ts";
 import { Health, type WorkerHealth } from "./health.ts";
@@ -23,15 +24,12 @@ import { onStopSignals } from "./signals.ts";
 import { defaultConcurrency, type WorkerOptions } from "./worker-options.ts";
 
 const defaultLeaseMs = 15_000;
-const defaultGraceMs = 10_000;
 const defaultUnhealthyAfterMs = 30_000;
 const longestBeatMs = 1_000;
 /** How long a presence holds without a beat, in beats. */
 const presenceBeats = 5;
 /** How many beats there must be without progress before a worker is unhealthy. */
 const fewBeats = 2;
-/** How long a broker that does not answer is waited for with what is to be said at the end, if there is a hurry, ms. */
-const lastWordsMs = 500;
 
 /** What a {@link RunningWorker} is made of, besides its options. */
 export interface WorkerParts {
@@ -55,6 +53,8 @@ export class RunningWorker {
   readonly #graceMs: number;
   readonly #handleSignals: boolean;
   readonly #stopWhenStuck: boolean;
+  readonly #tasks: ReadonlyMap<string, BoundTask>;
+  readonly #dependencies: Dependencies;
   readonly #leases: Leases;
   readonly #locks: LockRoom;
   readonly #executions: Executions;
@@ -77,6 +77,8 @@ export class RunningWorker {
   #claiming: Promise<void> | undefined;
   #run: Promise<void> | undefined;
   #stop: Promise<void> | undefined;
+  /** The end of what its handlers depend on. */
+  #closing: Promise<void> | undefined;
   /** What run() is to reject with. */
   #fault: TaskError | undefined;
 
@@ -96,6 +98,8 @@ export class RunningWorker {
     this.#broker = broker;
     this.#log = log;
     this.#queues = queues;
+    this.#tasks = tasks;
+    this.#dependencies = new Dependencies(log);
     this.#concurrency = concurrency;
     this.#leaseMs = leaseMs;
     this.#graceMs = options.graceMs ?? defaultGraceMs;
@@ -126,6 +130,7 @@ export class RunningWorker {
       worker: id,
       tasks,
       pool: this.#pool,
+      dependencies: this.#dependencies,
       maxResultBytes,
       log,
       leases: this.#leases,
@@ -183,6 +188,8 @@ export class RunningWorker {
       ? onStopSignals((again) => void this.stop(again ? { graceMs: 0 } : {}))
       : undefined;
     try {
+      // Before anything can be claimed. What hangs is not waited for when it is stopped meanwhile.
+      await Promise.race([this.#dependencies.openAll(this.#tasks.values()), pause(Infinity, this.#stopping.signal)]);
       for (const { name } of this.#queues) {
         if (this.#stopping.signal.aborted) return;
         const unsubscribe = await this.#broker.subscribe(workerChannel(name), (notice) => {
@@ -205,6 +212,7 @@ export class RunningWorker {
       await this.#leases.stop();
       await this.#reaper.stop(lastWordsMs);
       await this.#pool?.stop();
+      await this.#close(this.#graceMs);
       unlisten?.();
       const silent = [this.#locks.close(), ...unsubscribes.map((unsubscribe) => unsubscribe())];
       await settles(Promise.allSettled(silent), lastWordsMs);
@@ -279,5 +287,11 @@ export class RunningWorker {
     for (const undo of limits) undo();
     await this.#leases.stop();
     await this.#reaper.stop(lastWordsMs);
+    await this.#close(graceMs);
+  }
+
+  /** Closes what its handlers depend on when the last of them is done; in a hurry, it is waited for only for a moment. */
+  #close(graceMs: number): Promise<void> {
+    return (this.#closing ??= this.#dependencies.closeAfter(this.#executions.done(), graceMs, this.#hurry.signal));
   }
 }

@@ -14,5 +14,6 @@ export const handlers = implement(
   contract,
   { inThread: compute, inProcess: compute, inLoop: compute, small },
   undefined,
+  {},
   import.meta.url,
 );

@@ -56,6 +56,12 @@ export function serve(tasks: readonly BoundTask[], run: RunMessage, send: Send):
     fence,
     limitMs,
     limitedByCall,
+    get dependencies(): never {
+      throw new TaskError(
+        "unimplemented",
+        "a handler of a task with cpu has no context.dependencies: open what it needs in the handlers' module",
+      );
+    },
     log: sentLines(send),
     onProgress: (value) => progress.report(encodedProgress(value, maxBytes)),
   });

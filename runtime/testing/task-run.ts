@@ -21,7 +21,9 @@ import { receive } from "../receive.ts";
 import type { HandleOf } from "../signature.ts";
 
 /** What the handler is to find in its context. */
-export interface RunOptions {
+export interface RunOptions<Dependencies = unknown> {
+  /** What it finds in `context.dependencies`; nothing is opened for a run. @default none */
+  readonly dependencies?: Dependencies | undefined;
   /** Which execution of the call it is, counted from 1. @default 1 */
   readonly attempt?: number | undefined;
   /** @default "test-call" */
@@ -69,6 +71,13 @@ export type NamedParams<Module, Name> = Name extends keyof Module
     : never
   : Readonly<Record<string, unknown>>;
 
+/** Options that must be given where the handlers depend on something. */
+export type GivenOptions<Dependencies> = unknown extends Dependencies
+  ? [options?: RunOptions]
+  : {} extends Dependencies
+    ? [options?: RunOptions<Dependencies>]
+    : [options: RunOptions<Dependencies> & { readonly dependencies: Dependencies }];
+
 /** The run of a task, by its entry in the table of signatures. */
 export type RunOf<Signatures, Name> = unknown extends Signatures
   ? TaskRun<unknown>
@@ -89,11 +98,11 @@ export type RunOf<Signatures, Name> = unknown extends Signatures
  * @returns a promise that rejects with the TaskError that a caller would get; of an error that the contract does not
  * declare, `cause` is what the handler threw.
  */
-export function runTask<Signatures, Module, Name extends TaskNames<Signatures>>(
-  implementation: Implementation<Signatures, Module>,
+export function runTask<Signatures, Module, Dependencies, Name extends TaskNames<Signatures>>(
+  implementation: Implementation<Signatures, Module, Dependencies>,
   task: Name,
   params: NamedParams<Module, Name>,
-  options: RunOptions = {},
+  ...[options = {}]: GivenOptions<Dependencies>
 ): RunOf<Signatures, Name> {
   const progress: unknown[] = [];
   const lines: LogLine[] = [];
@@ -128,6 +137,9 @@ async function settle(
 ): Promise<Settled> {
   const bound = boundTask(implementation, task);
   checkRunOptions(options);
+  if (bound.open !== undefined && options.dependencies === undefined) {
+    throw new TaskError("invalid_argument", `runTask(): ${task} has dependencies: give it { dependencies }`);
+  }
   const { attempt = 1, callId = "test-call" } = options;
   const about = { task: bound.declaration.name, callId, attempt };
   try {
@@ -142,7 +154,7 @@ async function settle(
 async function outcomeOf(
   bound: BoundTask,
   params: unknown,
-  { fence = 1, signal, attemptTimeoutMs, metadata, tasks }: RunOptions,
+  { fence = 1, signal, attemptTimeoutMs, dependencies, metadata, tasks }: RunOptions,
   about: About,
   { progress, lines }: Reported,
 ): Promise<Outcome> {
@@ -157,6 +169,7 @@ async function outcomeOf(
     limitMs: attemptTimeoutMs ?? declaration.attemptTimeoutMs,
     limitedByCall: false,
     queue: declaration.queue,
+    dependencies: dependencies ?? {},
     locks: alone,
     log: recorder(lines, about),
     onProgress: (value) => progress.push(declaration.progress.pass(carried(value))),
@@ -195,7 +208,11 @@ function checkRunOptions(options: RunOptions): void {
   const refuse = (reason: string): never => {
     throw new TaskError("invalid_argument", `runTask(): ${reason}`);
   };
-  checkNames(options, ["attempt", "callId", "fence", "signal", "attemptTimeoutMs", "tasks", "metadata"], refuse);
+  checkNames(
+    options,
+    ["dependencies", "attempt", "callId", "fence", "signal", "attemptTimeoutMs", "tasks", "metadata"],
+    refuse,
+  );
   checkTexts("metadata", options.metadata, refuse);
   checkCount("attempt", options.attempt, refuse);
   checkDuration("attemptTimeoutMs", options.attemptTimeoutMs, refuse);

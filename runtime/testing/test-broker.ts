@@ -4,7 +4,7 @@ import { openPrivateMemory } from "../brokers/memory.ts";
 import { shown } from "../checks.ts";
 import type { Client } from "../client.ts";
 import { encode } from "../codec.ts";
-import type { Context, ErrorMakers } from "../context.ts";
+import type { ErrorMakers } from "../context.ts";
 import { toWire } from "../envelope.ts";
 import { TaskError, type TaskErrorCode, taskErrorCodes } from "../errors.ts";
 import { loadWorker } from "../lazy-worker.ts";
@@ -38,11 +38,8 @@ export interface NextCall<Signature> {
   timesOut(): void;
 }
 
-type HandlerOf<S> = S extends { readonly handler: infer Handler extends (...args: never[]) => unknown }
-  ? Handler
-  : never;
-type Returned<S> = Awaited<ReturnType<HandlerOf<S>>>;
-type ThrownBy<S> = Parameters<HandlerOf<S>>[1] extends Context<infer Errors, never> ? Errors : never;
+type Returned<S> = S extends { readonly returns: infer Result } ? Awaited<Result> : never;
+type ThrownBy<S> = S extends { readonly raises: infer Errors } ? Errors : never;
 
 /** A broker for one test. */
 export interface TestBroker extends Broker {

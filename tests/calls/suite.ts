@@ -1,5 +1,6 @@
 import { describe } from "vitest";
 import type { Broker } from "taskpact";
+import { dependencyRules } from "./dependency-rules.ts";
 import { gateRules } from "./gate-rules.ts";
 import { handleRules } from "./handle-rules.ts";
 import { CallLab } from "./lab.ts";
@@ -27,6 +28,7 @@ export function callRules(name: string, open: () => () => string | Broker): void
     describe("locks", () => lockRules(lab));
     describe("parked calls", () => parkedRules(lab));
     describe("nested calls", () => nestedRules(lab));
+    describe("dependencies", () => dependencyRules(lab));
     describe("workers", () => workerRules(lab));
   });
 }

@@ -36,7 +36,17 @@ export const told = task({
 
 export const fails = task({
   params: {
-    how: z.enum(["declared", "thrown", "lying", "uncarried", "foreverProgress", "largeProgress", "wish", "nested"]),
+    how: z.enum([
+      "declared",
+      "thrown",
+      "lying",
+      "uncarried",
+      "foreverProgress",
+      "largeProgress",
+      "wish",
+      "nested",
+      "dependent",
+    ]),
   },
   result: z.number(),
   errors: { odd: z.object({ at: z.date(), size: z.bigint() }) },

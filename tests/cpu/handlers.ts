@@ -63,6 +63,7 @@ export const lab = implement(
       if (how === "uncarried") return { f: () => 4 };
       if (how === "largeProgress") context.progress({ text: "x".repeat(2_000_000) });
       if (how === "nested") void context.tasks;
+      if (how === "dependent") void context.dependencies;
       if (how === "wish") throw context.fail({ reason: "closed", retry: false, cause: new Error("deep") });
       for (let step = 0; ; step++) {
         context.progress({ text: String(step) });
@@ -77,5 +78,6 @@ export const lab = implement(
     among: ({ text }: { text: string }) => (text === "where" ? here : text),
   },
   undefined,
+  {},
   import.meta.url,
 );

@@ -58,6 +58,7 @@ export function cpuRules(stage: () => CpuStage): void {
     expect(await safe.fails("lying")).toMatchObject({ error: { code: "invalid_result" } });
     expect(await safe.fails("uncarried")).toMatchObject({ error: { code: "invalid_result" } });
     expect(await safe.fails("nested")).toMatchObject({ error: { code: "unimplemented" } });
+    expect(await safe.fails("dependent")).toMatchObject({ error: { code: "unimplemented" } });
     expect(await safe.fails("wish")).toMatchObject({ error: { code: "failed", reason: "closed" } });
     expect(await safe.fails("largeProgress")).toMatchObject({ error: { code: "resource_exhausted" } });
   });

@@ -4,11 +4,11 @@ import type { Implementation } from "taskpact";
 export function counted(implementation: Implementation, ran: (callId: string) => void): Implementation {
   return {
     contract: implementation.contract,
-    tasks: implementation.tasks.map(({ handler, ...bound }) => ({
-      ...bound,
+    tasks: implementation.tasks.map((task) => ({
+      ...task,
       handler: (params, context) => {
         ran((context as { readonly callId: string }).callId);
-        return handler(params, context);
+        return task.handler(params, context);
       },
     })),
   };

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { TaskError } from "taskpact";
+import { type Implementation, TaskError } from "taskpact";
 import { runTask, testBroker } from "taskpact/testing";
 import { createTasks, implementMath } from "../../generated/index.ts";
-import { math, money, orders, placedAt } from "./stage.ts";
+import { math, money, orders, placedAt, rated } from "./stage.ts";
 import type { TestFunction } from "./test-function.ts";
 
 /** What `runTask` promises. */
@@ -55,6 +55,13 @@ export function runRules(test: TestFunction): void {
     const logged = runTask(math, "subtraction", { minuend: 5, subtrahend: 3 });
     await logged;
     assert.deepEqual(logged.lines, [{ level: "info", message: "begun", fields: { minuend: 5 } }]);
+  });
+
+  test("a run has the dependencies that it is given, and opens none", async () => {
+    assert.equal(await runTask(rated, "addition", { a: 2 }, { dependencies: { rate: 3 } }), 6);
+    await assert.rejects(runTask(rated as Implementation, "addition", { a: 2 }), {
+      reason: "runTask(): addition has dependencies: give it { dependencies }",
+    });
   });
 
   test("a run ends with its signal and with its time", async () => {

@@ -19,6 +19,20 @@ export const math = implementMath({
   },
 });
 
+/** Depends on something that no test can open. */
+export const rated = implementMath(
+  {
+    addition: ({ a }, { dependencies }) => a * dependencies.rate,
+    subtraction: () => 0,
+    division: () => 0,
+  },
+  {
+    dependencies: (): { readonly rate: number } => {
+      throw new Error("it was opened");
+    },
+  },
+);
+
 export const placedAt = new Date(1_700_000_000_000);
 export const money = { amount: 3, currency: "EUR" } as const;
 export const orders = implementOrders({
