@@ -23,6 +23,8 @@ export interface Call {
   readonly nested: boolean;
   /** Its caller's `onProgress`. */
   readonly listener?: ProgressListener | undefined;
+  /** Hears that a broker has it, or that it begins to run here. For hooks. */
+  readonly taken?: (() => void) | undefined;
 }
 
 /** What an error says of the call that it belongs to. */

@@ -12,6 +12,8 @@ import { pause } from "./clock.ts";
 import type { Declaration } from "./declaration.ts";
 import { TaskError } from "./errors.ts";
 import type { Handle } from "./handle.ts";
+import { callWithin, submitWithin } from "./hooked-calls.ts";
+import type { Hooks } from "./hooks.ts";
 import { newId } from "./id.ts";
 import { type Lineage, lineageOf } from "./lineage.ts";
 import type { Logger } from "./log.ts";
@@ -39,6 +41,7 @@ export function callerOf(
   log: Logger,
   open: (declaration: Declaration, id: string, unique: boolean) => Handle,
   closed: () => boolean,
+  hooks?: Hooks,
 ): Caller {
   /** Names, checks and counts a call; everything that is wrong with it is told here, before it goes anywhere. */
   const prepare = (
@@ -62,6 +65,8 @@ export function callerOf(
       listener,
     };
   };
+  const make = (call: Call): Settled | Promise<Settled> =>
+    hooks === undefined ? run(places, call) : callWithin(hooks, call, (within) => run(places, within));
   const settle = (
     declaration: Declaration,
     args: readonly unknown[],
@@ -71,7 +76,7 @@ export function callerOf(
       refuseSubmitOptions(options);
       const parent = parentOf(options);
       const call = prepare(declaration, args, options, parent, true);
-      return parent === undefined ? run(places, call) : lending(parent, "nested", () => run(places, call));
+      return parent === undefined ? make(call) : lending(parent, "nested", () => make(call));
     } catch (refused) {
       return { ok: false, started: false, error: TaskError.from(refused, "internal", { task: declaration.name }) };
     }
@@ -93,7 +98,9 @@ export function callerOf(
         if ((options.policy ?? declaration.task.policy) === "local-only") {
           throw new TaskError("invalid_argument", "a local-only call can't be submitted: it has no queue");
         }
-        const submitted = places.remote.submit(call, call.options.timeoutMs ?? declaration.timeoutMs);
+        const timeoutMs = call.options.timeoutMs ?? declaration.timeoutMs;
+        const send = () => places.remote.submit(call, timeoutMs);
+        const submitted = hooks === undefined ? send() : submitWithin(hooks, call, send);
         const handle = open(declaration, call.id, options.id === undefined);
         if (options.cancelWithParent === true)
           parent?.onFailure(() => void submitted.then(() => canceled(handle, closed)).catch(() => undefined));

@@ -13,6 +13,8 @@ import { Dependencies } from "./dependencies.ts";
 import { TaskError } from "./errors.ts";
 import { createFace, type Face } from "./face.ts";
 import { Handles } from "./handles.ts";
+import type { Hook } from "./hook.ts";
+import { checkHooks, Hooks } from "./hooks.ts";
 import { boundTasks, type Implementation } from "./implementation.ts";
 import { LocalRuns } from "./local.ts";
 import { LockRoom } from "./lock-room.ts";
@@ -53,6 +55,8 @@ export interface ClientOptions {
   readonly maxQueueLength?: number | undefined;
   /** The largest request, bytes as encoded. @default 1_048_576 */
   readonly maxParamsBytes?: number | undefined;
+  /** What runs around its calls and the attempts that it makes itself, the first outermost. @default none */
+  readonly hooks?: readonly Hook[] | undefined;
   /** @default lines on standard error */
   readonly log?: Logger | undefined;
 }
@@ -78,6 +82,7 @@ const knownOptions: readonly (keyof ClientOptions)[] = [
   "broker",
   "implementations",
   "namespace",
+  "hooks",
   "log",
   "pool",
   ...counts,
@@ -109,10 +114,12 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
   checkNames(options, knownOptions, refuse);
   for (const name of counts) checkCount(name, options[name], refuse);
   checkPoolOptions(options.pool, refuse);
+  checkHooks(options.hooks, refuse);
   const own = typeof options.broker === "string";
   const broker = typeof options.broker === "string" ? openBroker(options.broker, { namespace, log }) : options.broker;
   const replies = new Replies(broker);
-  const handles = new Handles(broker, replies);
+  const hooks = Hooks.of(options.hooks, log);
+  const handles = new Handles(broker, replies, hooks);
   const presence = new PresenceView(broker);
   const tasks = boundTasks(options.implementations ?? []);
   const locks = new LockRoom(broker, log);
@@ -126,12 +133,13 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
   const tasksFor = (registry: Registry, parent: Context): object => face(registry).with({ parent });
   const pooled = pooledTasks(tasks.values(), refuse).length > 0;
   const pool = pooled ? new CpuPool(poolSettings(options.pool), log) : undefined;
-  const local = new LocalRuns(tasks, options.localConcurrency ?? 100, { dependencies, log, locks, tasksFor, pool });
+  const around = { dependencies, hooks, log, locks, tasksFor, pool };
+  const local = new LocalRuns(tasks, options.localConcurrency ?? 100, around);
   // What a worker is made of: only a client that replays calls here needs it.
   let loading: Promise<LocalReplays> | undefined;
   const loadReplays = async (): Promise<LocalReplays> => {
     const { LocalReplays } = await import("./local-replays.ts");
-    return new LocalReplays({ broker, tasks, pool, local, dependencies, locks, log });
+    return new LocalReplays({ broker, tasks, pool, local, dependencies, hooks, locks, log });
   };
   const replays = (): Promise<LocalReplays> => (loading ??= loadReplays());
   const places = {
@@ -179,6 +187,7 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
     log,
     (declaration, id, unique) => handles.open(declaration, id, unique),
     () => closing !== undefined,
+    hooks,
   );
   const close = (): Promise<void> => (closing ??= end());
   const clientOf = (registry: Registry): Client<Record<string, unknown>> => {

@@ -6,6 +6,7 @@ import { readRequest, type Reply, type Request, toWire, waitingClient, writeRepl
 import type { Declaration } from "./declaration.ts";
 import { emptyHeader, hasHeader, type Header, protocolVersion, readHeader, underHeader } from "./header.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
+import type { Hooks } from "./hooks.ts";
 import type { BoundTask } from "./implementation.ts";
 import type { CpuPool } from "./cpu/pool.ts";
 import type { PooledAttempt, PooledOutcome } from "./cpu/pooled-attempt.ts";
@@ -25,6 +26,7 @@ export interface ExecutionSettings {
   readonly pool?: CpuPool | undefined;
   /** What they depend on, open. */
   readonly dependencies: Dependencies;
+  readonly hooks: Hooks | undefined;
   readonly maxResultBytes: number;
   readonly log: Logger;
   readonly leases: Leases;
@@ -146,6 +148,7 @@ export class Execution {
       limitMs,
       limitedByCall,
       dependencies: this.#settings.dependencies.of(this.#bound),
+      hooks: this.#settings.hooks,
       log: this.#settings.log,
       locks: this.#settings.locks,
       onProgress: (value) => this.#progress(encodedProgress(value, this.#settings.maxResultBytes)),

@@ -32,6 +32,7 @@ function setUp(echo: (n: number) => void = () => {}) {
     worker: "w",
     tasks: boundTasks([implementation]),
     dependencies: new Dependencies(quiet),
+    hooks: undefined,
     maxResultBytes: 1_000_000,
     log: quiet,
     leases,

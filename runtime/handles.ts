@@ -7,6 +7,8 @@ import { requestIn } from "./envelope.ts";
 import { readHeader } from "./header.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { CallStatus, Handle } from "./handle.ts";
+import { waitWithin } from "./hooked-calls.ts";
+import type { Hooks } from "./hooks.ts";
 import type { WaitOptions } from "./options.ts";
 import { ProgressFeed, progressOf } from "./progress.ts";
 import { receive } from "./receive.ts";
@@ -17,12 +19,14 @@ import { type CallState, isTerminal } from "./state.ts";
 export class Handles {
   readonly #broker: Broker;
   readonly #replies: Replies;
+  readonly #hooks: Hooks | undefined;
   readonly #open = new Set<(error: AnyTaskError) => void>();
   #closed = false;
 
-  constructor(broker: Broker, replies: Replies) {
+  constructor(broker: Broker, replies: Replies, hooks?: Hooks) {
     this.#broker = broker;
     this.#replies = replies;
+    this.#hooks = hooks;
   }
 
   /** @param unique - whether this client made the id: one that a user gave may be known in two queues. */
@@ -41,15 +45,19 @@ export class Handles {
         throw TaskError.from(thrown, "internal", about({ declaration, id }));
       }
     };
+    const wait = (options?: WaitOptions): Promise<Settled> => {
+      const waiting = () => this.#wait(declaration, id, unique, options);
+      return this.#hooks === undefined ? waiting() : waitWithin(this.#hooks, { declaration, id }, waiting);
+    };
     return {
       id,
       task: name,
       status: () => told(async () => statusOf(declaration, await read())),
       cancel: () => told(async () => (await this.#cancel(declaration, id)).state),
-      result: (options) => told(async () => valueOf(await this.#wait(declaration, id, unique, options))),
+      result: (options) => told(async () => valueOf(await wait(options))),
       safeResult: async (options) => {
         try {
-          return answerOf(await this.#wait(declaration, id, unique, options));
+          return answerOf(await wait(options));
         } catch (thrown) {
           return { ok: false, error: TaskError.from(thrown, "internal", { task: name, callId: id }) as TaskError };
         }

@@ -9,6 +9,8 @@ import type { Declaration } from "./declaration.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import type { Origin } from "./envelope.ts";
 import type { Waits } from "./held-slots.ts";
+import type { HookEnd } from "./hook.ts";
+import type { Hooks } from "./hooks.ts";
 import { type Lineage, lineage } from "./lineage.ts";
 import type { LockGiver } from "./lock-room.ts";
 import { childLogger, type Logger } from "./log.ts";
@@ -50,6 +52,7 @@ export interface AttemptSettings {
   readonly limitedByCall: boolean;
   /** What its handler depends on, open. */
   readonly dependencies: unknown;
+  readonly hooks?: Hooks | undefined;
   readonly log: Logger;
   readonly locks: LockGiver;
   /** Takes the handler's progress: as it is to be sent, and as its receiver gets it. */
@@ -64,29 +67,36 @@ export class Attempt {
   /** The outcome; at once where the handler was synchronous. Never rejects. */
   readonly outcome: Outcome | Promise<Outcome>;
   /** Resolves when the handler itself is done: later than the outcome where it ignored its signal. */
-  readonly settled: Promise<void> | undefined;
+  settled: Promise<void> | undefined;
   readonly #context: AttemptContext;
   #end: ((outcome: Outcome) => void) | undefined;
 
   constructor(bound: BoundTask, params: unknown, settings: AttemptSettings) {
+    const { hooks, callId, attempt } = settings;
+    const context = new AttemptContext(bound, settings);
+    this.#context = context;
+    if (hooks === undefined) {
+      this.outcome = this.#begin(bound, params, settings);
+      return;
+    }
+    const event = { task: context.task, callId, attempt, params, context };
+    this.outcome = hooks.around("attempt", event, () => this.#begin(bound, params, settings), endOf);
+  }
+
+  #begin(bound: BoundTask, params: unknown, settings: AttemptSettings): Outcome | Promise<Outcome> {
     const { declaration } = bound;
-    this.#context = new AttemptContext(bound, settings);
     let returned: unknown;
     let later: boolean;
     try {
       returned = bound.handler(declaration.params.pass(params), this.#context);
       later = isPromiseLike(returned);
     } catch (thrown) {
-      this.outcome = this.#context.concluded(failure(declaration, thrown, settings));
-      return;
+      return this.#context.concluded(failure(declaration, thrown, settings));
     }
-    if (!later) {
-      this.outcome = this.#context.concluded(success(declaration, returned, settings));
-      return;
-    }
+    if (!later) return this.#context.concluded(success(declaration, returned, settings));
     // The handler may have held the event loop for a while before it gave its promise.
     const leftMs = this.#context.remainingMs;
-    this.outcome = new Promise((resolve) => {
+    const outcome = new Promise<Outcome>((resolve) => {
       const undo = after(Math.max(0, leftMs), () => this.abort(timedOut(declaration, settings)));
       this.#end = (outcome) => {
         undo();
@@ -99,6 +109,7 @@ export class Attempt {
       (thrown: unknown) => this.#end?.(failure(declaration, thrown, settings)),
     );
     if (leftMs <= 0) this.abort(timedOut(declaration, settings));
+    return outcome;
   }
 
   /** Ends the attempt with an error at once and aborts its signal, whatever the handler makes of it. */
@@ -107,6 +118,12 @@ export class Attempt {
     this.#end({ ok: false, error });
     this.#context.abort(error);
   }
+}
+
+/** What hooks are told of an outcome. */
+function endOf(outcome: Outcome | Promise<Outcome>): HookEnd | Promise<HookEnd> {
+  if (outcome instanceof Promise) return outcome.then(endOf);
+  return outcome.ok ? { ok: true, value: outcome.received } : { ok: false, error: outcome.error };
 }
 
 /** What is said of an attempt whose time is up. */

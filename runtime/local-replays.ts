@@ -5,6 +5,7 @@ import type { Declaration } from "./declaration.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { TaskError } from "./errors.ts";
 import { Execution } from "./execution.ts";
+import type { Hooks } from "./hooks.ts";
 import { newAddress } from "./id.ts";
 import type { BoundTask } from "./implementation.ts";
 import type { LocalRuns } from "./local.ts";
@@ -26,6 +27,7 @@ export interface ReplayPlace {
   /** Whose slots they take. */
   readonly local: LocalRuns;
   readonly dependencies: Dependencies;
+  readonly hooks: Hooks | undefined;
   readonly locks: LockGiver;
   readonly log: Logger;
 }
@@ -120,7 +122,7 @@ class LocalReplay {
   readonly #patience = new AbortController();
 
   constructor(
-    { broker, tasks, pool, local, dependencies, locks, log }: ReplayPlace,
+    { broker, tasks, pool, local, dependencies, hooks, locks, log }: ReplayPlace,
     keepers: Keepers | undefined,
     worker: string,
     { queue, id, record, ...lease }: Leased,
@@ -149,6 +151,7 @@ class LocalReplay {
         tasks,
         pool,
         dependencies,
+        hooks,
         maxResultBytes: defaultMaxBytes,
         log: this.#log,
         nest: local,

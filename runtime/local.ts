@@ -7,6 +7,7 @@ import { defaultMaxBytes } from "./defaults.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { writeRequest } from "./envelope.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
+import type { Hooks } from "./hooks.ts";
 import type { BoundTask } from "./implementation.ts";
 import { newHeader } from "./header.ts";
 import { HeldSlots, type Waits } from "./held-slots.ts";
@@ -19,6 +20,7 @@ import { receive, receivedError } from "./receive.ts";
 /** What handlers find around them. */
 interface Surroundings {
   readonly dependencies: Dependencies;
+  readonly hooks: Hooks | undefined;
   readonly log: Logger;
   readonly locks: LockGiver;
   readonly tasksFor: Nest["tasksFor"];
@@ -203,10 +205,11 @@ class LocalRun {
   #begin(): Attempt | PooledAttempt {
     const { declaration, options, params, id, origin } = this.#call;
     const number = this.#number;
+    this.#call.taken?.();
     const left = this.#deadline - performance.now();
     const attemptMs = options.attemptTimeoutMs ?? declaration.attemptTimeoutMs;
     const known = { callId: id, attempt: number, fence: 0 };
-    const { dependencies, pool, log, locks } = this.#surroundings;
+    const { dependencies, hooks, pool, log, locks } = this.#surroundings;
     if (declaration.cpu !== undefined && pool !== undefined) {
       return pool.run(this.#bound, {
         ...known,
@@ -227,6 +230,7 @@ class LocalRun {
       limitMs: Math.min(attemptMs, left),
       limitedByCall: left < attemptMs,
       dependencies: dependencies.of(this.#bound),
+      hooks,
       log,
       locks,
       onProgress: (_, received) => this.#heard(number, () => received),

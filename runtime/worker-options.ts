@@ -2,6 +2,8 @@ import type { Broker } from "./broker.ts";
 import { checkCount, checkDuration, checkNames, checkOneOf } from "./checks.ts";
 import { checkPoolOptions, type PoolOptions } from "./cpu/pool-options.ts";
 import { TaskError } from "./errors.ts";
+import type { Hook } from "./hook.ts";
+import { checkHooks } from "./hooks.ts";
 import type { Implementation } from "./implementation.ts";
 import type { Logger } from "./log.ts";
 
@@ -40,6 +42,8 @@ export interface WorkerOptions {
    * ends by itself if nothing else keeps it. @default true
    */
   readonly handleSignals?: boolean | undefined;
+  /** What runs around its attempts, the first outermost. @default none */
+  readonly hooks?: readonly Hook[] | undefined;
   /** Whether it fires the schedules of the tasks that it implements, as any number of workers may. @default true */
   readonly schedule?: boolean | undefined;
   /** Where its tasks with `cpu` run, each call in a thread or a process of its own; besides `concurrency`. */
@@ -59,6 +63,7 @@ const known: readonly (keyof WorkerOptions)[] = [
   "implementations",
   "namespace",
   "graceMs",
+  "hooks",
   "log",
   "pool",
   ...counts,
@@ -77,6 +82,7 @@ export function checkWorkerOptions(options: WorkerOptions): void {
   for (const name of durations) checkDuration(name, options[name], refuse);
   for (const name of switches) checkOneOf(name, options[name], [true, false], refuse);
   checkPoolOptions(options.pool, refuse);
+  checkHooks(options.hooks, refuse);
   // A grace of 0 gives back at once.
   if (options.graceMs !== 0) checkDuration("graceMs", options.graceMs, refuse);
 }

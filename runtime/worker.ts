@@ -10,6 +10,7 @@ import { TaskError } from "./errors.ts";
 import { Executions } from "./executions.ts";
 import { Health, type WorkerHealth } from "./health.ts";
 import { mostHolders } from "./held-slots.ts";
+import { Hooks } from "./hooks.ts";
 import type { BoundTask } from "./implementation.ts";
 import { workerChannel } from "./keys.ts";
 import { Leases } from "./leases.ts";
@@ -131,6 +132,7 @@ export class RunningWorker {
       tasks,
       pool: this.#pool,
       dependencies: this.#dependencies,
+      hooks: Hooks.of(options.hooks, log),
       maxResultBytes,
       log,
       leases: this.#leases,

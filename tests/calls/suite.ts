@@ -3,6 +3,7 @@ import type { Broker } from "taskpact";
 import { dependencyRules } from "./dependency-rules.ts";
 import { gateRules } from "./gate-rules.ts";
 import { handleRules } from "./handle-rules.ts";
+import { hookRules } from "./hook-rules.ts";
 import { CallLab } from "./lab.ts";
 import { lockRules } from "./lock-rules.ts";
 import { nestedRules } from "./nested-rules.ts";
@@ -29,6 +30,7 @@ export function callRules(name: string, open: () => () => string | Broker): void
     describe("parked calls", () => parkedRules(lab));
     describe("nested calls", () => nestedRules(lab));
     describe("dependencies", () => dependencyRules(lab));
+    describe("hooks", () => hookRules(lab));
     describe("workers", () => workerRules(lab));
   });
 }
