@@ -18,7 +18,7 @@ import { checkHooks, Hooks } from "./hooks.ts";
 import { boundTasks, type Implementation } from "./implementation.ts";
 import { LocalRuns } from "./local.ts";
 import { LockRoom } from "./lock-room.ts";
-import { type Logger, streamLogger } from "./log.ts";
+import { checkLog, type Logger, loggerOf, type LogLevel } from "./log.ts";
 import { PresenceView } from "./presence.ts";
 import type { LocalReplays } from "./local-replays.ts";
 import type { Operator } from "./operator.ts";
@@ -57,8 +57,8 @@ export interface ClientOptions {
   readonly maxParamsBytes?: number | undefined;
   /** What runs around its calls and the attempts that it makes itself, the first outermost. @default none */
   readonly hooks?: readonly Hook[] | undefined;
-  /** @default lines on standard error */
-  readonly log?: Logger | undefined;
+  /** Where its lines and those of its handlers go, or the least that standard error gets. @default as `streamLogger()` */
+  readonly log?: Logger | LogLevel | undefined;
 }
 
 /** Everything of a client that is not a task: `tasks.client`. */
@@ -106,7 +106,7 @@ export interface OpenClient {
  * @param closeFace - what a face's `client.close` does. @default closes it
  */
 export function openClient(options: ClientOptions, closeFace?: () => Promise<void>): OpenClient {
-  const { log = streamLogger(), namespace = defaultNamespace } = options;
+  const { namespace = defaultNamespace } = options;
   const refuse = (reason: string): never => {
     throw new TaskError("invalid_argument", `createTasks(): ${reason}`);
   };
@@ -115,6 +115,8 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
   for (const name of counts) checkCount(name, options[name], refuse);
   checkPoolOptions(options.pool, refuse);
   checkHooks(options.hooks, refuse);
+  checkLog(options.log, refuse);
+  const log = loggerOf(options.log);
   const own = typeof options.broker === "string";
   const broker = typeof options.broker === "string" ? openBroker(options.broker, { namespace, log }) : options.broker;
   const replies = new Replies(broker);

@@ -234,8 +234,8 @@ export class Execution {
     if (!outcome.ok && faults.has(outcome.error.code)) {
       const { message, attempt, remoteStack, cause = remoteStack } = outcome.error;
       const metadata = this.#request?.metadata;
-      const about = { callId: this.id, attempt, error: message, cause, ...(metadata && { metadata }) };
-      this.#settings.log.warn(about, "a call failed");
+      const about = { task: this.task, callId: this.id, attempt, error: message, err: cause };
+      this.#settings.log.warn(metadata === undefined ? about : { ...about, metadata }, "a call failed");
     }
     const record = this.#encode(outcome);
     this.#report({ kind: "finish", record, ttlMs: this.#ttlMs() });

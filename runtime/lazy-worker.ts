@@ -6,7 +6,7 @@ import { TaskError } from "./errors.ts";
 import type { WorkerHealth } from "./health.ts";
 import { newAddress } from "./id.ts";
 import { type BoundTask, boundTasks } from "./implementation.ts";
-import { childLogger, streamLogger } from "./log.ts";
+import { childLogger, loggerOf } from "./log.ts";
 import type * as workerModule from "./worker.ts";
 import { checkWorkerOptions, defaultConcurrency, type WorkerOptions } from "./worker-options.ts";
 
@@ -70,7 +70,7 @@ class LazyWorker implements Worker {
 
   constructor(options: WorkerOptions, tasks: ReadonlyMap<string, BoundTask>, pooled: readonly BoundTask[]) {
     const { broker, namespace = defaultNamespace } = options;
-    const log = childLogger(options.log ?? streamLogger(), { worker: this.id });
+    const log = childLogger(loggerOf(options.log), { worker: this.id });
     this.#options = options;
     this.#tasks = tasks;
     this.#pooled = pooled;

@@ -1,4 +1,7 @@
-/** Where lines go: pino's shape, so that a pino logger fits as it is. */
+import { inspect } from "node:util";
+import { shown } from "./checks.ts";
+
+/** Where lines go: pino's shape, so that a pino logger fits as it is, and `console`, too. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -12,7 +15,7 @@ const levels = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof levels)[number] | "silent";
 
 /**
- * A logger on standard error: a line of text on a terminal, a line of JSON elsewhere.
+ * A logger on standard error: a line of text on a terminal, with the stacks of errors below it, and a line of JSON elsewhere.
  *
  * @param level - the least that is written. @default `TASKPACT_LOG`, or "silent" under a test runner, or "info"
  */
@@ -23,6 +26,34 @@ export function streamLogger(level: LogLevel = defaultLevel()): Logger {
     if (levels.indexOf(name) >= least) process.stderr.write(`${write(name, fields, message)}\n`);
   };
   return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
+}
+
+/**
+ * The logger that an option `log` means: a logger itself, or the least that the one on standard error writes.
+ *
+ * What it throws is told once, as a warning of the process: no call is to end by its log.
+ */
+export function loggerOf(log: Logger | LogLevel | undefined): Logger {
+  if (log === undefined || typeof log === "string") return streamLogger(log);
+  let isTold = false;
+  const line = (name: (typeof levels)[number]) => (fields: object, message: string) => {
+    try {
+      log[name](fields, message);
+    } catch (thrown) {
+      if (!isTold) process.emitWarning(`a logger failed: ${String(thrown)}`, "TaskpactWarning");
+      isTold = true;
+    }
+  };
+  return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
+}
+
+/** Refuses what can't be an option `log`. Absent is fine. */
+export function checkLog(log: unknown, fail: (reason: string) => never): void {
+  const isLevel = [undefined, "silent", ...levels].includes(log as LogLevel | undefined);
+  const lacks = (name: (typeof levels)[number]): boolean =>
+    typeof (log as Partial<Logger> | null)?.[name] !== "function";
+  if (isLevel || !levels.some(lacks)) return;
+  fail(`log must be one of silent, ${levels.join(", ")}, or a logger with ${levels.join(", ")}; got ${shown(log)}`);
 }
 
 /** A logger whose every line carries `fields`. */
@@ -50,13 +81,40 @@ function writeJson(level: string, fields: object, message: string): string {
   }
 }
 
-function writeText(level: string, fields: object, message: string): string {
-  const rest = Object.entries(fields).map(([name, value]) => `${name}=${text(value)}`);
-  return [new Date().toISOString().slice(11, 23), level.toUpperCase().padEnd(5), message, ...rest].join(" ");
+function writeText(level: (typeof levels)[number], fields: object, message: string): string {
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  const errors = given.filter(([, value]) => value instanceof Error);
+  const rest = given.filter(([, value]) => !(value instanceof Error)).map(([name, value]) => ` ${name}=${text(value)}`);
+  const { dim, plain, [level]: color } = hasColors() ? colors : colorless;
+  const head = `${dim}${localTime(new Date())}${plain} ${color}${level.toUpperCase().padEnd(5)}${plain} ${message}`;
+  const stacks = errors.map(([name, error]) => `\n${name}: ${inspect(error)}`.replaceAll("\n", "\n    "));
+  return `${head}${dim}${rest.join("")}${plain}${stacks.join("")}`;
+}
+
+const colors = {
+  dim: "\x1b[2m",
+  plain: "\x1b[0m",
+  debug: "\x1b[34m",
+  info: "\x1b[32m",
+  warn: "\x1b[33m",
+  error: "\x1b[31m",
+};
+const colorless: typeof colors = { dim: "", plain: "", debug: "", info: "", warn: "", error: "" };
+
+/** Not every stream that says it is a terminal knows of colors. */
+function hasColors(): boolean {
+  return "hasColors" in process.stderr && process.stderr.hasColors();
+}
+
+/** `09:05:01.042`, as the clock on the wall has it. */
+function localTime(date: Date): string {
+  const two = (part: number): string => String(part).padStart(2, "0");
+  const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":");
+  return `${time}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
 
 function text(value: unknown): string {
-  if (typeof value === "string") return value;
+  if (typeof value === "string") return /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
   try {
     return JSON.stringify(value, errorAsText) ?? String(value);
   } catch {

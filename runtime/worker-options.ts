@@ -5,7 +5,7 @@ import { TaskError } from "./errors.ts";
 import type { Hook } from "./hook.ts";
 import { checkHooks } from "./hooks.ts";
 import type { Implementation } from "./implementation.ts";
-import type { Logger } from "./log.ts";
+import { checkLog, type Logger, type LogLevel } from "./log.ts";
 
 /** How a worker is set up. */
 export interface WorkerOptions {
@@ -48,8 +48,8 @@ export interface WorkerOptions {
   readonly schedule?: boolean | undefined;
   /** Where its tasks with `cpu` run, each call in a thread or a process of its own; besides `concurrency`. */
   readonly pool?: PoolOptions | undefined;
-  /** @default lines on standard error */
-  readonly log?: Logger | undefined;
+  /** Where its lines and those of its handlers go, or the least that standard error gets. @default as `streamLogger()` */
+  readonly log?: Logger | LogLevel | undefined;
 }
 
 /** How many calls a worker runs at a time, if nothing is said. */
@@ -83,6 +83,7 @@ export function checkWorkerOptions(options: WorkerOptions): void {
   for (const name of switches) checkOneOf(name, options[name], [true, false], refuse);
   checkPoolOptions(options.pool, refuse);
   checkHooks(options.hooks, refuse);
+  checkLog(options.log, refuse);
   // A grace of 0 gives back at once.
   if (options.graceMs !== 0) checkDuration("graceMs", options.graceMs, refuse);
 }

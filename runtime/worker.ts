@@ -15,7 +15,7 @@ import type { BoundTask } from "./implementation.ts";
 import { workerChannel } from "./keys.ts";
 import { Leases } from "./leases.ts";
 import { LockRoom } from "./lock-room.ts";
-import { childLogger, type Logger, streamLogger } from "./log.ts";
+import { childLogger, type Logger, loggerOf } from "./log.ts";
 import { NestedCalls } from "./nested-calls.ts";
 import { Reaper } from "./reaper.ts";
 import { Reports } from "./reports.ts";
@@ -86,7 +86,7 @@ export class RunningWorker {
   constructor(options: WorkerOptions, { id, broker, keepers, tasks, pooled }: WorkerParts) {
     const { concurrency = defaultConcurrency } = options;
     const { leaseMs = defaultLeaseMs, maxResultBytes = defaultMaxBytes } = options;
-    const log = childLogger(options.log ?? streamLogger(), { worker: id });
+    const log = childLogger(loggerOf(options.log), { worker: id });
     const queues = queuesOf(tasks);
     this.#pooled = pooled;
     this.#pool = pooled.length === 0 ? undefined : new CpuPool(poolSettings(options.pool), log);

@@ -152,7 +152,7 @@ export class CallLab {
 
   /** A worker that listens by now. */
   async worker(
-    options: Partial<WorkerOptions> = {},
+    options: Partial<Omit<WorkerOptions, "log">> & { readonly log?: Logger } = {},
     place = "worker",
   ): Promise<{ stop(graceMs?: number): Promise<void>; health(): WorkerHealth }> {
     const listening = new Latch();
