@@ -99,8 +99,8 @@ export function callerOf(
           throw new TaskError("invalid_argument", "a local-only call can't be submitted: it has no queue");
         }
         const timeoutMs = call.options.timeoutMs ?? declaration.timeoutMs;
-        const send = () => places.remote.submit(call, timeoutMs);
-        const submitted = hooks === undefined ? send() : submitWithin(hooks, call, send);
+        const send = (within: Call): Promise<void> => places.remote.submit(within, timeoutMs);
+        const submitted = hooks === undefined ? send(call) : submitWithin(hooks, call, send);
         const handle = open(declaration, call.id, options.id === undefined);
         if (options.cancelWithParent === true)
           parent?.onFailure(() => void submitted.then(() => canceled(handle, closed)).catch(() => undefined));

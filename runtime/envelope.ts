@@ -17,6 +17,7 @@ import {
   underHeader,
 } from "./header.ts";
 import { isTerminal, states } from "./state.ts";
+import type { Trace } from "./trace.ts";
 
 /*
  * The shape of a call on the wire. A record is a MessagePack map of at most 15 entries, the first of which is
@@ -37,8 +38,8 @@ export interface Origin {
   /** The id of the call with which it all began, where that is not the parent. */
   readonly root?: string | undefined;
   readonly metadata?: Metadata | undefined;
-  /** The trace that it belongs to: `traceparent` and maybe `tracestate`, as in W3C Trace Context. */
-  readonly trace?: Readonly<Record<string, string>> | undefined;
+  /** The trace that it belongs to. */
+  readonly trace?: Trace | undefined;
 }
 
 /** What a caller asks. */

@@ -1,7 +1,11 @@
 import { about, type Call, type Settled } from "./call.ts";
+import { checkNames, shown } from "./checks.ts";
+import type { Origin } from "./envelope.ts";
 import { TaskError } from "./errors.ts";
-import type { HookEnd, ReplyEvent, SubmitEvent } from "./hook.ts";
+import type { HandedOn, HookEnd, ReplyEvent, SubmitEvent } from "./hook.ts";
 import type { Hooks } from "./hooks.ts";
+import { checkTexts, mergedMetadata, noMetadata } from "./metadata.ts";
+import { checkedTrace, traceOf } from "./trace.ts";
 
 /** Makes an awaited call within its hooks: those of its reply around all of it, those of its submit until it is taken. */
 export function callWithin(
@@ -13,13 +17,14 @@ export function callWithin(
     let take!: (end: HookEnd) => void;
     const taken = new Promise<HookEnd>((resolve) => (take = resolve));
     const ended = (settled: Settled): void => take(settled.ok || settled.started ? ok : endOf(settled));
-    const send = (): Settled | Promise<Settled> => {
-      const settled = make({ ...call, taken: () => take(ok) });
+    const first = submitEvent(call, true);
+    const send = (event: SubmitEvent): Settled | Promise<Settled> => {
+      const settled = make({ ...call, origin: originWith(call, first, event), taken: () => take(ok) });
       if (settled instanceof Promise) void settled.then(ended);
       else ended(settled);
       return settled;
     };
-    return hooks.around("submit", submitEvent(call, true), send, () => taken);
+    return hooks.around("submit", first, send, () => taken, handOn);
   };
   return hooks.around("reply", replyEvent(call), submit, (settled) =>
     settled instanceof Promise ? settled.then(endOf) : endOf(settled),
@@ -27,13 +32,15 @@ export function callWithin(
 }
 
 /** Submits a call within its hooks. */
-export function submitWithin(hooks: Hooks, call: Call, send: () => Promise<void>): Promise<void> {
-  return hooks.around("submit", submitEvent(call, false), send, (sent) =>
+export function submitWithin(hooks: Hooks, call: Call, send: (call: Call) => Promise<void>): Promise<void> {
+  const endOfSent = (sent: Promise<void>): Promise<HookEnd> =>
     sent.then(
       () => ok,
       (thrown: unknown) => failed(call, thrown),
-    ),
-  );
+    );
+  const first = submitEvent(call, false);
+  const act = (event: SubmitEvent): Promise<void> => send({ ...call, origin: originWith(call, first, event) });
+  return hooks.around("submit", first, act, endOfSent, handOn);
 }
 
 /** Waits for the answer to a call that was made before, within the hooks of its reply. */
@@ -60,6 +67,40 @@ function replyEvent({ declaration, id }: Named): ReplyEvent {
   return { task: declaration.name, callId: id };
 }
 
-function submitEvent({ declaration, id, params, options }: Call, awaited: boolean): SubmitEvent {
-  return { task: declaration.name, callId: id, params, options, awaited };
+function submitEvent({ declaration, id, params, options, origin }: Call, awaited: boolean): SubmitEvent {
+  return {
+    task: declaration.name,
+    callId: id,
+    params,
+    options,
+    awaited,
+    parentId: origin?.parent,
+    rootId: origin?.root ?? origin?.parent ?? id,
+    metadata: origin?.metadata ?? noMetadata,
+    trace: traceOf(origin?.trace),
+  };
+}
+
+/** What those within are told, with what a hook gave. @throws TaskError `invalid_argument` for what can't be carried. */
+function handOn(event: SubmitEvent, more: unknown): SubmitEvent {
+  if (typeof more !== "object" || more === null) return refuse(`it must be { metadata, trace }; got ${shown(more)}`);
+  checkNames(more, ["metadata", "trace"], refuse);
+  const { metadata, trace } = more as HandedOn;
+  checkTexts("metadata", metadata, refuse);
+  return {
+    ...event,
+    metadata: mergedMetadata(event.metadata, metadata, refuse) ?? noMetadata,
+    trace: trace === undefined ? event.trace : checkedTrace(trace, refuse),
+  };
+}
+
+/** Where a call comes from, with what its hooks gave it. */
+function originWith({ origin }: Call, first: SubmitEvent, event: SubmitEvent): Origin | undefined {
+  if (event === first) return origin;
+  const metadata = event.metadata === noMetadata ? undefined : event.metadata;
+  return { ...origin, metadata, trace: event.trace };
+}
+
+function refuse(reason: string): never {
+  throw new TaskError("invalid_argument", reason);
 }

@@ -10,7 +10,7 @@ type EventOf<K extends Kind> = Parameters<NonNullable<Hook[K]>>[0];
 /** A hook as far as it is of one kind. */
 interface Link {
   readonly name: string | number;
-  call(event: object, next: () => Promise<HookEnd>): unknown;
+  call(event: object, next: (more?: unknown) => Promise<HookEnd>): unknown;
   /** Whether it is known by now to be late with `next`. */
   isLate: boolean;
 }
@@ -39,26 +39,29 @@ export class Hooks {
   /**
    * Does something within the hooks of one kind: once, and at once, whatever the hooks do.
    *
+   * @param act - gets the event as the innermost hook leaves it.
    * @param endOf - how it ended, of what `act` gave.
+   * @param handOn - the event for those within, with what a hook gave `next`. What it throws is logged.
    * @returns what `act` gave.
    */
   around<K extends Kind, R>(
     kind: K,
     event: EventOf<K>,
-    act: () => R,
+    act: (event: EventOf<K>) => R,
     endOf: (result: R) => HookEnd | Promise<HookEnd>,
+    handOn?: (event: EventOf<K>, more: unknown) => EventOf<K>,
   ): R {
     const links = this.#links[kind];
-    if (links.length === 0) return act();
+    if (links.length === 0) return act(event);
     let result: R;
     let fault: { readonly thrown: unknown } | undefined;
     let end!: (end: HookEnd | Promise<HookEnd>) => void;
     const ended = new Promise<HookEnd>((resolve) => (end = resolve));
-    const enter = (at: number): void => {
+    const enter = (at: number, event: EventOf<K>): void => {
       const link = links[at];
       if (link === undefined) {
         try {
-          result = act();
+          result = act(event);
           end(endOf(result));
         } catch (thrown) {
           fault = { thrown };
@@ -67,11 +70,16 @@ export class Hooks {
         return;
       }
       let isEntered = false;
-      const next = (): Promise<HookEnd> => {
-        if (!isEntered) {
-          isEntered = true;
-          enter(at + 1);
+      const next = (more?: unknown): Promise<HookEnd> => {
+        if (isEntered) return ended;
+        isEntered = true;
+        let handed = event;
+        try {
+          if (more !== undefined && handOn !== undefined) handed = handOn(event, more);
+        } catch (thrown) {
+          this.#refused(link, kind, event, thrown);
         }
+        enter(at + 1, handed);
         return ended;
       };
       const failed = (thrown: unknown): void => this.#failed(link, kind, event, thrown);
@@ -83,13 +91,18 @@ export class Hooks {
       }
       void next();
     };
-    enter(0);
+    enter(0, event);
     if (fault !== undefined) throw fault.thrown;
     return result!;
   }
 
   #failed({ name }: Link, kind: Kind, { task, callId }: EventOf<Kind>, thrown: unknown): void {
     this.#log.error({ hook: name, kind, task, callId, err: thrown }, "a hook failed; the call goes on without it");
+  }
+
+  #refused({ name }: Link, kind: Kind, { task, callId }: EventOf<Kind>, thrown: unknown): void {
+    const { reason } = TaskError.from(thrown, "internal");
+    this.#log.error({ hook: name, kind, task, callId, reason }, "what a hook gave next() is dropped");
   }
 
   /** Said once: a hook that is late is so in each call. */

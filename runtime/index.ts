@@ -9,7 +9,18 @@ export type { Policy, Priority, Task, TaskDefinition, TaskOptions } from "./cont
 export { TaskError } from "./errors.ts";
 export type { AnyTaskError, TaskErrorCode, TaskErrorDetails, TaskIssue } from "./errors.ts";
 export type { CallStatus, Handle } from "./handle.ts";
-export type { AttemptEvent, Hook, HookEnd, Next, ReplyEvent, SubmitEvent } from "./hook.ts";
+export type {
+  AttemptEvent,
+  HandedOn,
+  Hook,
+  HookContext,
+  HookEnd,
+  Next,
+  ReplyEvent,
+  SubmitEvent,
+  SubmitNext,
+} from "./hook.ts";
+export type { Trace } from "./trace.ts";
 export type { Implementation } from "./implementation.ts";
 export type { Open, Opening } from "./dependencies.ts";
 export type { LimitKey, Limits, RateLimit } from "./limits.ts";

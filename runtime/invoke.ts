@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import { AttemptFacts, type AttemptKnown } from "./attempt-facts.ts";
 import { AttemptLocks } from "./attempt-locks.ts";
 import type { RetryWish } from "./backoff.ts";
 import type { BoundTask } from "./bound-task.ts";
@@ -13,9 +14,8 @@ import type { HookEnd } from "./hook.ts";
 import type { Hooks } from "./hooks.ts";
 import { type Lineage, lineage } from "./lineage.ts";
 import type { LockGiver } from "./lock-room.ts";
-import { childLogger, type Logger } from "./log.ts";
-import { type Metadata, noMetadata } from "./metadata.ts";
 import type { Registry } from "./registry.ts";
+import { traceOf } from "./trace.ts";
 
 /** How an attempt ended: a value as the handler gave it and as its receiver gets it, or an error. */
 export type Outcome =
@@ -36,16 +36,12 @@ export interface Nest {
 }
 
 /** What the place that runs an attempt knows of it. */
-export interface AttemptSettings {
+export interface AttemptSettings extends AttemptKnown {
   /** Whose locks it may take. */
   readonly queue: string;
-  readonly callId: string;
-  readonly origin: Origin | undefined;
   readonly nest: Nest;
   /** Who holds the attempt's slot. */
   readonly holder: object;
-  readonly attempt: number;
-  readonly fence: number;
   /** How long the handler may run, ms. */
   readonly limitMs: number;
   /** Whether the limit is the call's own deadline rather than the attempt's. */
@@ -53,7 +49,6 @@ export interface AttemptSettings {
   /** What its handler depends on, open. */
   readonly dependencies: unknown;
   readonly hooks?: Hooks | undefined;
-  readonly log: Logger;
   readonly locks: LockGiver;
   /** Takes the handler's progress: as it is to be sent, and as its receiver gets it. */
   readonly onProgress: (sent: unknown, received: unknown) => void;
@@ -79,7 +74,7 @@ export class Attempt {
       this.outcome = this.#begin(bound, params, settings);
       return;
     }
-    const event = { task: context.task, callId, attempt, params, context };
+    const event = { task: context.task, callId, attempt, params, context, trace: traceOf(settings.origin?.trace) };
     this.outcome = hooks.around("attempt", event, () => this.#begin(bound, params, settings), endOf);
   }
 
@@ -204,42 +199,21 @@ function declaredGate(declaration: Declaration, name: string): { pass(data: unkn
   throw new TaskError("invalid_result", `the handler threw the error "${name}", which its contract does not declare`);
 }
 
-class AttemptContext implements Context<Record<string, unknown>, unknown, unknown> {
-  readonly task: string;
-  readonly callId: string;
-  readonly attempt: number;
-  readonly fence: number;
+class AttemptContext extends AttemptFacts implements Context<Record<string, unknown>, unknown> {
   readonly #bound: BoundTask;
   readonly #settings: AttemptSettings;
   readonly #began = performance.now();
   #deadline: number | undefined;
   #controller: AbortController | undefined;
   #errors: ErrorMakers<Record<string, unknown>> | undefined;
-  #log: Logger | undefined;
   #tasks: object | undefined;
   #lineage: AttemptLineage | undefined;
   #locks: AttemptLocks | undefined;
 
   constructor(bound: BoundTask, settings: AttemptSettings) {
-    this.task = bound.declaration.name;
-    this.callId = settings.callId;
-    this.attempt = settings.attempt;
-    this.fence = settings.fence;
+    super(bound.declaration, settings);
     this.#bound = bound;
     this.#settings = settings;
-  }
-
-  get parentId(): string | undefined {
-    return this.#settings.origin?.parent;
-  }
-
-  get rootId(): string {
-    const { origin, callId } = this.#settings;
-    return origin?.root ?? origin?.parent ?? callId;
-  }
-
-  get metadata(): Metadata {
-    return this.#settings.origin?.metadata ?? noMetadata;
   }
 
   get tasks(): object {
@@ -258,10 +232,6 @@ class AttemptContext implements Context<Record<string, unknown>, unknown, unknow
     return this.#settings.limitMs - (performance.now() - this.#began);
   }
 
-  get idempotencyKey(): string {
-    return `${this.task}/${this.callId}`;
-  }
-
   get signal(): AbortSignal {
     return (this.#controller ??= newController()).signal;
   }
@@ -272,15 +242,6 @@ class AttemptContext implements Context<Record<string, unknown>, unknown, unknow
 
   get dependencies(): unknown {
     return this.#settings.dependencies;
-  }
-
-  get log(): Logger {
-    return (this.#log ??= childLogger(this.#settings.log, {
-      task: this.task,
-      callId: this.callId,
-      attempt: this.attempt,
-      ...(this.#settings.origin?.metadata && { metadata: this.#settings.origin.metadata }),
-    }));
   }
 
   get lock(): Context["lock"] {

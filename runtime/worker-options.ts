@@ -42,7 +42,7 @@ export interface WorkerOptions {
    * ends by itself if nothing else keeps it. @default true
    */
   readonly handleSignals?: boolean | undefined;
-  /** What runs around its attempts, the first outermost. @default none */
+  /** What runs around its attempts, and around the calls that its handlers make, the first outermost. @default none */
   readonly hooks?: readonly Hook[] | undefined;
   /** Whether it fires the schedules of the tasks that it implements, as any number of workers may. @default true */
   readonly schedule?: boolean | undefined;

@@ -126,7 +126,7 @@ export class RunningWorker {
     });
     this.#locks = new LockRoom(this.#broker, log);
     const report = this.#reports.add.bind(this.#reports);
-    this.#nested = new NestedCalls(this.#broker, log);
+    this.#nested = new NestedCalls(this.#broker, options.hooks, log);
     this.#executions = new Executions({
       worker: id,
       tasks,

@@ -264,6 +264,127 @@ export function hookRules(lab: () => CallLab): void {
     ]);
   });
 
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+  /** A hook that keeps what it is told of where calls come from. */
+  function witness(seen: unknown[]): Hook {
+    return {
+      submit({ task, callId, parentId, rootId, metadata, trace }, next) {
+        seen.push({ at: "submit", task, callId, parentId, rootId, metadata, trace });
+        return next();
+      },
+      attempt({ task, callId, context: { parentId, rootId, metadata }, trace }, next) {
+        seen.push({ at: "attempt", task, callId, parentId, rootId, metadata, trace });
+        return next();
+      },
+    };
+  }
+
+  it("what they hand on goes with the call: to hooks within, to its attempt, and to the calls that it makes", async () => {
+    const it = lab();
+    const here: unknown[] = [];
+    const there: unknown[] = [];
+    it.acts["nest"] = async ({ tasks, metadata }) => [metadata, await tasks.with({ id: "y" }).anything("")];
+    const hooks: Hook[] = [
+      { submit: (_, next) => next({ metadata: { tenant: "b", request: "r" }, trace: { traceparent } }) },
+      { submit: (_, next) => next({ metadata: { request: "r2" } }) },
+    ];
+    await it.worker({ hooks: [witness(there)] });
+    const tasks = it.client({ hooks: [...hooks, witness(here)] }).with({ metadata: { tenant: "a", language: "en" } });
+    const metadata = { tenant: "b", language: "en", request: "r2" };
+    const answered = await tasks.with({ id: "x" }).acting("nest");
+    expect(answered).toEqual([metadata, expect.anything()]);
+    const trace = { traceparent };
+    const first = { task: "lab.acting", callId: "x", parentId: undefined, rootId: "x", metadata, trace };
+    const second = { task: "lab.anything", callId: "y", parentId: "x", rootId: "x", metadata, trace };
+    expect(here).toEqual([{ at: "submit", ...first }]);
+    expect(there).toEqual([
+      { at: "attempt", ...first },
+      { at: "submit", ...second },
+      { at: "attempt", ...second },
+    ]);
+    const handle = await tasks.with({ delayMs: 60_000 }).submit.addition(1, 2);
+    expect(await handle.status()).toMatchObject({ metadata });
+  });
+
+  it("what they hand on goes with local runs, too", async () => {
+    const it = lab();
+    const seen: unknown[] = [];
+    const giving: Hook = {
+      submit: (_, next) => next({ metadata: { request: "r" }, trace: { traceparent, tracestate: "a=1" } }),
+    };
+    const tasks = it.client({ implementations: [it.implementation("here")], hooks: [giving, witness(seen)] });
+    await tasks.with({ id: "x" }).addition(1, 2);
+    const told = { task: "lab.addition", callId: "x", parentId: undefined, rootId: "x", metadata: { request: "r" } };
+    const trace = { traceparent, tracestate: "a=1" };
+    expect(seen).toEqual([
+      { at: "submit", ...told, trace },
+      { at: "attempt", ...told, trace },
+    ]);
+  });
+
+  it("calls that handlers make have the submit and the reply of their place, with scope, trace and metadata", async () => {
+    const it = lab();
+    const events: string[] = [];
+    const scope = new AsyncLocalStorage<string>();
+    const span: Hook = {
+      name: "span",
+      attempt: ({ callId }, next) => scope.run(`within ${callId}`, next),
+      submit: ({ task }, next) => {
+        events.push(`${task} ${scope.getStore()}`);
+        return next({ metadata: { span: String(scope.getStore()) } });
+      },
+    };
+    it.acts["nest"] = async ({ tasks }) => {
+      const handle = await tasks.submit.acting("tell");
+      return [await tasks.acting("tell"), await handle.result()];
+    };
+    it.acts["tell"] = ({ metadata }) => metadata;
+    await it.worker({ hooks: [scribe("w", events), span] });
+    const told = { span: "within x" };
+    await expect(it.client().with({ id: "x" }).acting("nest")).resolves.toEqual([told, told]);
+    await turn();
+    expect(events.filter((event) => event.includes("within"))).toEqual(Array(2).fill("lab.acting within x"));
+    expect(events).toContain("w submit lab.acting: ok");
+    expect(events).toContain("w call lab.acting: ok");
+    expect(events.filter((event) => event === "w reply lab.acting: ok")).toHaveLength(2);
+  });
+
+  const uncarried: readonly (readonly [string, unknown, RegExp])[] = [
+    ["metadata that is no text", { metadata: { n: 1 } }, /metadata must be an object of strings; "n" is none/],
+    ["too much metadata", { metadata: { n: "x".repeat(4_100) } }, /metadata takes \d+ bytes, more than the 4096/],
+    ["a trace that is none", { trace: { traceparent: "x" } }, /trace\.traceparent must be/],
+    ["a long tracestate", { trace: { traceparent, tracestate: "x".repeat(513) } }, /trace\.tracestate must be/],
+    ["names that nobody knows", { metdata: {} }, /there is no option "metdata"/],
+    ["anything else", "request", /it must be \{ metadata, trace \}; got "request"/],
+  ];
+  it.each(uncarried)(
+    "of what they hand on, %s is dropped and logged, and the call goes on",
+    async (_, more, reason) => {
+      const it = lab();
+      const seen: unknown[] = [];
+      const { lines, log } = kept();
+      const odd: Hook = { name: "odd", submit: (__, next) => next(more as never) };
+      const good: Hook = { submit: (__, next) => next({ metadata: { b: "2" } }) };
+      const tasks = it
+        .client({ implementations: [it.implementation("here")], hooks: [odd, good, witness(seen)], log })
+        .with({ metadata: { a: "1" } });
+      await expect(tasks.with({ id: "x" }).addition(1, 2)).resolves.toBe(3);
+      const told = { metadata: { a: "1", b: "2" }, trace: undefined };
+      expect(seen).toMatchObject([told, told]);
+      expect(lines).toEqual([
+        {
+          message: "what a hook gave next() is dropped",
+          hook: "odd",
+          kind: "submit",
+          task: "lab.addition",
+          callId: "x",
+          reason: expect.stringMatching(reason) as string,
+        },
+      ]);
+    },
+  );
+
   it("what can't be a hook is refused", () => {
     const implementations = [lab().implementation("here")];
     const made = (hooks: unknown) => () => createWorker({ broker: "memory:", implementations, hooks: hooks as Hook[] });
