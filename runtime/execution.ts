@@ -1,3 +1,4 @@
+import type { AttemptKnown } from "./attempt-facts.ts";
 import type { ClaimedCall, Report } from "./broker.ts";
 import { retryDelay, type RetryWish } from "./backoff.ts";
 import { encode } from "./codec.ts";
@@ -6,6 +7,7 @@ import { readRequest, type Reply, type Request, toWire, waitingClient, writeRepl
 import type { Declaration } from "./declaration.ts";
 import { emptyHeader, hasHeader, type Header, protocolVersion, readHeader, underHeader } from "./header.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
+import { pooledWithin } from "./hooked-attempts.ts";
 import type { Hooks } from "./hooks.ts";
 import type { BoundTask } from "./implementation.ts";
 import type { CpuPool } from "./cpu/pool.ts";
@@ -132,9 +134,13 @@ export class Execution {
     const attemptMs = this.#request.options?.attemptTimeoutMs ?? this.#bound.declaration.attemptTimeoutMs;
     const limitMs = Math.max(0, Math.min(attemptMs, left));
     const limitedByCall = left < attemptMs;
-    const { pool } = this.#settings;
+    const { pool, hooks } = this.#settings;
     if (this.#bound.declaration.cpu !== undefined && pool !== undefined) {
-      return this.#follow((this.#attempt = this.#pooled(pool, this.#bound, attemptMs, left)));
+      const bound = this.#bound;
+      this.#attempt = pooledWithin(hooks, bound.declaration, this.#known(), this.#request.params, () =>
+        this.#pooled(pool, bound, attemptMs, left),
+      );
+      return this.#follow(this.#attempt);
     }
     if (this.#settings.leases.kept) this.#tellKeeper(limitMs, limitedByCall, left);
     this.#attempt = new Attempt(this.#bound, this.#request.params, {
@@ -148,12 +154,18 @@ export class Execution {
       limitMs,
       limitedByCall,
       dependencies: this.#settings.dependencies.of(this.#bound),
-      hooks: this.#settings.hooks,
+      hooks,
       log: this.#settings.log,
       locks: this.#settings.locks,
       onProgress: (value) => this.#progress(encodedProgress(value, this.#settings.maxResultBytes)),
     });
     return this.#follow(this.#attempt);
+  }
+
+  /** What hooks are told of an attempt in a pool. */
+  #known(): AttemptKnown {
+    const { id: callId, fence } = this;
+    return { callId, fence, attempt: this.#header.attempt + 1, origin: this.#request, log: this.#settings.log };
   }
 
   #pooled(pool: CpuPool, bound: BoundTask, attemptMs: number, leftMs: number): PooledAttempt {

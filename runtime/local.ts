@@ -7,6 +7,7 @@ import { defaultMaxBytes } from "./defaults.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { writeRequest } from "./envelope.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
+import { pooledWithin } from "./hooked-attempts.ts";
 import type { Hooks } from "./hooks.ts";
 import type { BoundTask } from "./implementation.ts";
 import { newHeader } from "./header.ts";
@@ -205,33 +206,35 @@ class LocalRun {
   #begin(): Attempt | PooledAttempt {
     const { declaration, options, params, id, origin } = this.#call;
     const number = this.#number;
-    this.#call.taken?.();
     const left = this.#deadline - performance.now();
     const attemptMs = options.attemptTimeoutMs ?? declaration.attemptTimeoutMs;
-    const known = { callId: id, attempt: number, fence: 0 };
     const { dependencies, hooks, pool, log, locks } = this.#surroundings;
+    const known = { callId: id, attempt: number, fence: 0, origin, log };
     if (declaration.cpu !== undefined && pool !== undefined) {
-      return pool.run(this.#bound, {
-        ...known,
+      const call = {
+        callId: id,
+        attempt: number,
+        fence: 0,
         record: writeRequest(newHeader({}), { task: declaration.name, params, ...origin }),
         keepRequest: false,
         attemptMs,
         leftMs: left,
         maxBytes: defaultMaxBytes,
-        onProgress: (told) => this.#heard(number, () => progressOf(declaration, told)),
-      });
+        onProgress: (told: Uint8Array) => this.#heard(number, () => progressOf(declaration, told)),
+      };
+      this.#call.taken?.();
+      return pooledWithin(hooks, declaration, known, params, () => pool.run(this.#bound, call));
     }
+    this.#call.taken?.();
     return new Attempt(this.#bound, params, {
       ...known,
       queue: declaration.queue,
-      origin,
       nest: this.#nest,
       holder: this,
       limitMs: Math.min(attemptMs, left),
       limitedByCall: left < attemptMs,
       dependencies: dependencies.of(this.#bound),
       hooks,
-      log,
       locks,
       onProgress: (_, received) => this.#heard(number, () => received),
     });

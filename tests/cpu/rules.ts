@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
+import type { Hook } from "taskpact";
+import { lab } from "./handlers.ts";
 import { type CpuStage, pool } from "./stage.ts";
 
 /** What callers and handlers see of tasks with `cpu`, on any broker. */
@@ -22,6 +24,36 @@ export function cpuRules(stage: () => CpuStage): void {
     await place.worker();
     const tasks = place.client().with({ metadata: { tenant: "acme" } });
     expect(await tasks.told()).toMatchObject({ metadata: { tenant: "acme" }, rootId: expect.any(String) as string });
+  });
+
+  test("a worker's hooks run around its attempts, and see where it comes from", async () => {
+    const place = stage();
+    const seen: unknown[] = [];
+    const hook: Hook = {
+      async attempt({ task, params, context: { attempt, metadata } }, next) {
+        const end = await next();
+        seen.push([task, params, attempt, metadata, end.ok ? end.value : end.error.name]);
+      },
+    };
+    await place.worker({ hooks: [hook] });
+    const tasks = place.client().with({ metadata: { tenant: "acme" } });
+    await tasks.told();
+    await tasks.safe.fails("declared");
+    expect(seen).toEqual([
+      ["cpu-lab.told", {}, 1, { tenant: "acme" }, undefined],
+      ["cpu-lab.fails", { how: "declared" }, 1, { tenant: "acme" }, "odd"],
+    ]);
+    const here: unknown[] = [];
+    const end: Hook = {
+      async attempt(_, next) {
+        here.push((await next()).ok);
+      },
+    };
+    await place
+      .client({ implementations: [lab], hooks: [end] })
+      .with({ policy: "local-only" })
+      .told();
+    expect(here).toEqual([true]);
   });
 
   test("a handler finds its context, its lines are logged and its progress is coalesced", async () => {
