@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { Hook } from "taskpact";
 
 /** How often calls ended how, by task: what a metrics library would be told. */
@@ -11,18 +10,6 @@ export const counting: Hook = {
     const key = `${task} ${end.ok ? "ok" : end.error.name}`;
     ends.set(key, (ends.get(key) ?? 0) + 1);
   },
-};
-
-const scope = new AsyncLocalStorage<{ readonly callId: string }>();
-
-/** The call within which code runs, however deep. */
-export function currentCall(): string | undefined {
-  return scope.getStore()?.callId;
-}
-
-export const scoping: Hook = {
-  name: "scoping",
-  attempt: ({ callId }, next) => scope.run({ callId }, next),
 };
 
 /** Tells how long each attempt took. */

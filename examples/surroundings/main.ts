@@ -2,16 +2,17 @@
 import { createWorker } from "taskpact";
 import { createTasks, implementMath } from "../../generated/index.ts";
 import { open } from "./dependencies.ts";
-import { counting, currentCall, ends, scoping, timing } from "./hooks.ts";
+import { counting, ends, timing } from "./hooks.ts";
+import { requestId, requestIds } from "./request-id.ts";
 
 const math = implementMath(
   {
     addition: async ({ a, b }, { dependencies, log }) => {
-      await dependencies.ledger.write(`${a} + ${b}, in call ${currentCall()}`);
+      await dependencies.ledger.write(`${a} + ${b}, for request ${requestId.getStore()}`);
       log.info({ a, b }, "added");
       return a + b;
     },
-    subtraction: ({ minuend, subtrahend }) => minuend - subtrahend,
+    subtraction: ({ minuend, subtrahend }, { tasks }) => tasks.addition(minuend, -subtrahend),
     division: ({ dividend, divisor }, { errors }) => {
       if (divisor === 0) throw errors.divisionByZero({ dividend });
       return dividend / divisor;
@@ -20,11 +21,12 @@ const math = implementMath(
   { dependencies: open },
 );
 
-const worker = createWorker({ broker: "memory:", implementations: [math], hooks: [scoping, timing] });
+const worker = createWorker({ broker: "memory:", implementations: [math], hooks: [requestIds, timing] });
 const running = worker.run();
-const tasks = createTasks({ broker: "memory:", hooks: [counting] });
+const tasks = createTasks({ broker: "memory:", hooks: [counting, requestIds] });
 
-console.log(await tasks.with({ id: "first" }).addition(4, 6));
+console.log(await requestId.run("r-1", () => tasks.with({ id: "first" }).addition(4, 6)));
+console.log(await requestId.run("r-2", () => tasks.subtraction(9, 2)));
 await tasks.safe.division(1, 0);
 
 await tasks.client.close();
