@@ -12,7 +12,7 @@ import { slotId } from "./slot-id.ts";
 import { type Slots, slotsOf } from "./slots.ts";
 import { farAheadMs, type Timetable } from "./timetable.ts";
 
-/** How long the broker's time is not looked at, at the most, ms: after that, a step of its clock has been noticed. */
+/** How long a broker's time that has no timer is not looked at, at the most, ms: after that, a step of its clock has been noticed. */
 const lookMs = 10_000;
 /** How long after a look that failed there is another one, ms. */
 const retryMs = 1_000;
@@ -97,13 +97,13 @@ export class Scheduler {
       const looking = this.#look(timetable, queue, plans).finally(() => this.#looking.delete(looking));
       this.#looking.add(looking);
     };
-    this.#undo.set(queue, this.#clock.setTimer(waitMs, again));
+    this.#undo.set(queue, timetable.setTimer?.(waitMs, again) ?? this.#clock.setTimer(waitMs, again));
   }
 
   /** @returns how long there is nothing to do, ms. */
   async #fireDue(timetable: Timetable, queue: string, plans: readonly Plan[]): Promise<number> {
     const { now, entries } = await timetable.read(queue);
-    let waitMs = lookMs;
+    let waitMs = timetable.setTimer === undefined ? lookMs : Infinity;
     for (const plan of plans) {
       const { declaration, schedule, slots } = plan;
       const task = declaration.name;

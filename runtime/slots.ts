@@ -50,9 +50,13 @@ function intervals(everyMs: number, start: number): Instants {
   };
 }
 
+/** Only where it is needed: no client ever loads a parser. */
+export function loadCronParser() {
+  return import("croner");
+}
+
 async function cronInstants({ cron, timezone = "UTC" }: Schedule): Promise<Instants> {
-  // Only where it is needed: no client ever loads a parser.
-  const { Cron } = await import("croner");
+  const { Cron } = await loadCronParser();
   try {
     // Says it in fewer words than the parser, which looks a timezone up at its first use.
     Intl.DateTimeFormat("en", { timeZone: timezone });

@@ -1,3 +1,4 @@
+import type { Clock } from "./clock.ts";
 import type { Overlap } from "./schedule.ts";
 
 /**
@@ -11,6 +12,8 @@ export interface Timetable {
   fire(queue: string, firing: Firing): Promise<Fired>;
   /** Lets slots pass without a call, or no more: then those from now on are fired. */
   pause(queue: string, task: string, paused: boolean): Promise<void>;
+  /** Calls back when the broker's time has gone on by so many ms. @default this machine's time, which is looked at often */
+  readonly setTimer?: Clock["setTimer"] | undefined;
 }
 
 /** How a schedule stands. Times are epoch ms. */

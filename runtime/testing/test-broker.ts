@@ -8,6 +8,8 @@ import type { ErrorMakers } from "../context.ts";
 import { toWire } from "../envelope.ts";
 import { TaskError, type TaskErrorCode, taskErrorCodes } from "../errors.ts";
 import { loadWorker } from "../lazy-worker.ts";
+import { loadCronParser } from "../slots.ts";
+import type { Timetable } from "../timetable.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { type Stub, Stubs, stubbed } from "./stubs.ts";
 
@@ -43,7 +45,7 @@ type ThrownBy<S> = S extends { readonly raises: infer Errors } ? Errors : never;
 
 /** A broker for one test. */
 export interface TestBroker extends Broker {
-  /** Delays, expiries, retries, leases and how long answers are kept follow it. */
+  /** Delays, expiries, retries, leases, schedules and how long answers are kept follow it. */
   readonly clock: TestClock;
   /**
    * Says how the next call of a task ends that reaches the broker, awaited, safe or submitted, in place of a worker;
@@ -78,6 +80,8 @@ const quietTurns = 6;
 
 class StubbedBroker implements TestBroker {
   readonly clock: TestClock;
+  /** Slots come due as the clock moves, and not as the machine's does. */
+  readonly timetable: Timetable;
   readonly #memory: Broker;
   readonly #closed = new AbortController();
   readonly #stubs: Stubs;
@@ -89,6 +93,13 @@ class StubbedBroker implements TestBroker {
     const clock = new ManualClock();
     this.#memory = openPrivateMemory(clock);
     this.#stubs = new Stubs(this.#memory, this.#closed.signal);
+    const timetable = (): Timetable => this.#use().timetable!;
+    this.timetable = {
+      read: (queue) => timetable().read(queue),
+      fire: (queue, firing) => timetable().fire(queue, firing),
+      pause: (queue, task, paused) => timetable().pause(queue, task, paused),
+      setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback),
+    };
     this.clock = { now: () => clock.now(), advance: (ms) => this.#advance(clock, ms) };
   }
 
@@ -190,8 +201,8 @@ class StubbedBroker implements TestBroker {
   }
 
   async #rest(): Promise<void> {
-    // A worker that has just been told to run may still be loading.
-    await loadWorker();
+    // A worker that has just been told to run may still be loading, and what reads its schedules.
+    await Promise.all([loadWorker(), loadCronParser()]);
     let asked = this.#asked;
     for (let quiet = 0; quiet < quietTurns; quiet++) {
       await turn();
