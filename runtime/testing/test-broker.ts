@@ -78,6 +78,12 @@ export function testBroker(): TestBroker {
 /** Turns of the event loop in which nothing was asked of the broker, after which nothing more is to come. */
 const quietTurns = 6;
 
+/**
+ * How long a claim waits, by the test's clock: a worker without work would make a day of it 86,400 claims. What can be
+ * claimed wakes it.
+ */
+const claimWaitMs = 3_600_000;
+
 class StubbedBroker implements TestBroker {
   readonly clock: TestClock;
   /** Slots come due as the clock moves, and not as the machine's does. */
@@ -162,7 +168,8 @@ class StubbedBroker implements TestBroker {
     };
   }
 
-  readonly claim: Broker["claim"] = (request) => this.#use().claim(request);
+  readonly claim: Broker["claim"] = (request) =>
+    this.#use().claim({ ...request, waitMs: request.waitMs === 0 ? 0 : claimWaitMs });
   readonly finish: Broker["finish"] = (queue, reports) => this.#use().finish(queue, reports);
   readonly renew: Broker["renew"] = (beat) => this.#use().renew(beat);
   /** A stubbed call is not in its own queue, as one that a worker has picked up. */

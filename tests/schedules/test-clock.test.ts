@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createWorker, type Schedules, type WorkerOptions } from "taskpact";
 import { contractOf, createClient, implement } from "taskpact/codegen";
 import { testBroker } from "taskpact/testing";
@@ -32,7 +32,7 @@ async function place(task: "tick" | "yearly") {
     return () => worker.stop();
   };
   onTestFinished(() => client.close().then(() => broker.close()));
-  return { clock: broker.clock, schedules: client.schedules, ran, work };
+  return { broker, clock: broker.clock, schedules: client.schedules, ran, work };
 }
 
 test("a slot is called when a test's clock has come to it, and not before", async () => {
@@ -62,4 +62,15 @@ test("what a test's clock passed without a worker is caught up with", async () =
   await clock.advance(2 * 365 * 24 * hour);
   await work();
   expect(ran).toEqual(["ticks.yearly@2024-12-31T23:00:00.000Z"]);
+});
+
+test("a worker without work sleeps through a test's day", async () => {
+  const { broker, clock, schedules, ran, work } = await place("yearly");
+  await work();
+  await schedules.trigger("yearly");
+  await clock.advance(0);
+  expect(ran.length).toBe(1);
+  const claims = vi.spyOn(broker, "claim");
+  await clock.advance(24 * hour - 1);
+  expect(claims.mock.calls.length).toBeLessThan(30);
 });
