@@ -5,10 +5,10 @@
 import { TaskError } from "taskpact";
 import { createTasks } from "../../generated/index.ts";
 import { hasRunHere, localMath } from "./handlers.ts";
-import { readOptions } from "./options.ts";
+import { readOptions } from "../options.ts";
 import { openStage } from "./stage.ts";
 
-const stage = await openStage(readOptions(process.argv.slice(2))).catch((error: Error) => {
+const stage = await openStage(readOptions("npm run demo")).catch((error: Error) => {
   console.error(error.message);
   process.exit(1);
 });

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { createWorker, streamLogger } from "taskpact";
 import { startRedis } from "../../tests/redis/server.ts";
 import { workerImplementations } from "./handlers.ts";
-import type { DemoOptions } from "./options.ts";
+import type { ExampleOptions } from "../options.ts";
 
 /** Where the demo plays: a broker, and a worker that listens to it. */
 export interface Stage {
@@ -15,7 +15,7 @@ export interface Stage {
 }
 
 /** Sets up what the demo was asked for. */
-export async function openStage({ broker }: DemoOptions): Promise<Stage> {
+export async function openStage({ broker }: ExampleOptions): Promise<Stage> {
   const namespace = `taskpact-demo-${process.pid}`;
   if (broker === "memory:") return memoryStage(namespace);
   if (broker !== "auto") return redisStage(broker, namespace, "a Redis, its worker in another process");

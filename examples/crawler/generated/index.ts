@@ -1,0 +1,71 @@
+// Generated from the contracts. Do not edit: change a contract and run `npm run gen:examples`.
+import {
+  type Client,
+  type ClientOptions,
+  type IsDeclared,
+  type Registry,
+  type With,
+  createClient,
+  declaredBy,
+  implement,
+} from "taskpact/codegen";
+import {
+  type CrawlerCalls,
+  type CrawlerHandlersGiven,
+  type CrawlerImplementation,
+  type CrawlerSafeCalls,
+  type CrawlerSignatures,
+  type CrawlerSubmitCalls,
+  crawlerContract,
+} from "./crawler.ts";
+
+/** What goes into and comes out of every task. */
+export interface Signatures extends CrawlerSignatures {}
+
+/** Every task, answering with a value or an error. */
+export interface SafeTasks extends CrawlerSafeCalls {}
+
+/** Every task that can be submitted, answering with a handle. */
+export interface SubmitTasks extends CrawlerSubmitCalls {}
+
+/** Every task as a function that runs here or not at all. */
+export interface LocalTasks extends CrawlerCalls {}
+export interface LocalTasks extends With<LocalTasks, LocalTasks, never, Signatures> {
+  readonly safe: SafeTasks;
+  readonly client: Client<Signatures>;
+}
+
+/** Every task as a function. */
+export interface Tasks extends CrawlerCalls {}
+export interface Tasks extends With<Tasks, LocalTasks, SubmitTasks, Signatures> {
+  readonly safe: SafeTasks;
+  readonly submit: SubmitTasks;
+  readonly client: Client<Signatures>;
+}
+
+const registry: Registry = {
+  shape: "flat",
+  contracts: [
+    crawlerContract,
+  ],
+};
+
+/** Makes a client: an object on which every task is a function. */
+export function createTasks(options: ClientOptions): Tasks {
+  return createClient<Tasks>(registry, options);
+}
+
+/** Whether an error is a declared one of a task, and types its data. */
+export const isDeclared: IsDeclared<Signatures> = declaredBy<Signatures>(registry);
+
+/** What the contexts of handlers have besides. */
+interface Given {
+  /** Calls other tasks, as part of the call that runs. */
+  readonly tasks: Tasks;
+}
+
+export interface CrawlerHandlers extends CrawlerHandlersGiven<Given> {}
+/** Binds handlers to the tasks of contracts/crawler.ts, for a worker and for local policies. */
+export function implementCrawler(handlers: CrawlerHandlers): CrawlerImplementation {
+  return implement(crawlerContract, handlers, registry);
+}

@@ -1,0 +1,71 @@
+// Generated from the contracts. Do not edit: change a contract and run `npm run gen:examples`.
+import {
+  type Client,
+  type ClientOptions,
+  type IsDeclared,
+  type Registry,
+  type With,
+  createClient,
+  declaredBy,
+  implement,
+} from "taskpact/codegen";
+import {
+  type NightlyCalls,
+  type NightlyHandlersGiven,
+  type NightlyImplementation,
+  type NightlySafeCalls,
+  type NightlySignatures,
+  type NightlySubmitCalls,
+  nightlyContract,
+} from "./nightly.ts";
+
+/** What goes into and comes out of every task. */
+export interface Signatures extends NightlySignatures {}
+
+/** Every task, answering with a value or an error. */
+export interface SafeTasks extends NightlySafeCalls {}
+
+/** Every task that can be submitted, answering with a handle. */
+export interface SubmitTasks extends NightlySubmitCalls {}
+
+/** Every task as a function that runs here or not at all. */
+export interface LocalTasks extends NightlyCalls {}
+export interface LocalTasks extends With<LocalTasks, LocalTasks, never, Signatures> {
+  readonly safe: SafeTasks;
+  readonly client: Client<Signatures>;
+}
+
+/** Every task as a function. */
+export interface Tasks extends NightlyCalls {}
+export interface Tasks extends With<Tasks, LocalTasks, SubmitTasks, Signatures> {
+  readonly safe: SafeTasks;
+  readonly submit: SubmitTasks;
+  readonly client: Client<Signatures>;
+}
+
+const registry: Registry = {
+  shape: "flat",
+  contracts: [
+    nightlyContract,
+  ],
+};
+
+/** Makes a client: an object on which every task is a function. */
+export function createTasks(options: ClientOptions): Tasks {
+  return createClient<Tasks>(registry, options);
+}
+
+/** Whether an error is a declared one of a task, and types its data. */
+export const isDeclared: IsDeclared<Signatures> = declaredBy<Signatures>(registry);
+
+/** What the contexts of handlers have besides. */
+interface Given {
+  /** Calls other tasks, as part of the call that runs. */
+  readonly tasks: Tasks;
+}
+
+export interface NightlyHandlers extends NightlyHandlersGiven<Given> {}
+/** Binds handlers to the tasks of contracts/nightly.ts, for a worker and for local policies. */
+export function implementNightly(handlers: NightlyHandlers): NightlyImplementation {
+  return implement(nightlyContract, handlers, registry);
+}

@@ -1,0 +1,134 @@
+// Generated from the contracts. Do not edit: change a contract and run `npm run gen:examples`.
+import {
+  type Client,
+  type ClientOptions,
+  type IsDeclared,
+  type Registry,
+  type With,
+  createClient,
+  declaredBy,
+  implement,
+} from "taskpact/codegen";
+import {
+  type OrdersCalls,
+  type OrdersHandlersGiven,
+  type OrdersImplementation,
+  type OrdersSafeCalls,
+  type OrdersSignatures,
+  type OrdersSubmitCalls,
+  ordersContract,
+} from "./orders.ts";
+import {
+  type PaymentsCalls,
+  type PaymentsHandlersGiven,
+  type PaymentsImplementation,
+  type PaymentsSafeCalls,
+  type PaymentsSignatures,
+  type PaymentsSubmitCalls,
+  paymentsContract,
+} from "./payments.ts";
+import {
+  type ShippingCalls,
+  type ShippingHandlersGiven,
+  type ShippingImplementation,
+  type ShippingSafeCalls,
+  type ShippingSignatures,
+  type ShippingSubmitCalls,
+  shippingContract,
+} from "./shipping.ts";
+import {
+  type StockCalls,
+  type StockHandlersGiven,
+  type StockImplementation,
+  type StockSafeCalls,
+  type StockSignatures,
+  type StockSubmitCalls,
+  stockContract,
+} from "./stock.ts";
+
+/** What goes into and comes out of every task. */
+export interface Signatures extends OrdersSignatures {}
+export interface Signatures extends PaymentsSignatures {}
+export interface Signatures extends ShippingSignatures {}
+export interface Signatures extends StockSignatures {}
+
+/** Every task, answering with a value or an error. */
+export interface SafeTasks extends OrdersSafeCalls {}
+export interface SafeTasks extends PaymentsSafeCalls {}
+export interface SafeTasks extends ShippingSafeCalls {}
+export interface SafeTasks extends StockSafeCalls {}
+
+/** Every task that can be submitted, answering with a handle. */
+export interface SubmitTasks extends OrdersSubmitCalls {}
+export interface SubmitTasks extends PaymentsSubmitCalls {}
+export interface SubmitTasks extends ShippingSubmitCalls {}
+export interface SubmitTasks extends StockSubmitCalls {}
+
+/** Every task as a function that runs here or not at all. */
+export interface LocalTasks extends OrdersCalls {}
+export interface LocalTasks extends PaymentsCalls {}
+export interface LocalTasks extends ShippingCalls {}
+export interface LocalTasks extends StockCalls {}
+export interface LocalTasks extends With<LocalTasks, LocalTasks, never, Signatures> {
+  readonly safe: SafeTasks;
+  readonly client: Client<Signatures>;
+}
+
+/** Every task as a function. */
+export interface Tasks extends OrdersCalls {}
+export interface Tasks extends PaymentsCalls {}
+export interface Tasks extends ShippingCalls {}
+export interface Tasks extends StockCalls {}
+export interface Tasks extends With<Tasks, LocalTasks, SubmitTasks, Signatures> {
+  readonly safe: SafeTasks;
+  readonly submit: SubmitTasks;
+  readonly client: Client<Signatures>;
+}
+
+const registry: Registry = {
+  shape: "flat",
+  contracts: [
+    ordersContract,
+    paymentsContract,
+    shippingContract,
+    stockContract,
+  ],
+};
+
+/** Makes a client: an object on which every task is a function. */
+export function createTasks(options: ClientOptions): Tasks {
+  return createClient<Tasks>(registry, options);
+}
+
+/** Whether an error is a declared one of a task, and types its data. */
+export const isDeclared: IsDeclared<Signatures> = declaredBy<Signatures>(registry);
+
+/** What the contexts of handlers have besides. */
+interface Given {
+  /** Calls other tasks, as part of the call that runs. */
+  readonly tasks: Tasks;
+}
+
+export interface OrdersHandlers extends OrdersHandlersGiven<Given> {}
+/** Binds handlers to the tasks of contracts/orders.ts, for a worker and for local policies. */
+export function implementOrders(handlers: OrdersHandlers): OrdersImplementation {
+  return implement(ordersContract, handlers, registry);
+}
+
+export interface PaymentsHandlers extends PaymentsHandlersGiven<Given> {}
+/** Binds handlers to the tasks of contracts/payments.ts, for a worker and for local policies. */
+export function implementPayments(handlers: PaymentsHandlers): PaymentsImplementation {
+  return implement(paymentsContract, handlers, registry);
+}
+
+export interface ShippingHandlers extends ShippingHandlersGiven<Given> {}
+/** Binds handlers to the tasks of contracts/shipping.ts, for a worker and for local policies. */
+export function implementShipping(handlers: ShippingHandlers): ShippingImplementation {
+  return implement(shippingContract, handlers, registry);
+}
+
+export interface StockHandlers extends StockHandlersGiven<Given> {}
+/** Binds handlers to the tasks of contracts/stock.ts, for a worker and for local policies. */
+export function implementStock(handlers: StockHandlers): StockImplementation {
+  return implement(stockContract, handlers, registry);
+}

@@ -1,0 +1,92 @@
+// Generated from the contracts. Do not edit: change a contract and run `npm run gen:examples`.
+import {
+  type Client,
+  type ClientOptions,
+  type IsDeclared,
+  type Registry,
+  type With,
+  createClient,
+  declaredBy,
+  implement,
+} from "taskpact/codegen";
+import {
+  type ReadingsCalls,
+  type ReadingsHandlersGiven,
+  type ReadingsImplementation,
+  type ReadingsSafeCalls,
+  type ReadingsSignatures,
+  type ReadingsSubmitCalls,
+  readingsContract,
+} from "./readings.ts";
+import {
+  type ReportCalls,
+  type ReportHandlersGiven,
+  type ReportImplementation,
+  type ReportSafeCalls,
+  type ReportSignatures,
+  type ReportSubmitCalls,
+  reportContract,
+} from "./report.ts";
+
+/** What goes into and comes out of every task. */
+export interface Signatures extends ReadingsSignatures {}
+export interface Signatures extends ReportSignatures {}
+
+/** Every task, answering with a value or an error. */
+export interface SafeTasks extends ReadingsSafeCalls {}
+export interface SafeTasks extends ReportSafeCalls {}
+
+/** Every task that can be submitted, answering with a handle. */
+export interface SubmitTasks extends ReadingsSubmitCalls {}
+export interface SubmitTasks extends ReportSubmitCalls {}
+
+/** Every task as a function that runs here or not at all. */
+export interface LocalTasks extends ReadingsCalls {}
+export interface LocalTasks extends ReportCalls {}
+export interface LocalTasks extends With<LocalTasks, LocalTasks, never, Signatures> {
+  readonly safe: SafeTasks;
+  readonly client: Client<Signatures>;
+}
+
+/** Every task as a function. */
+export interface Tasks extends ReadingsCalls {}
+export interface Tasks extends ReportCalls {}
+export interface Tasks extends With<Tasks, LocalTasks, SubmitTasks, Signatures> {
+  readonly safe: SafeTasks;
+  readonly submit: SubmitTasks;
+  readonly client: Client<Signatures>;
+}
+
+const registry: Registry = {
+  shape: "flat",
+  contracts: [
+    readingsContract,
+    reportContract,
+  ],
+};
+
+/** Makes a client: an object on which every task is a function. */
+export function createTasks(options: ClientOptions): Tasks {
+  return createClient<Tasks>(registry, options);
+}
+
+/** Whether an error is a declared one of a task, and types its data. */
+export const isDeclared: IsDeclared<Signatures> = declaredBy<Signatures>(registry);
+
+/** What the contexts of handlers have besides. */
+interface Given {
+  /** Calls other tasks, as part of the call that runs. */
+  readonly tasks: Tasks;
+}
+
+export interface ReadingsHandlers extends ReadingsHandlersGiven<Given> {}
+/** Binds handlers to the tasks of contracts/readings.ts, for a worker and for local policies. */
+export function implementReadings(handlers: ReadingsHandlers): ReadingsImplementation {
+  return implement(readingsContract, handlers, registry);
+}
+
+export interface ReportHandlers extends ReportHandlersGiven<Given> {}
+/** Binds handlers to the tasks of contracts/report.ts, for a worker and for local policies. */
+export function implementReport(handlers: ReportHandlers): ReportImplementation {
+  return implement(reportContract, handlers, registry);
+}
