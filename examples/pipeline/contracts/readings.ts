@@ -17,10 +17,11 @@ export const cut = task({
   result: z.array(z.object({ file: z.string(), from: z.int(), to: z.int() })),
 });
 
-/** Sums up the readings of a chunk: what computes. */
+/** Sums up the readings of a chunk. That computes, and so runs in a thread: the worker's event loop stays free for all else. */
 export const sumUp = task({
   params: { file: z.string(), from: z.int(), to: z.int() },
   result: z.object({ readings: z.int(), summaries: z.array(Summary) }),
   attemptTimeoutMs: 20_000,
+  cpu: true,
   retry: { attempts: 3 },
 });

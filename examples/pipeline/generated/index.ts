@@ -81,8 +81,8 @@ interface Given {
 
 export interface ReadingsHandlers extends ReadingsHandlersGiven<Given> {}
 /** Binds handlers to the tasks of contracts/readings.ts, for a worker and for local policies. */
-export function implementReadings(handlers: ReadingsHandlers): ReadingsImplementation {
-  return implement(readingsContract, handlers, registry);
+export function implementReadings(handlers: ReadingsHandlers, module: string | URL): ReadingsImplementation {
+  return implement(readingsContract, handlers, registry, module);
 }
 
 export interface ReportHandlers extends ReportHandlersGiven<Given> {}

@@ -19,7 +19,7 @@ export type { contract };
 export interface ReadingsSignatures {
   /** Finds where a file can be cut into chunks: between lines, some `chunkBytes` apart. */
   cut: Signature<(file: string, chunkBytes: number) => Promise<{ file: string; from: number; to: number }[]>, { file: string; chunkBytes: number }>;
-  /** Sums up the readings of a chunk: what computes. */
+  /** Sums up the readings of a chunk. That computes, and so runs in a thread: the worker's event loop stays free for all else. */
   sumUp: Signature<(file: string, from: number, to: number) => Promise<{ readings: number; summaries: { station: string; month: number; count: number; sum: number; least: number; most: number }[] }>, { file: string; from: number; to: number }>;
 }
 
