@@ -32,7 +32,7 @@ export interface CrawlerCalls extends Calls<typeof contract, CrawlerSignatures> 
 export interface CrawlerSafeCalls extends SafeCalls<typeof contract, CrawlerSignatures> {}
 export interface CrawlerSubmitCalls extends SubmitCalls<typeof contract, CrawlerSignatures> {}
 export interface CrawlerHandlersGiven<Given> extends Handlers<typeof contract, CrawlerSignatures, Given> {}
-export interface CrawlerImplementation extends Implementation<CrawlerSignatures, typeof contract> {}
+export interface CrawlerImplementation<Dependencies = {}> extends Implementation<CrawlerSignatures, typeof contract, Dependencies> {}
 
 export const crawlerContract: Contract = contractOf("crawler", declared, [
   "crawl",

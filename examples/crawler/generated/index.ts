@@ -2,6 +2,7 @@
 import {
   type Client,
   type ClientOptions,
+  type ImplementOptions,
   type IsDeclared,
   type Registry,
   type With,
@@ -59,13 +60,18 @@ export function createTasks(options: ClientOptions): Tasks {
 export const isDeclared: IsDeclared<Signatures> = declaredBy<Signatures>(registry);
 
 /** What the contexts of handlers have besides. */
-interface Given {
+interface Given<Dependencies> {
   /** Calls other tasks, as part of the call that runs. */
   readonly tasks: Tasks;
+  /** What the implementation's `dependencies` have opened. */
+  readonly dependencies: Dependencies;
 }
 
-export interface CrawlerHandlers extends CrawlerHandlersGiven<Given> {}
+export interface CrawlerHandlers<Dependencies = {}> extends CrawlerHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/crawler.ts, for a worker and for local policies. */
-export function implementCrawler(handlers: CrawlerHandlers): CrawlerImplementation {
-  return implement(crawlerContract, handlers, registry);
+export function implementCrawler<Dependencies = {}>(
+  handlers: CrawlerHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): CrawlerImplementation<Dependencies> {
+  return implement(crawlerContract, handlers, registry, options);
 }

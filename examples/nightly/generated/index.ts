@@ -2,6 +2,7 @@
 import {
   type Client,
   type ClientOptions,
+  type ImplementOptions,
   type IsDeclared,
   type Registry,
   type With,
@@ -59,13 +60,18 @@ export function createTasks(options: ClientOptions): Tasks {
 export const isDeclared: IsDeclared<Signatures> = declaredBy<Signatures>(registry);
 
 /** What the contexts of handlers have besides. */
-interface Given {
+interface Given<Dependencies> {
   /** Calls other tasks, as part of the call that runs. */
   readonly tasks: Tasks;
+  /** What the implementation's `dependencies` have opened. */
+  readonly dependencies: Dependencies;
 }
 
-export interface NightlyHandlers extends NightlyHandlersGiven<Given> {}
+export interface NightlyHandlers<Dependencies = {}> extends NightlyHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/nightly.ts, for a worker and for local policies. */
-export function implementNightly(handlers: NightlyHandlers): NightlyImplementation {
-  return implement(nightlyContract, handlers, registry);
+export function implementNightly<Dependencies = {}>(
+  handlers: NightlyHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): NightlyImplementation<Dependencies> {
+  return implement(nightlyContract, handlers, registry, options);
 }

@@ -27,7 +27,7 @@ export interface NightlyCalls extends Calls<typeof contract, NightlySignatures> 
 export interface NightlySafeCalls extends SafeCalls<typeof contract, NightlySignatures> {}
 export interface NightlySubmitCalls extends SubmitCalls<typeof contract, NightlySignatures> {}
 export interface NightlyHandlersGiven<Given> extends Handlers<typeof contract, NightlySignatures, Given> {}
-export interface NightlyImplementation extends Implementation<NightlySignatures, typeof contract> {}
+export interface NightlyImplementation<Dependencies = {}> extends Implementation<NightlySignatures, typeof contract, Dependencies> {}
 
 export const nightlyContract: Contract = contractOf("nightly", declared, [
   "closeDay",

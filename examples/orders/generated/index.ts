@@ -2,6 +2,7 @@
 import {
   type Client,
   type ClientOptions,
+  type ImplementOptions,
   type IsDeclared,
   type Registry,
   type With,
@@ -104,31 +105,45 @@ export function createTasks(options: ClientOptions): Tasks {
 export const isDeclared: IsDeclared<Signatures> = declaredBy<Signatures>(registry);
 
 /** What the contexts of handlers have besides. */
-interface Given {
+interface Given<Dependencies> {
   /** Calls other tasks, as part of the call that runs. */
   readonly tasks: Tasks;
+  /** What the implementation's `dependencies` have opened. */
+  readonly dependencies: Dependencies;
 }
 
-export interface OrdersHandlers extends OrdersHandlersGiven<Given> {}
+export interface OrdersHandlers<Dependencies = {}> extends OrdersHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/orders.ts, for a worker and for local policies. */
-export function implementOrders(handlers: OrdersHandlers): OrdersImplementation {
-  return implement(ordersContract, handlers, registry);
+export function implementOrders<Dependencies = {}>(
+  handlers: OrdersHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): OrdersImplementation<Dependencies> {
+  return implement(ordersContract, handlers, registry, options);
 }
 
-export interface PaymentsHandlers extends PaymentsHandlersGiven<Given> {}
+export interface PaymentsHandlers<Dependencies = {}> extends PaymentsHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/payments.ts, for a worker and for local policies. */
-export function implementPayments(handlers: PaymentsHandlers): PaymentsImplementation {
-  return implement(paymentsContract, handlers, registry);
+export function implementPayments<Dependencies = {}>(
+  handlers: PaymentsHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): PaymentsImplementation<Dependencies> {
+  return implement(paymentsContract, handlers, registry, options);
 }
 
-export interface ShippingHandlers extends ShippingHandlersGiven<Given> {}
+export interface ShippingHandlers<Dependencies = {}> extends ShippingHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/shipping.ts, for a worker and for local policies. */
-export function implementShipping(handlers: ShippingHandlers): ShippingImplementation {
-  return implement(shippingContract, handlers, registry);
+export function implementShipping<Dependencies = {}>(
+  handlers: ShippingHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): ShippingImplementation<Dependencies> {
+  return implement(shippingContract, handlers, registry, options);
 }
 
-export interface StockHandlers extends StockHandlersGiven<Given> {}
+export interface StockHandlers<Dependencies = {}> extends StockHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/stock.ts, for a worker and for local policies. */
-export function implementStock(handlers: StockHandlers): StockImplementation {
-  return implement(stockContract, handlers, registry);
+export function implementStock<Dependencies = {}>(
+  handlers: StockHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): StockImplementation<Dependencies> {
+  return implement(stockContract, handlers, registry, options);
 }

@@ -28,7 +28,7 @@ export interface OrdersCalls extends Calls<typeof contract, OrdersSignatures> {}
 export interface OrdersSafeCalls extends SafeCalls<typeof contract, OrdersSignatures> {}
 export interface OrdersSubmitCalls extends SubmitCalls<typeof contract, OrdersSignatures> {}
 export interface OrdersHandlersGiven<Given> extends Handlers<typeof contract, OrdersSignatures, Given> {}
-export interface OrdersImplementation extends Implementation<OrdersSignatures, typeof contract> {}
+export interface OrdersImplementation<Dependencies = {}> extends Implementation<OrdersSignatures, typeof contract, Dependencies> {}
 
 export const ordersContract: Contract = contractOf("orders", declared, [
   "place",

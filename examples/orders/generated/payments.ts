@@ -29,7 +29,7 @@ export interface PaymentsCalls extends Calls<typeof contract, PaymentsSignatures
 export interface PaymentsSafeCalls extends SafeCalls<typeof contract, PaymentsSignatures> {}
 export interface PaymentsSubmitCalls extends SubmitCalls<typeof contract, PaymentsSignatures> {}
 export interface PaymentsHandlersGiven<Given> extends Handlers<typeof contract, PaymentsSignatures, Given> {}
-export interface PaymentsImplementation extends Implementation<PaymentsSignatures, typeof contract> {}
+export interface PaymentsImplementation<Dependencies = {}> extends Implementation<PaymentsSignatures, typeof contract, Dependencies> {}
 
 export const paymentsContract: Contract = contractOf("payments", declared, [
   "charge",

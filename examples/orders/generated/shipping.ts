@@ -25,7 +25,7 @@ export interface ShippingCalls extends Calls<typeof contract, ShippingSignatures
 export interface ShippingSafeCalls extends SafeCalls<typeof contract, ShippingSignatures> {}
 export interface ShippingSubmitCalls extends SubmitCalls<typeof contract, ShippingSignatures> {}
 export interface ShippingHandlersGiven<Given> extends Handlers<typeof contract, ShippingSignatures, Given> {}
-export interface ShippingImplementation extends Implementation<ShippingSignatures, typeof contract> {}
+export interface ShippingImplementation<Dependencies = {}> extends Implementation<ShippingSignatures, typeof contract, Dependencies> {}
 
 export const shippingContract: Contract = contractOf("shipping", declared, [
   "ship",

@@ -29,7 +29,7 @@ export interface StockCalls extends Calls<typeof contract, StockSignatures> {}
 export interface StockSafeCalls extends SafeCalls<typeof contract, StockSignatures> {}
 export interface StockSubmitCalls extends SubmitCalls<typeof contract, StockSignatures> {}
 export interface StockHandlersGiven<Given> extends Handlers<typeof contract, StockSignatures, Given> {}
-export interface StockImplementation extends Implementation<StockSignatures, typeof contract> {}
+export interface StockImplementation<Dependencies = {}> extends Implementation<StockSignatures, typeof contract, Dependencies> {}
 
 export const stockContract: Contract = contractOf("stock", declared, [
   "inventory",

@@ -2,6 +2,7 @@
 import {
   type Client,
   type ClientOptions,
+  type ImplementOptions,
   type IsDeclared,
   type Registry,
   type With,
@@ -74,19 +75,28 @@ export function createTasks(options: ClientOptions): Tasks {
 export const isDeclared: IsDeclared<Signatures> = declaredBy<Signatures>(registry);
 
 /** What the contexts of handlers have besides. */
-interface Given {
+interface Given<Dependencies> {
   /** Calls other tasks, as part of the call that runs. */
   readonly tasks: Tasks;
+  /** What the implementation's `dependencies` have opened. */
+  readonly dependencies: Dependencies;
 }
 
-export interface ReadingsHandlers extends ReadingsHandlersGiven<Given> {}
+export interface ReadingsHandlers<Dependencies = {}> extends ReadingsHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/readings.ts, for a worker and for local policies. */
-export function implementReadings(handlers: ReadingsHandlers, module: string | URL): ReadingsImplementation {
-  return implement(readingsContract, handlers, registry, module);
+export function implementReadings<Dependencies = {}>(
+  handlers: ReadingsHandlers<NoInfer<Dependencies>>,
+  module: string | URL,
+  options?: ImplementOptions<Dependencies>,
+): ReadingsImplementation<Dependencies> {
+  return implement(readingsContract, handlers, registry, options, module);
 }
 
-export interface ReportHandlers extends ReportHandlersGiven<Given> {}
+export interface ReportHandlers<Dependencies = {}> extends ReportHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/report.ts, for a worker and for local policies. */
-export function implementReport(handlers: ReportHandlers): ReportImplementation {
-  return implement(reportContract, handlers, registry);
+export function implementReport<Dependencies = {}>(
+  handlers: ReportHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): ReportImplementation<Dependencies> {
+  return implement(reportContract, handlers, registry, options);
 }

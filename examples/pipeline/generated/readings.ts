@@ -27,7 +27,7 @@ export interface ReadingsCalls extends Calls<typeof contract, ReadingsSignatures
 export interface ReadingsSafeCalls extends SafeCalls<typeof contract, ReadingsSignatures> {}
 export interface ReadingsSubmitCalls extends SubmitCalls<typeof contract, ReadingsSignatures> {}
 export interface ReadingsHandlersGiven<Given> extends Handlers<typeof contract, ReadingsSignatures, Given> {}
-export interface ReadingsImplementation extends Implementation<ReadingsSignatures, typeof contract> {}
+export interface ReadingsImplementation<Dependencies = {}> extends Implementation<ReadingsSignatures, typeof contract, Dependencies> {}
 
 export const readingsContract: Contract = contractOf("readings", declared, [
   "cut",

@@ -27,7 +27,7 @@ export interface ReportCalls extends Calls<typeof contract, ReportSignatures> {}
 export interface ReportSafeCalls extends SafeCalls<typeof contract, ReportSignatures> {}
 export interface ReportSubmitCalls extends SubmitCalls<typeof contract, ReportSignatures> {}
 export interface ReportHandlersGiven<Given> extends Handlers<typeof contract, ReportSignatures, Given> {}
-export interface ReportImplementation extends Implementation<ReportSignatures, typeof contract> {}
+export interface ReportImplementation<Dependencies = {}> extends Implementation<ReportSignatures, typeof contract, Dependencies> {}
 
 export const reportContract: Contract = contractOf("report", declared, [
   "draw",
