@@ -1,4 +1,4 @@
-/** What is around handlers: dependencies, hooks and the log. `npx tsx -C taskpact-source examples/surroundings/main.ts` */
+/** What is around handlers: dependencies, hooks and the log. `npm run example:surroundings` */
 import { createWorker } from "taskpact";
 import { createTasks, implementMath } from "../../generated/index.ts";
 import { open } from "./dependencies.ts";
