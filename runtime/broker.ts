@@ -225,7 +225,11 @@ export type Verdict = "accepted" | "refused";
 /** What a worker sends at an interval. */
 export interface Beat {
   readonly worker: string;
-  readonly queues: readonly (ServedQueue & { readonly fences: readonly number[] })[];
+  readonly queues: readonly (ServedQueue & {
+    readonly fences: readonly number[];
+    /** Told to those who ask for the queue's workers. */
+    readonly info?: PresenceInfo | undefined;
+  })[];
   readonly leaseMs: number;
   /** How long the presence holds without another beat, ms; 0 takes it away. */
   readonly presenceMs: number;
@@ -266,13 +270,49 @@ export type Notice =
   | { readonly kind: "ended"; readonly id: string; readonly record: Uint8Array | undefined }
   | { readonly kind: "progress"; readonly id: string; readonly value: Uint8Array }
   | { readonly kind: "canceled"; readonly id: string; readonly fence: number }
+  /** Something has happened in a queue: see {@link HeardEvent}. */
+  | HeardEvent
   /** A lock that the call of this id and fence waits for is free. */
   | { readonly kind: "turn"; readonly id: string; readonly fence: number }
   /** The channel was deaf for a while and is heard again: whoever waits must read. */
   | { readonly kind: "resumed" };
 
+/** What has happened to a call, or to a worker, as it is told on the channel of a queue's events. */
+export interface HeardEvent {
+  readonly kind: "event";
+  /** A kind of events.ts; a newer broker may know more. */
+  readonly name: string;
+  /** The call's, or the worker's. */
+  readonly id: string;
+  /** Its name on the wire; empty where there is none, or its record hides it. */
+  readonly task: string;
+  /** By the broker's clock, epoch ms. */
+  readonly at: number;
+  /** Attempts begun so far. */
+  readonly attempt: number;
+  /** Who has it, or had it, where that is known; else empty. */
+  readonly worker: string;
+  /** What it ended with, if that is an error: its record; the error of an attempt; a progress. Undefined where it is large. */
+  readonly bytes: Uint8Array | undefined;
+}
+
 /** A worker that listens. */
 export interface Presence {
   readonly worker: string;
   readonly tasks: readonly string[];
+  /** What it told with its last beat; one whose event loop is blocked, or is of another kind, tells nothing. */
+  readonly info?: PresenceInfo | undefined;
+}
+
+/** What a worker tells of itself. */
+export interface PresenceInfo {
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly uptimeMs: number;
+  readonly concurrency: number;
+  /** How many calls it runs, of all queues. */
+  readonly running: number;
+  /** Attempts of the queue that have ended, a second. */
+  readonly perSecond: { readonly succeeded: number; readonly failed: number; readonly retried: number };
 }

@@ -44,6 +44,14 @@ export function newId(): string {
   return text;
 }
 
+/** When {@link newId} made an id, epoch ms; undefined for one that is none of its. */
+export function madeAt(id: string): number | undefined {
+  if (!/^[-\w]{17}$/.test(id)) return undefined;
+  let value = 0;
+  for (const digit of id.slice(0, 7)) value = value * 64 + alphabet.indexOf(digit);
+  return value;
+}
+
 /** A random name for a client or a worker: 10 characters, 60 bits. */
 export function newAddress(): string {
   return randomDigits(10);

@@ -75,6 +75,16 @@ export function queueKeys(namespace: string, queue: string): QueueKeys {
   };
 }
 
+/** The key that is there while somebody listens to a queue's events, by the key of the queue's list. */
+export function listenersOf(list: string): string {
+  return list.replace(/queue$/, "listeners");
+}
+
+/** The channel on which what happens in a queue is told, while somebody listens. */
+export function eventsChannel(queue: string): string {
+  return `events:${queue}`;
+}
+
 /** The channel on which a client hears replies and progress of its calls. */
 export function clientChannel(client: string): string {
   return `client:${client}`;

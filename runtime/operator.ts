@@ -1,3 +1,4 @@
+import type { Lane } from "./header.ts";
 import type { CallState } from "./state.ts";
 
 /**
@@ -33,6 +34,53 @@ export interface Operator {
    * @returns the state that it was in: if it is not `parked`, nothing was done. Undefined for a call that is unknown or gone.
    */
   discard(queue: string, id: string): Promise<CallState | undefined>;
+  /** Forgets a call that has ended, parked or not; one that is open stays. */
+  forget(queue: string, id: string): Promise<"forgotten" | "open" | "unknown">;
+  /** How much waits and runs; costs the same however much it is. */
+  census(queue: string): Promise<Census>;
+  /** Ends calls that wait as `canceled`, and forgets parked ones, in short steps. What comes meanwhile may be among them. */
+  purge(queue: string, request: PurgeRequest): Promise<PurgedCalls>;
+  /**
+   * Has what happens in a queue told on the channel of its events (see keys.ts), for so long, ms.
+   *
+   * @returns for how long yet some of it may not be told, ms: not everybody knows at once.
+   */
+  listen(queue: string, forMs: number): Promise<number>;
+}
+
+/** How a queue stands. */
+export interface Census {
+  /** The broker's time, epoch ms. */
+  readonly now: number;
+  /** How many calls wait in each list, those included that have ended there. */
+  readonly waiting: Readonly<Record<Lane, number>>;
+  /** That wait for a limit. */
+  readonly limited: number;
+  /** Put aside: for a worker that implements them, or as their task is paused. */
+  readonly aside: number;
+  readonly suspects: number;
+  /** Of these two, a broker may estimate which is which where there are many. */
+  readonly delayed: number;
+  readonly retrying: number;
+  readonly running: number;
+  readonly parked: number;
+  readonly paused: boolean;
+  /** The ids that have waited longest in their lists. */
+  readonly oldest: readonly string[];
+}
+
+/** Which calls to purge. */
+export interface PurgeRequest {
+  readonly states: readonly ("queued" | "delayed" | "retrying" | "parked")[];
+  /** Only calls that were made so long ago, as their ids tell, or parked so long ago, ms. @default all */
+  readonly olderThanMs?: number | undefined;
+}
+
+/** How many were purged. */
+export interface PurgedCalls {
+  readonly canceled: number;
+  /** Of the parked ones. */
+  readonly forgotten: number;
 }
 
 /** What is paused of a queue: all of it, or tasks, by their names on the wire; a task may be paused besides its queue. */

@@ -77,10 +77,6 @@ local function tell(client, kind, id, head, value)
   message.size = at + 5
 end
 
-local function publish()
-  for client, message in pairs(messages) do call('PUBLISH', NS .. ':client:' .. client, table.concat(message)) end
-end
-
 -- Tells an item to all who wait for a call with a header: the client that asked, and those that asked for it later.
 local function tell_waiting(id, r, kind, head, value)
   local to = to_of(r)
@@ -194,6 +190,40 @@ local function lanes()
   return L
 end
 
+-- Whether somebody listens to what happens in this queue: asked only where the second key is given.
+local HEARD = KEYS[2] and call('EXISTS', KEYS[2]) == 1
+
+-- Keeps what has happened to a call, or a worker, for those who listen; with nothing, tells them of all that was kept.
+-- begun: how many attempts have begun. bytes: '' or a record or value, left out if it is large.
+local happenings, happenings_size
+local function happened(kind, id, r, begun, worker, bytes)
+  if kind then
+    local task, time = has_header(r) and lanes().task_of(r) or '', call('TIME')
+    local at = struct.pack('>d', time[1] * 1000 + time[2] / 1000 + ARGV[1])
+    local some = #bytes > 0 and #bytes <= 8192 and bin_head(#bytes) .. bytes or '\192'
+    happenings = happenings or {}
+    happenings[#happenings + 1] = '\152\4' .. str_head(#kind) .. kind .. str_head(#id) .. id .. str_head(#task) .. task
+      .. '\203' .. at .. '\203' .. struct.pack('>d', begun) .. str_head(#worker) .. worker .. some
+    happenings_size = (happenings_size or 0) + #bytes
+  end
+  if happenings and (not kind or happenings_size > 1048576) then
+    call('PUBLISH', NS .. ':events:' .. sub(P, #NS + 3, -3), table.concat(happenings))
+    happenings, happenings_size = nil, 0
+  end
+end
+
+-- Tells all who are to be told.
+local function publish()
+  for client, message in pairs(messages) do call('PUBLISH', NS .. ':client:' .. client, table.concat(message)) end
+  if HEARD then happened() end
+end
+
+-- What the end of a call is called, by its state.
+local function ending_of(state)
+  return state == 4 and 'succeeded' or state == 6 and 'canceled' or state == 7 and 'expired' or state == 8 and 'parked'
+    or 'failed'
+end
+
 -- A suspect has left its worker: the next one can be tried.
 local function cleared(id)
   call('HDEL', P .. 'suspected', id)
@@ -210,6 +240,11 @@ local function ended(id, before, r)
     tell_waiting(id, before, '\147\0', bin_heads[size] or bin_head(size), r)
   else
     tell_waiting(id, before, '\147\0', '\192', '')
+  end
+  if HEARD then
+    local state = byte(r, STATE)
+    local shown = (state == 5 or state == PARKED) and r or ''
+    happened(ending_of(state), id, before, (struct.unpack('>H', r, ATTEMPT)), '', shown)
   end
   local deaths, flags, high, low = byte(before, DEATHS, ATTEMPT + 1)
   if deaths + high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end

@@ -147,7 +147,7 @@ class MemoryConnection implements Broker {
   async presence(queue: string): Promise<readonly Presence[]> {
     const now = this.#open().clock.now();
     const listeners = [...this.#store.queue(queue).listeners.values()];
-    return listeners.filter(({ until }) => until > now).map(({ worker, tasks }) => ({ worker, tasks }));
+    return listeners.filter(({ until }) => until > now).map(({ worker, tasks, info }) => ({ worker, tasks, info }));
   }
 
   async close(): Promise<void> {

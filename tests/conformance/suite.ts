@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe } from "vitest";
 import { claimRules } from "./claim-rules.ts";
 import { connectionRules } from "./connection-rules.ts";
 import { endingRules } from "./ending-rules.ts";
+import { eventRules } from "./event-rules.ts";
 import { foreignRules } from "./foreign-rules.ts";
 import { type Harness, Lab } from "./lab.ts";
 import { leaseRules } from "./lease-rules.ts";
@@ -10,6 +11,7 @@ import { lockRules } from "./lock-rules.ts";
 import { modelRules } from "./model-rules.ts";
 import { noticeRules } from "./notice-rules.ts";
 import { operatorRules } from "./operator-rules.ts";
+import { overviewRules } from "./overview-rules.ts";
 import { pauseRules } from "./pause-rules.ts";
 import { reportRules } from "./report-rules.ts";
 import { submitRules } from "./submit-rules.ts";
@@ -56,6 +58,12 @@ export function brokerConformance(name: string, open: () => Promise<Harness>): v
     });
     describe("the operator", () => {
       operatorRules(lab);
+    });
+    describe("the overview", () => {
+      overviewRules(lab);
+    });
+    describe("events", () => {
+      eventRules(lab);
     });
     describe("the timetable", () => {
       timetableRules(lab);

@@ -27,6 +27,10 @@ export class Channels {
     };
   }
 
+  hears(channel: string): boolean {
+    return this.#ears.has(channel);
+  }
+
   tell(channel: string, notice: Notice): void {
     for (const ear of this.#ears.get(channel) ?? []) {
       if (this.#outbox.push({ ear, notice }) === 1) setImmediate(() => this.#deliver());

@@ -45,6 +45,7 @@ export function claim(queue: Queue, served: ServedQueue, wish: Wish, now: number
   if (taken.length > before) queue.turn++;
   if (taken.length === 0) return undefined;
   const { fence } = queue.lease(taken, wish.worker, now, wish.leaseMs);
+  for (const call of taken) queue.happened("started", call, { begun: call.header.attempt + 1, worker: wish.worker });
   const calls = taken.map(({ id, record, suspect }) => ({ id, record, suspect }));
   return { queue: queue.name, fence, now, calls };
 }

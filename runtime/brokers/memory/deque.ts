@@ -10,6 +10,14 @@ export class Deque<T> {
     return this.#size;
   }
 
+  get first(): T | undefined {
+    return this.#ring[this.#head];
+  }
+
+  get last(): T | undefined {
+    return this.#ring[(this.#head + this.#size - 1) & (this.#ring.length - 1)];
+  }
+
   pushBack(item: T): void {
     if (this.#size === this.#ring.length) this.#resize(this.#size * 2);
     this.#ring[(this.#head + this.#size) & (this.#ring.length - 1)] = item;

@@ -19,6 +19,11 @@ export class DueHeap<T extends Due> {
     return this.#items[0];
   }
 
+  /** In no order. */
+  [Symbol.iterator](): IterableIterator<T> {
+    return this.#items.values();
+  }
+
   add(item: T, due: number): void {
     item.due = due;
     this.#items.push(item);

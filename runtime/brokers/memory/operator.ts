@@ -1,18 +1,26 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { isParkedRequest, waitingClient } from "../../envelope.ts";
 import { TaskError } from "../../errors.ts";
 import type {
+  Census,
   InspectedCall,
   Operator,
   PageRequest,
   PausedParts,
   ParkedRecords,
+  PurgedCalls,
+  PurgeRequest,
   Replay,
   Replayed,
 } from "../../operator.ts";
 import { type CallState, isTerminal } from "../../state.ts";
-import { type Call, headerOf, newCall } from "./call.ts";
+import { madeAt } from "../../id.ts";
+import { type Call, headerOf, newCall, type WaitingList } from "./call.ts";
 import type { Queue } from "./queue.ts";
 import type { Store } from "./store.ts";
+
+/** Calls that are looked at in one turn of the event loop. */
+const purgedAtOnce = 500;
 
 /** What the memory broker offers to those who look after its queues. */
 export class MemoryOperator implements Operator {
@@ -60,6 +68,7 @@ export class MemoryOperator implements Operator {
     if (ahead === 0 && old.lease !== undefined && old.lease.worker === lease?.worker) return leased(old, now);
     if (ahead !== 1 || !isTerminal(old.state)) return { outcome: "refused", state: old.state };
     const call = again(queue, old, record);
+    queue.happened("replayed", call, { worker: lease?.worker });
     if (lease === undefined) {
       queue.enqueue(call);
       return { outcome: "queued" };
@@ -90,6 +99,73 @@ export class MemoryOperator implements Operator {
     if (call?.state === "parked") queue.forget(call);
     return call?.state;
   }
+
+  async forget(name: string, id: string): Promise<"forgotten" | "open" | "unknown"> {
+    const store = this.#open();
+    const queue = store.queue(name);
+    const call = queue.find(id, store.clock.now());
+    if (call === undefined) return "unknown";
+    if (!isTerminal(call.state)) return "open";
+    queue.forget(call);
+    return "forgotten";
+  }
+
+  async census(name: string): Promise<Census> {
+    const store = this.#open();
+    const queue = store.queue(name);
+    const { high, nested, normal, low } = queue.waiting;
+    let aside = 0;
+    for (const list of queue.aside.values()) aside += waitingIn(list);
+    let retrying = 0;
+    for (const { state } of queue.delayed) if (state === "retrying") retrying++;
+    let running = 0;
+    for (const { calls } of queue.leases.values()) running += calls.size;
+    const heads = [high, normal, low, queue.suspects].map(({ calls }) => calls.first);
+    return {
+      now: store.clock.now(),
+      waiting: { high: waitingIn(high), nested: waitingIn(nested), normal: waitingIn(normal), low: waitingIn(low) },
+      limited: queue.lanes.blocked,
+      aside,
+      suspects: waitingIn(queue.suspects),
+      delayed: queue.delayed.size - retrying,
+      retrying,
+      running,
+      parked: queue.parked.size,
+      paused: queue.paused,
+      oldest: [...heads, nested.calls.last].flatMap((call) => (call === undefined ? [] : [call.id])),
+    };
+  }
+
+  async purge(name: string, { states, olderThanMs = 0 }: PurgeRequest): Promise<PurgedCalls> {
+    const queue = this.#open().queue(name);
+    const purged = { canceled: 0, forgotten: 0 };
+    let looked = 0;
+    for (const call of [...queue.calls.values()]) {
+      if (++looked % purgedAtOnce === 0) await turn();
+      const now = this.#open().clock.now();
+      if (!states.some((state) => state === call.state) || queue.calls.get(call.id) !== call) continue;
+      const since = call.state === "parked" ? call.parkedAt : madeAt(call.id);
+      if (olderThanMs > 0 && (since === undefined || since > now - olderThanMs)) continue;
+      if (call.state === "parked") {
+        queue.forget(call);
+        purged.forgotten++;
+      } else {
+        queue.end(call, "canceled", now);
+        purged.canceled++;
+      }
+    }
+    return purged;
+  }
+
+  /** Who hears a channel of memory is known to all at once. */
+  async listen(): Promise<number> {
+    this.#open();
+    return 0;
+  }
+}
+
+function waitingIn({ calls, ghosts }: WaitingList): number {
+  return calls.size - ghosts;
 }
 
 /** The call of an id that has ended, as it was before it began. One whose workers died is a suspect from the start. */

@@ -1,7 +1,7 @@
-import type { Notice, Presence } from "../../broker.ts";
-import { bareRecord } from "../../envelope.ts";
+import type { HeardEvent, Notice, Presence } from "../../broker.ts";
+import { bareRecord, namedTask } from "../../envelope.ts";
 import type { Header, Lane } from "../../header.ts";
-import { clientChannel } from "../../keys.ts";
+import { clientChannel, eventsChannel } from "../../keys.ts";
 import { type CallState, isTerminal } from "../../state.ts";
 import type { TimetableEntry } from "../../timetable.ts";
 import { awaitedBareTtlMs, bareTtlMs, largestToldBytes } from "../retention.ts";
@@ -13,8 +13,11 @@ import { QueueLocks } from "./queue-locks.ts";
 
 /** What a queue needs of the store around it. */
 export interface Surroundings {
+  /** Whether anybody hears a channel. */
+  hears(channel: string): boolean;
   /** Tells whoever hears a channel. */
   tell(channel: string, notice: Notice): void;
+  now(): number;
   /** There may be something to claim. */
   ring(): void;
   /** A delayed call is now the first to be due. */
@@ -24,6 +27,14 @@ export interface Surroundings {
 /** A worker as it last made itself known. */
 export interface Listener extends Presence {
   readonly until: number;
+}
+
+/** What is told of an event, besides its call. */
+interface Happening {
+  /** Attempts begun. @default those that have ended */
+  readonly begun?: number;
+  readonly worker?: string | undefined;
+  readonly bytes?: Uint8Array | undefined;
 }
 
 /** With what a call ends. */
@@ -210,6 +221,8 @@ export class Queue {
     this.lanes.freed(call);
     this.delayed.remove(call);
     const { fingerprint, deadline, awaited } = call.header;
+    const bytes = state === "failed" || state === "parked" ? reply?.record : undefined;
+    this.happened(state, call, { begun: reply?.header.attempt ?? call.header.attempt, bytes });
     call.header = { ...call.header, ...reply?.header, state, fingerprint, deadline };
     call.record = reply?.record ?? bareRecord(call.header);
     call.state = state;
@@ -238,6 +251,23 @@ export class Queue {
       this.forget(call);
     }
     return (this.ended.first?.due ?? Infinity) <= now;
+  }
+
+  /** Tells those who listen to the queue what has happened to a call. */
+  happened(kind: string, call: Call, { begun = call.header.attempt, worker = "", bytes }: Happening = {}): void {
+    const { id } = call;
+    if (!this.surroundings.hears(eventsChannel(this.name))) return;
+    const told = bytes !== undefined && bytes.length <= largestToldBytes ? bytes : undefined;
+    this.#tellEvent({ name: kind, id, task: namedTask(call.record) ?? "", attempt: begun, worker, bytes: told });
+  }
+
+  /** The same of a worker. */
+  workerHappened(kind: string, worker: string): void {
+    this.#tellEvent({ name: kind, id: worker, task: "", attempt: 0, worker, bytes: undefined });
+  }
+
+  #tellEvent(event: Omit<HeardEvent, "kind" | "at">): void {
+    this.surroundings.tell(eventsChannel(this.name), { kind: "event", at: this.surroundings.now(), ...event });
   }
 
   tellWaiting(call: Call, notice: Notice): void {

@@ -7,10 +7,15 @@ import type { Queue } from "./queue.ts";
 
 /** A worker's beat on one queue: its presence, its leases, and those that others let lapse. */
 export function renew(queue: Queue, served: Beat["queues"][number], beat: Beat, now: number): BeatReply {
-  for (const [worker, { until }] of queue.listeners) if (until <= now) queue.listeners.delete(worker);
-  if (beat.presenceMs > 0)
-    queue.listeners.set(beat.worker, { worker: beat.worker, tasks: served.tasks, until: now + beat.presenceMs });
-  else queue.listeners.delete(beat.worker);
+  const { worker } = beat;
+  for (const [gone, { until }] of queue.listeners) if (until <= now && gone !== worker) leave(queue, gone);
+  if (beat.presenceMs > 0) {
+    if (!queue.listeners.has(worker)) queue.workerHappened("workerUp", worker);
+    const { tasks, info } = served;
+    queue.listeners.set(worker, { worker, tasks, info, until: now + beat.presenceMs });
+  } else {
+    leave(queue, worker);
+  }
 
   const lost = [];
   for (const fence of served.fences) {
@@ -20,6 +25,10 @@ export function renew(queue: Queue, served: Beat["queues"][number], beat: Beat, 
   }
   if (!beat.reap) return { lost, reaped: 0, waiting: 0 };
   return { lost, reaped: reap(queue, beat, now), waiting: queue.paused ? 0 : queue.waitingLength };
+}
+
+function leave(queue: Queue, worker: string): void {
+  if (queue.listeners.delete(worker)) queue.workerHappened("workerDown", worker);
 }
 
 function reap(queue: Queue, beat: Beat, now: number): number {
@@ -60,6 +69,7 @@ function reapOne(queue: Queue, lease: Lease, { maxDeliveries, leaseMs }: Beat, n
       const reply = hasHeader(call.record) ? { record: call.record, header: call.header } : undefined;
       queue.end(call, "parked", now, { reply, ttlMs: parkedTtlMs });
     } else {
+      queue.happened("reclaimed", call, { begun: call.header.attempt + 1, worker: lease.worker });
       queue.enqueue(call);
     }
   }

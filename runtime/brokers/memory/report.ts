@@ -33,6 +33,7 @@ function reportOne(queue: Queue, report: Report, now: number, released: Call[]):
       // It came back from its worker: whoever dies next does not do so because of it.
       call.suspect = false;
       addFailure(call, report.failure);
+      queue.happened("retrying", call, { begun: call.header.attempt + 1, bytes: report.failure });
       patch(call, { attempt: Math.min(call.header.attempt + 1, 65_535), state: "retrying" });
       queue.delay(call, "retrying", now + report.delayMs);
       break;
@@ -54,6 +55,7 @@ function reportOne(queue: Queue, report: Report, now: number, released: Call[]):
     }
     case "progress":
       call.progress = report.value;
+      queue.happened("progress", call, { begun: call.header.attempt + 1, bytes: report.value });
       queue.tellWaiting(call, { kind: "progress", id: call.id, value: report.value });
       break;
   }

@@ -28,9 +28,12 @@ export class Store {
   }
 
   queue(name: string): Queue {
+    const { clock } = this;
     let queue = this.#queues.get(name);
     if (queue === undefined) {
       queue = new Queue(name, {
+        hears: (channel) => this.channels.hears(channel),
+        now: () => clock.now(),
         tell: (channel, notice) => this.channels.tell(channel, notice),
         ring: () => this.bell.ring(name),
         rearm: () => this.bell.rearm(name),

@@ -36,6 +36,7 @@ function submitOne(queue: Queue, submission: Submission, now: number, nested: Ca
     deadline: given.deadline > 0 ? now + given.deadline : 0,
   });
   queue.calls.set(call.id, call);
+  queue.happened(submission.delayMs > 0 ? "delayed" : "queued", call);
   if (submission.delayMs > 0) queue.delay(call, "delayed", now + submission.delayMs);
   else if (submission.priority === "nested") nested.push(call);
   else queue.enqueue(call);

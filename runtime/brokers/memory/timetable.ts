@@ -65,6 +65,7 @@ function fireDue(queue: Queue, task: string, { slot, id, record, queuedAt, overl
   if (queue.find(id, now) !== undefined) return judge("passed", id);
   const call = newCall(id, record, headerOf(record), waitingClient(record));
   queue.calls.set(id, call);
+  queue.happened(queuedAt > now ? "delayed" : "queued", call);
   if (queuedAt > now) {
     patch(call, { state: "delayed" });
     queue.delay(call, "delayed", queuedAt);

@@ -20,8 +20,13 @@ export async function renewAll(run: RunScript, beat: Beat): Promise<BeatReply> {
 
 /** First the worker's own leases: a late beat is not to take them back. */
 async function renewOne(run: RunScript, queue: Beat["queues"][number], beat: Beat): Promise<BeatReply> {
-  const { name, tasks, fences } = queue;
-  const head = [beat.worker, beat.leaseMs, beat.presenceMs, bufferOf(encode({ tasks }))];
+  const { name, tasks, fences, info } = queue;
+  const head = [
+    beat.worker,
+    beat.leaseMs,
+    beat.presenceMs,
+    bufferOf(encode(info === undefined ? { tasks } : { tasks, info })),
+  ];
   const lost: BeatReply["lost"][number][] = [];
   let at = 0;
   do {

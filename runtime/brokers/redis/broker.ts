@@ -26,6 +26,7 @@ import { type Logger, streamLogger } from "../../log.ts";
 import { Channels } from "./channels.ts";
 import { type Argument, Connection } from "./connection.ts";
 import { unavailable } from "./failure.ts";
+import { Listeners } from "./listeners.ts";
 import { RedisLocks } from "./locks.ts";
 import { RedisOperator } from "./operator.ts";
 import { cancelScript } from "./scripts/cancel.ts";
@@ -93,7 +94,8 @@ export class RedisBroker implements Broker {
       if (!warned.has(words)) log.warn({}, words);
       warned.add(words);
     };
-    const of = { patienceMs: connectTimeoutMs, silenceMs, clockOffset, warn };
+    const listeners = new Listeners(() => this.#commands.ready);
+    const of = { patienceMs: connectTimeoutMs, silenceMs, clockOffset, listeners, warn };
     const connection = (name: string) => new Connection(options, { name: `${name}:${id}`, ...of });
     this.#namespace = namespace;
     this.#commands = connection("commands");
@@ -182,8 +184,8 @@ export class RedisBroker implements Broker {
     const reply = (await this.#run(presenceScript, queue, () => [])) as readonly Buffer[];
     const workers: Presence[] = [];
     for (let at = 0; at + 1 < reply.length; at += 2) {
-      const { tasks } = decode(reply[at + 1]!) as { tasks: readonly string[] };
-      workers.push({ worker: String(reply[at]), tasks });
+      const { tasks, info } = decode(reply[at + 1]!) as Omit<Presence, "worker">;
+      workers.push({ worker: String(reply[at]), tasks, info });
     }
     return workers;
   }

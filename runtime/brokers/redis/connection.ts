@@ -159,7 +159,10 @@ export class Connection {
 
   /** What `EVALSHA` is given for a script. */
   argumentsOf(script: Script, key: string, args: readonly Argument[]): Argument[] {
-    return [script.sha, 1, key, this.#settings.clockOffset(), ...args];
+    const { clockOffset, listeners } = this.#settings;
+    const second = listeners?.keyFor(key);
+    if (second === undefined) return [script.sha, 1, key, clockOffset(), ...args];
+    return [script.sha, 2, key, second, clockOffset(), ...args];
   }
 
   /** What a command's failure means. A server that has become a replica is left: its address may lead elsewhere by now. */

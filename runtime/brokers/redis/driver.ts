@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Redis, RedisOptions } from "ioredis";
 import { TaskError } from "../../errors.ts";
 import { unavailable, wordsOf } from "./failure.ts";
+import type { Listeners } from "./listeners.ts";
 import { checkServer } from "./server-check.ts";
 
 /** How a connection is made. */
@@ -16,6 +17,8 @@ export interface ConnectionSettings {
   readonly silenceMs: number;
   /** For tests: how far scripts are to be ahead of Redis's time, ms. */
   readonly clockOffset: () => number;
+  /** Who has events told by scripts. @default nobody */
+  readonly listeners?: Listeners | undefined;
   /** Takes what is dangerous about the server. */
   readonly warn: (words: string) => void;
 }

@@ -6,6 +6,8 @@ import type { Notice } from "../../broker.ts";
  *   [1, id, progress]  MessagePack of it, as a binary
  *   [2, id, fence]     a running call was canceled
  *   [3, id, fence]     a lock that a running call waits for is free
+ * or, to those who listen to a queue
+ *   [4, kind, id, task, at, attempt, worker, bytes]   something has happened to a call, or to a worker
  */
 
 /** The notices in a published message; what is not of the form above ends it, as the calls are looked up anyway. */
@@ -21,8 +23,10 @@ export function readMessage(message: Buffer): Notice[] {
 }
 
 function readNotice(reader: Reader): Notice | undefined {
-  if (reader.byte() !== 0x93) return undefined;
+  const head = reader.byte();
   const kind = reader.byte();
+  if (head === 0x98 && kind === 4) return readEvent(reader);
+  if (head !== 0x93) return undefined;
   const id = reader.text();
   if (id === undefined) return undefined;
   switch (kind) {
@@ -42,6 +46,19 @@ function readNotice(reader: Reader): Notice | undefined {
     default:
       return undefined;
   }
+}
+
+function readEvent(reader: Reader): Notice | undefined {
+  const name = reader.text();
+  const id = reader.text();
+  const task = reader.text();
+  const at = reader.double();
+  const attempt = reader.double();
+  const worker = reader.text();
+  const bytes = reader.binary();
+  if (name === undefined || id === undefined || task === undefined || worker === undefined) return undefined;
+  if (at === undefined || attempt === undefined || bytes === "malformed") return undefined;
+  return { kind: "event", name, id, task, at, attempt, worker, bytes };
 }
 
 class Reader {

@@ -1,15 +1,21 @@
 import { TaskError } from "../../errors.ts";
 import type {
+  Census,
   InspectedCall,
   Operator,
   PageRequest,
   PausedParts,
   ParkedRecords,
+  PurgedCalls,
+  PurgeRequest,
   Replay,
   Replayed,
 } from "../../operator.ts";
 import type { CallState } from "../../state.ts";
+import { censusScript } from "./scripts/census.ts";
 import { haltScript } from "./scripts/halt.ts";
+import { listenScript } from "./scripts/listen.ts";
+import { purgeScript } from "./scripts/purge.ts";
 import { discardScript } from "./scripts/discard.ts";
 import { inspectScript } from "./scripts/inspect.ts";
 import { parkedScript } from "./scripts/parked.ts";
@@ -22,6 +28,30 @@ const cursor = /^[0-9.e+]+ [^]+$/;
 
 /** A call's record, 1 if a worker has it, when it was parked, and the errors of its attempts. */
 type Inspected = readonly [Buffer, number, Buffer | null, ...Buffer[]];
+
+/** What {@link censusScript} returns. */
+type CensusReply = readonly [
+  now: Buffer,
+  high: number,
+  normal: number,
+  low: number,
+  nested: number,
+  limited: number,
+  aside: number,
+  suspects: number,
+  held: number,
+  looked: number,
+  delayed: number,
+  retrying: number,
+  running: number,
+  parked: number,
+  paused: Buffer,
+  oldest: readonly Buffer[],
+  asideTasks: readonly Buffer[],
+];
+
+/** Lists that calls wait in. */
+const lists = ["queue:high", "queue:nested", "queue", "queue:low", "suspects"];
 
 /** What a broker on Redis offers to those who look after its queues. */
 export class RedisOperator implements Operator {
@@ -73,11 +103,70 @@ export class RedisOperator implements Operator {
     return { queue: names.includes("*"), tasks: names.filter((name) => name !== "*").toSorted() };
   }
 
-  async discard(queue: string, id: string): Promise<CallState | undefined> {
+  async census(queue: string): Promise<Census> {
+    const reply = (await this.#run(censusScript, queue, () => [])) as CensusReply;
+    const [now, high, normal, low, nested, limited, aside, suspects, held, looked, delayed, retrying, ...rest] = reply;
+    const [running, parked, paused, oldest] = rest;
+    // Of more than were looked at, as many are of each kind as of those.
+    const share = looked === 0 ? 0 : held / looked;
+    return {
+      now: Number(now),
+      waiting: { high, nested, normal, low },
+      limited,
+      aside,
+      suspects,
+      delayed: Math.round(delayed * share),
+      retrying: Math.round(retrying * share),
+      running,
+      parked,
+      paused: String(paused) === "*",
+      oldest: oldest.map(String),
+    };
+  }
+
+  async purge(queue: string, { states, olderThanMs }: PurgeRequest): Promise<PurgedCalls> {
+    let canceled = 0;
+    let forgotten = 0;
+    const places: string[] = [];
+    if (states.includes("queued")) {
+      const reply = (await this.#run(censusScript, queue, () => [])) as CensusReply;
+      // What waits in line comes to its list as others leave it.
+      places.push("lines", ...lists, ...reply[16].map((task) => `aside:${String(task)}`));
+    }
+    places.push(...states.filter((state) => state !== "queued"));
+    for (const place of places) {
+      for (let from = "0"; from !== "";) {
+        const [count, next] = (await this.#run(purgeScript, queue, () => [place, from, olderThanMs ?? ""])) as [
+          number,
+          Buffer,
+        ];
+        if (place === "parked") forgotten += count;
+        else canceled += count;
+        from = String(next);
+      }
+    }
+    return { canceled, forgotten };
+  }
+
+  async listen(queue: string, forMs: number): Promise<number> {
+    return Number(await this.#run(listenScript, queue, () => [Math.ceil(forMs)]));
+  }
+
+  discard(queue: string, id: string): Promise<CallState | undefined> {
+    return this.#forget(queue, id, "parked");
+  }
+
+  async forget(queue: string, id: string): Promise<"forgotten" | "open" | "unknown"> {
+    const state = await this.#forget(queue, id, "ended");
+    return state === undefined ? "unknown" : state === "parked" ? "forgotten" : "open";
+  }
+
+  /** @param which - those that may go. */
+  async #forget(queue: string, id: string, which: "parked" | "ended"): Promise<CallState | undefined> {
     let sentBefore = false;
     const args = (again: boolean) => {
       sentBefore = again;
-      return [id];
+      return which === "parked" ? [id] : [id, "1"];
     };
     const reply = (await this.#run(discardScript, queue, args)) as readonly (Buffer | number)[] | null;
     // What was sent before, and is unknown by now, was gone with that.

@@ -182,7 +182,8 @@ export function keeperThread(require: NodeJS.Require, data: ThreadData): void {
     },
 
     async script(redis: Redis, { sha, lua }: ThreadScript, key: string, args: (string | number | Buffer)[]) {
-      const rest = [1, key, data.clockOffset, ...args];
+      // Whether somebody listens is for the script to look.
+      const rest = [2, key, key.replace(/queue$/, "listeners"), data.clockOffset, ...args];
       try {
         return await redis.callBuffer("EVALSHA", [sha, ...rest]);
       } catch (thrown) {

@@ -1,14 +1,17 @@
 import { cancelScript } from "./cancel.ts";
+import { censusScript } from "./census.ts";
 import { claimScript } from "./claim.ts";
 import { finishScript } from "./finish.ts";
 import { haltScript } from "./halt.ts";
 import { fireScript } from "./fire.ts";
 import { discardScript } from "./discard.ts";
 import { inspectScript } from "./inspect.ts";
+import { listenScript } from "./listen.ts";
 import { lockScript } from "./lock.ts";
 import { parkedScript } from "./parked.ts";
 import { pauseScript } from "./pause.ts";
 import { presenceScript } from "./presence.ts";
+import { purgeScript } from "./purge.ts";
 import { readScript } from "./read.ts";
 import { reapScript } from "./reap.ts";
 import { renewScript } from "./renew.ts";
@@ -37,6 +40,9 @@ export const scripts: readonly Script[] = [
   replayScript,
   discardScript,
   haltScript,
+  purgeScript,
+  censusScript,
+  listenScript,
   fireScript,
   schedulesScript,
   pauseScript,

@@ -34,7 +34,7 @@ local fault
 -- The tasks that are paused, by name, if any are; whether limits were asked.
 local paused, judged = nil, false
 
-@rarely given_before, prepare, waiting, without_ghosts, given_back, look_for_pauses, next_due, publish
+@rarely given_before, prepare, waiting, without_ghosts, given_back, look_for_pauses, next_due, publish, happened
 ${judgeLimits}
 -- The calls of the claim whose reply was lost: they are not to wait until their lease lapses, nor to be blamed for it.
 -- Those that are too many by now go back to the head of their lists.
@@ -293,6 +293,13 @@ end
 if judged then due = rare.next_due() end
 local given = {}
 for i = 1, count do given[i] = pack_call(ids[i], records[i]) end
+if HEARD then
+  rare = rare or rarely()
+  for i = 1, count do
+    local r = records[i]
+    rare.happened('started', ids[i], r, has_header(r) and struct.unpack('>H', r, ATTEMPT) + 1 or 1, worker, '')
+  end
+end
 if rare then rare.publish() end
 return { fence, number(now), due, left, suspect and 1 or 0, table.concat(given) }
 `,

@@ -1,6 +1,6 @@
 import { script } from "./script.ts";
 
-/** Forgets a parked call. */
+/** Forgets a parked call, or any that has ended. */
 export const discardScript = script(
   "discard",
   "allow-oom",
@@ -9,12 +9,15 @@ export const discardScript = script(
 -- KEYS[1] -> <namespace>:{<queue>}:queue
 -- ARGV[1] -> clock offset, ms
 -- ARGV[2] -> id
--- Returns 1 if the call was parked, and is gone now; else 0, its record, 1 if a worker has it or 0; nil for a call that
+-- ARGV[3] -> '1' if it may have ended in any way; may be missing
+-- Returns 1 if the call was parked, or may have ended otherwise, and is gone now; else 0, its record, 1 if a worker has it or 0; nil for a call that
 -- is unknown.
 local id = ARGV[2]
 local r, fence = look_up(id)
 publish()
-if r and not (has_header(r) and byte(r, STATE) == PARKED) then return { 0, r, fence and 1 or 0 } end
+if r and not (has_header(r) and byte(r, STATE) == PARKED) and not (ARGV[3] == '1' and has_ended(r)) then
+  return { 0, r, fence and 1 or 0 }
+end
 call('ZREM', P .. 'parked', id)
 if not r then return nil end
 call('DEL', RESULT .. id, P .. 'failures:' .. id)

@@ -47,6 +47,10 @@ call('HSET', S, task .. ' call', id)
 local due = tonumber(ARGV[7])
 if due > now then r = patched(r, STATE, string.char(DELAYED)) end
 if call('SETNX', RESULT .. id, r) == 0 then return 2 end
+if HEARD then
+  happened(due > now and 'delayed' or 'queued', id, r, 0, '', '')
+  happened()
+end
 if due > now then
   delay(id, due)
 else

@@ -66,6 +66,7 @@ local function take_back(id, worker, excused)
     ended(id, last, '\129' .. sub(last, 2, 45))
   else
     if flags >= LIMITED then lanes().freed(id, r) end
+    if HEARD then happened('reclaimed', id, r, struct.unpack('>H', r, ATTEMPT) + 1, worker, '') end
     if not was_suspect then flags = flags + SUSPECT end
     call('SETRANGE', RESULT .. id, 0, sub(mark(QUEUED, flags), 1, 45))
     suspects[#suspects + 1] = id

@@ -15,12 +15,17 @@ export const renewScript = script(
 -- ARGV[6 ..] -> fences, at most 1,000
 -- Returns the fences that hold no call of this worker: their lease has lapsed and was taken back, or the calls have ended.
 local worker, holds = ARGV[2], tonumber(ARGV[4])
+local function told(kind, who) happened(kind, who, '', 0, who, '') end
 if holds > 0 then
   call('SET', P .. 'worker:' .. worker, ARGV[5], 'PX', math.ceil(holds))
-  call('ZADD', P .. 'workers', number(now + holds), worker)
+  if call('ZADD', P .. 'workers', number(now + holds), worker) == 1 and HEARD then told('workerUp', worker) end
 else
   call('DEL', P .. 'worker:' .. worker)
-  call('ZREM', P .. 'workers', worker)
+  if call('ZREM', P .. 'workers', worker) == 1 and HEARD then told('workerDown', worker) end
+end
+if HEARD then
+  for _, gone in ipairs(call('ZRANGEBYSCORE', P .. 'workers', '-inf', number(now))) do told('workerDown', gone) end
+  happened()
 end
 call('ZREMRANGEBYSCORE', P .. 'workers', '-inf', number(now))
 

@@ -44,6 +44,10 @@ if fault then return fault end
 local suspect = byte(old, STATE) == PARKED and sub(old, TO, TO + 5) ~= '\165error'
 if suspect then r = patched(r, FLAGS, string.char(bit.bor(byte(r, FLAGS), SUSPECT))) end
 call('SET', RESULT .. id, r)
+if HEARD then
+  happened('replayed', id, r, 0, worker, '')
+  happened()
+end
 call('ZREM', P .. 'parked', id)
 call('DEL', P .. 'failures:' .. id, P .. 'waiters:' .. id, P .. 'progress:' .. id)
 if worker == '' then

@@ -32,6 +32,7 @@ local function attempts_of(r) return has_header(r) and struct.unpack('>H', r, AT
 
 function steps.retry(id, r, after, failure)
   returned(id, r, RETRYING, attempts_of(r) + 1)
+  if HEARD then happened('retrying', id, r, attempts_of(r) + 1, '', failure) end
   add_failure(id, failure)
   delay(id, now + after)
 end
@@ -67,6 +68,7 @@ function steps.park(id, r, record, ttl)
 end
 function steps.progress(id, r, value)
   call('SET', P .. 'progress:' .. id, value, 'PX', LONG)
+  if HEARD then happened('progress', id, r, attempts_of(r) + 1, '', value) end
   if not has_header(r) then return end
   if not flagged(r, PROGRESS) then
     local flags = string.char(byte(r, FLAGS) + PROGRESS)

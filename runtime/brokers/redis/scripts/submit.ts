@@ -44,7 +44,7 @@ while at <= #received do
 end
 
 local exceptions = {}
-@rarely report, again, delay, waiting, publish
+@rarely report, again, delay, waiting, publish, happened
 local function report(i, kind, r)
   local at = #exceptions
   exceptions[at + 1], exceptions[at + 2], exceptions[at + 3] = i, kind, r
@@ -117,6 +117,10 @@ for i = 1, n do
     end
     new.size = new.size + 1
     new[new.size] = id
+  end
+  if HEARD and stored == 1 then
+    rare = rare or rarely()
+    rare.happened(held > 0 and 'delayed' or 'queued', id, r, 0, '', '')
   end
 end
 for list, new in pairs(lists) do

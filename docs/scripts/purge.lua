@@ -1,0 +1,375 @@
+#!lua flags=allow-oom
+
+-- Locals are found faster than what stands in a table of globals.
+local ARGV, call, sub, byte = ARGV, redis.call, string.sub, string.byte
+
+local P = sub(KEYS[1], 1, -6)              -- '<namespace>:{<queue>}:'
+local RESULT, LEASES = P .. 'result:', P .. 'leases'
+
+local NS = string.match(P, '^(.-):{')
+
+local TIME = call('TIME')
+local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
+
+-- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
+local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
+
+-- Flags. Two more bits, 16 and 32, hold the priority, and both say nested.
+local AWAITED, WAITERS, PROGRESS, SUSPECT, LIMITED = 1, 4, 8, 64, 128
+
+-- Places in a record, counted from 1. TO is behind the header.
+local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, KEYS_AT, TO = 7, 8, 9, 10, 12, 22, 30, 38, 46
+
+local function number(n) return string.format('%.17g', n) end
+
+local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
+
+local function flagged(r, flag) return bit.band(byte(r, FLAGS), flag) ~= 0 end
+
+local function deadline_of(r) return (struct.unpack('>d', r, DEADLINE)) end
+
+-- Whether a record without a header is a reply of the plain level: a map that begins with 'value' or 'error'.
+local function is_plain_reply(r)
+  local first = byte(r, 1) == 222 and sub(r, 4, 9) or sub(r, 2, 7)
+  return first == '\165value' or first == '\165error'
+end
+
+-- Whether a record says that its call has ended. One in a state that does not exist is for a worker to park.
+local function has_ended(r)
+  if not has_header(r) then return is_plain_reply(r) end
+  local state = byte(r, STATE)
+  return state >= 4 and state <= PARKED
+end
+
+-- Takes a request of the plain level over: it gets a header, and does not expire while it is open.
+-- Returns the record; as it was, if it is no map that has room for a header.
+local function adopted(id, r)
+  local kind, high, low = byte(r, 1, 3)
+  local entries, rest
+  if kind and kind >= 128 and kind < 143 then
+    entries, rest = kind - 128, 2
+  elseif kind == 222 and high == 0 and low and low < 15 then
+    entries, rest = low, 4
+  else
+    return r
+  end
+  r = string.char(129 + entries) .. '\161h\196(\1' .. string.rep('\0', 39) .. sub(r, rest)
+  call('SET', RESULT .. id, r)
+  return r
+end
+
+-- The client that a record with a header names: after it, the string 'to' and a short string.
+local function to_of(r)
+  local kind, t, o, head = byte(r, TO, TO + 3)
+  if kind == 162 and t == 116 and o == 111 and head and head > 160 and head < 192 then
+    return sub(r, TO + 4, TO + head - 157)
+  end
+end
+
+-- The heads of MessagePack strings and binaries, and those that were made before in this step.
+local str_heads, bin_heads = {}, {}
+local function str_head(length)
+  local head = length < 32 and string.char(160 + length)
+    or length < 256 and '\217' .. string.char(length)
+    or '\218' .. struct.pack('>H', length)
+  str_heads[length] = head
+  return head
+end
+local function bin_head(length)
+  local head = length < 256 and '\196' .. string.char(length)
+    or length < 65536 and '\197' .. struct.pack('>H', length)
+    or '\198' .. struct.pack('>I4', length)
+  bin_heads[length] = head
+  return head
+end
+
+-- Messages: one for each client, of as many items as the step has for it. An item is an array of three: its kind, an id,
+-- and what is in 'value', which has a head.
+local messages = {}
+local function tell(client, kind, id, head, value)
+  local message = messages[client]
+  if not message then
+    message = { size = 0 }
+    messages[client] = message
+  end
+  local at = message.size
+  message[at + 1] = kind
+  message[at + 2] = str_heads[#id] or str_head(#id)
+  message[at + 3] = id
+  message[at + 4] = head
+  message[at + 5] = value
+  message.size = at + 5
+end
+
+-- Tells an item to all who wait for a call with a header: the client that asked, and those that asked for it later.
+local function tell_waiting(id, r, kind, head, value)
+  local to = to_of(r)
+  if to then tell(to, kind, id, head, value) end
+  if byte(r, FLAGS) % (2 * WAITERS) >= WAITERS then
+    for _, client in ipairs(call('SMEMBERS', P .. 'waiters:' .. id)) do
+      if client ~= to then tell(client, kind, id, head, value) end
+    end
+  end
+end
+
+-- Wakes one worker. One token is enough for whoever comes.
+local function ring()
+  if call('RPUSH', P .. 'bell', '1') > 1 then call('LPOP', P .. 'bell') end
+end
+
+local lanes_made
+local function lanes()
+  if lanes_made then return lanes_made end
+  local L, LANES = {}, P .. 'lanes'
+
+  -- The task of a record with a header; nil where it does not stand behind the header and the client.
+  function L.task_of(r)
+    local to = to_of(r)
+    local at = to and TO + 4 + #to or TO
+    local head, length = byte(r, at + 5, at + 6)
+    if not length or sub(r, at, at + 4) ~= '\164task' then return nil end
+    if head == 217 then
+      at = at + 1
+    else
+      length = head - 160
+    end
+    local task = sub(r, at + 6, at + 5 + length)
+    if length > 0 and #task == length and (head == 217 or length < 32) then return task end
+  end
+
+  -- A limited call's lane, its gates, and its task; nil where the record hides the task.
+  function L.of(r)
+    local task = L.task_of(r)
+    if not task then return nil end
+    local slots, starts = struct.unpack('>I4I4', r, KEYS_AT)
+    slots, starts = string.format(':%08x', slots), string.format(':%08x', starts)
+    return task .. slots .. starts, 'slots:' .. task .. slots, 'starts:' .. task .. starts, task
+  end
+
+  -- Takes a call out of its lane's line. Returns whether it was there.
+  function L.leave(lane, id)
+    if call('ZREM', P .. 'line:' .. lane, id) == 0 then return false end
+    call('DECR', P .. 'blocked')
+    return true
+  end
+
+  -- Lets the first call of a lane go to the head of its list, to be judged by the next claim. Returns whether there is one.
+  function L.invite(lane)
+    while true do
+      local id = call('ZRANGE', P .. 'line:' .. lane, 0, 0)[1]
+      if not id then
+        call('HDEL', LANES, lane)
+        return false
+      end
+      local r = call('GETRANGE', RESULT .. id, 0, 44)
+      if has_header(r) and byte(r, STATE) < 4 and byte(r, FLAGS) >= LIMITED then
+        local flags = byte(r, FLAGS)
+        local priority = bit.band(flags, 48)
+        local list = flags % LIMITED >= SUSPECT and 'suspects' or priority == 16 and 'queue:high'
+          or priority == 32 and 'queue:low' or priority == 48 and 'queue:nested' or 'queue'
+        call('HSET', LANES, lane, call('TIME')[1])
+        call('LPUSH', P .. list, id)
+        ring()
+        if list == 'queue:nested' and call('RPUSH', P .. 'bell:nested', '1') > 1 then call('LPOP', P .. 'bell:nested') end
+        return true
+      end
+      L.leave(lane, id)
+    end
+  end
+
+  -- Invites the first lane that waits at a gate.
+  function L.pass(gate)
+    while true do
+      local lane = call('LPOP', P .. 'turns:' .. gate)
+      if not lane or call('HGET', LANES, lane) == gate and L.invite(lane) then return end
+    end
+  end
+
+  -- A call is with no worker any more, or has ended: its slot is free, and it waits in no line.
+  function L.freed(id, r)
+    local lane, slots = L.of(r)
+    if not lane then return end
+    local had_slot = call('SREM', P .. slots, id) == 1
+    local waits = call('HGET', LANES, lane)
+    -- One that was invited and comes no more leaves its turn to the next.
+    local gone = waits and L.leave(lane, id) and tonumber(waits) and not L.invite(lane)
+    if had_slot or gone then L.pass(slots) end
+  end
+
+  -- A call is given back unrun: its slot is free, and it comes first in its lane's line, if there is one. Returns whether
+  -- there is.
+  function L.given_back(id, r)
+    local lane, slots = L.of(r)
+    if not lane then return false end
+    local had_slot, waits = call('SREM', P .. slots, id) == 1, call('HEXISTS', LANES, lane) == 1
+    if waits then
+      local first = call('ZRANGE', P .. 'line:' .. lane, 0, 0, 'WITHSCORES')[2] or 0
+      if call('ZADD', P .. 'line:' .. lane, first - 1, id) == 1 then call('INCR', P .. 'blocked') end
+    end
+    if had_slot then L.pass(slots) end
+    return waits
+  end
+
+  lanes_made = L
+  return L
+end
+
+-- Whether somebody listens to what happens in this queue: asked only where the second key is given.
+local HEARD = KEYS[2] and call('EXISTS', KEYS[2]) == 1
+
+-- Keeps what has happened to a call, or a worker, for those who listen; with nothing, tells them of all that was kept.
+-- begun: how many attempts have begun. bytes: '' or a record or value, left out if it is large.
+local happenings, happenings_size
+local function happened(kind, id, r, begun, worker, bytes)
+  if kind then
+    local task, time = has_header(r) and lanes().task_of(r) or '', call('TIME')
+    local at = struct.pack('>d', time[1] * 1000 + time[2] / 1000 + ARGV[1])
+    local some = #bytes > 0 and #bytes <= 8192 and bin_head(#bytes) .. bytes or '\192'
+    happenings = happenings or {}
+    happenings[#happenings + 1] = '\152\4' .. str_head(#kind) .. kind .. str_head(#id) .. id .. str_head(#task) .. task
+      .. '\203' .. at .. '\203' .. struct.pack('>d', begun) .. str_head(#worker) .. worker .. some
+    happenings_size = (happenings_size or 0) + #bytes
+  end
+  if happenings and (not kind or happenings_size > 1048576) then
+    call('PUBLISH', NS .. ':events:' .. sub(P, #NS + 3, -3), table.concat(happenings))
+    happenings, happenings_size = nil, 0
+  end
+end
+
+-- Tells all who are to be told.
+local function publish()
+  for client, message in pairs(messages) do call('PUBLISH', NS .. ':client:' .. client, table.concat(message)) end
+  if HEARD then happened() end
+end
+
+-- What the end of a call is called, by its state.
+local function ending_of(state)
+  return state == 4 and 'succeeded' or state == 6 and 'canceled' or state == 7 and 'expired' or state == 8 and 'parked'
+    or 'failed'
+end
+
+-- A suspect has left its worker: the next one can be tried.
+local function cleared(id)
+  call('HDEL', P .. 'suspected', id)
+  if call('EXISTS', P .. 'suspects') == 1 then ring() end
+end
+
+-- After a call has ended, with its last record before that, which has a header: those who wait are told, and its traces
+-- go. A reply that is large is not in the message, nor one more when the messages of this step are: it is to be read.
+local told = 0
+local function ended(id, before, r)
+  local size = #r
+  if size <= 8192 and told <= 1048576 then
+    told = told + size
+    tell_waiting(id, before, '\147\0', bin_heads[size] or bin_head(size), r)
+  else
+    tell_waiting(id, before, '\147\0', '\192', '')
+  end
+  if HEARD then
+    local state = byte(r, STATE)
+    local shown = (state == 5 or state == PARKED) and r or ''
+    happened(ending_of(state), id, before, (struct.unpack('>H', r, ATTEMPT)), '', shown)
+  end
+  local deaths, flags, high, low = byte(before, DEATHS, ATTEMPT + 1)
+  if deaths + high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
+  if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
+  if flags >= SUSPECT then
+    if flags >= LIMITED then lanes().freed(id, before) end
+    if flags % LIMITED >= SUSPECT then cleared(id) end
+  end
+end
+
+-- How long a record is kept at the least after its call has ended, ms: until its deadline it may be submitted again, and
+-- would run once more. A foreign deadline may be any number, or none.
+local function kept_for(least, before)
+  return math.max(least, math.min(math.ceil(deadline_of(before) - now), 31536000000000))
+end
+
+-- Ends a call without a worker's word: what is left is its header, and 'more' entries besides. Returns its record.
+local function conclude(id, r, state, more)
+  local head = sub(r, 2, 6) .. string.char(state) .. sub(r, 8, 45)
+  local last = more and '\130' .. head .. more or '\129' .. head
+  call('SET', RESULT .. id, last, 'PX', kept_for(flagged(r, AWAITED) and 60000 or 3600000, r))
+  local before = byte(r, STATE)
+  if before == DELAYED or before == RETRYING then call('ZREM', P .. 'delayed', id) end
+  ended(id, r, last)
+  return last
+end
+
+-- purge
+-- KEYS[1] -> <namespace>:{<queue>}:queue
+-- ARGV[1] -> clock offset, ms
+-- ARGV[2] -> where: a list ('queue', 'suspects', 'aside:math.addition', …), 'lines', 'delayed', 'retrying' or 'parked'
+-- ARGV[3] -> where the step before has ended, or '0'
+-- ARGV[4] -> '' for all calls, or how long ago they must have been made, or parked, ms
+-- Returns how many calls were ended or forgotten, at most 500, and where the next step is to begin; '' after the last one.
+local where, from, ended_now = ARGV[2], ARGV[3], 0
+
+-- The first seven characters of ids that Taskpact has made tell when: 64 digits, in the order of their codes.
+local digits = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz'
+local function is_old(id)
+  if ARGV[4] == '' then return true end
+  if #id ~= 17 or string.find(id, '[^%w_-]') then return false end
+  local made = 0
+  for i = 1, 7 do made = made * 64 + string.find(digits, sub(id, i, i), 1, true) - 1 end
+  return made <= now - ARGV[4]
+end
+
+-- Ends a call that waits. Returns whether its place is free: it has ended, or is somewhere else.
+local function purged(id, state)
+  local r = call('GET', RESULT .. id)
+  if not r or has_ended(r) or call('ZSCORE', LEASES, id) then return true end
+  if not has_header(r) then r = adopted(id, r) end
+  if not has_header(r) then return false end
+  local elsewhere = call('ZSCORE', P .. 'delayed', id)
+  if not state and elsewhere then return true end
+  if state and byte(r, STATE) ~= state or not is_old(id) then return false end
+  conclude(id, r, CANCELED)
+  ended_now = ended_now + 1
+  return true
+end
+
+local next = ''
+if where == 'parked' then
+  local latest = ARGV[4] == '' and '+inf' or number(now - ARGV[4])
+  local ids = call('ZRANGE', P .. 'parked', '-inf', latest, 'BYSCORE', 'LIMIT', 0, 500)
+  for _, id in ipairs(ids) do
+    local r = call('GETRANGE', RESULT .. id, 0, 44)
+    if has_header(r) and byte(r, STATE) == PARKED then
+      call('DEL', RESULT .. id, P .. 'failures:' .. id)
+      ended_now = ended_now + 1
+    end
+  end
+  if #ids > 0 then call('ZREM', P .. 'parked', unpack(ids)) end
+  if #ids == 500 then next = '0' end
+elseif where == 'lines' then
+  -- A line is gone through again while there is something to end in it.
+  local scan = call('HSCAN', P .. 'lanes', from, 'COUNT', 5)
+  for i = 1, #scan[2], 2 do
+    local line = P .. 'line:' .. scan[2][i]
+    if ended_now < 500 then
+      for _, id in ipairs(call('ZRANGE', line, 0, 499 - ended_now)) do purged(id) end
+    end
+  end
+  next = ended_now > 0 and from or scan[1] ~= '0' and scan[1] or ''
+elseif where == 'delayed' or where == 'retrying' then
+  local ids, kept = call('ZRANGE', P .. 'delayed', from, from + 499), 0
+  for _, id in ipairs(ids) do
+    if byte(id) == 0 or not purged(id, where == 'delayed' and DELAYED or RETRYING) then kept = kept + 1 end
+  end
+  if #ids == 500 then next = tostring(from + kept) end
+else
+  -- Those at the head leave the list; others stay in it as ghosts.
+  local ids, kept, first = call('LRANGE', P .. where, from, from + 499), 0, 0
+  for _, id in ipairs(ids) do
+    if not purged(id) then
+      kept = kept + 1
+    elseif kept == 0 and from == '0' then
+      first = first + 1
+    end
+  end
+  if first > 0 then call('LTRIM', P .. where, first, -1) end
+  if #ids == 500 then next = tostring(from + #ids - first) end
+end
+publish()
+return { ended_now, next }

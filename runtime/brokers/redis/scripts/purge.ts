@@ -1,0 +1,86 @@
+import { script } from "./script.ts";
+
+/** Ends calls that wait, and forgets parked ones: a step of it. */
+export const purgeScript = script(
+  "purge",
+  "allow-oom",
+  String.raw`
+-- purge
+-- KEYS[1] -> <namespace>:{<queue>}:queue
+-- ARGV[1] -> clock offset, ms
+-- ARGV[2] -> where: a list ('queue', 'suspects', 'aside:math.addition', …), 'lines', 'delayed', 'retrying' or 'parked'
+-- ARGV[3] -> where the step before has ended, or '0'
+-- ARGV[4] -> '' for all calls, or how long ago they must have been made, or parked, ms
+-- Returns how many calls were ended or forgotten, at most 500, and where the next step is to begin; '' after the last one.
+local where, from, ended_now = ARGV[2], ARGV[3], 0
+
+-- The first seven characters of ids that Taskpact has made tell when: 64 digits, in the order of their codes.
+local digits = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz'
+local function is_old(id)
+  if ARGV[4] == '' then return true end
+  if #id ~= 17 or string.find(id, '[^%w_-]') then return false end
+  local made = 0
+  for i = 1, 7 do made = made * 64 + string.find(digits, sub(id, i, i), 1, true) - 1 end
+  return made <= now - ARGV[4]
+end
+
+-- Ends a call that waits. Returns whether its place is free: it has ended, or is somewhere else.
+local function purged(id, state)
+  local r = call('GET', RESULT .. id)
+  if not r or has_ended(r) or call('ZSCORE', LEASES, id) then return true end
+  if not has_header(r) then r = adopted(id, r) end
+  if not has_header(r) then return false end
+  local elsewhere = call('ZSCORE', P .. 'delayed', id)
+  if not state and elsewhere then return true end
+  if state and byte(r, STATE) ~= state or not is_old(id) then return false end
+  conclude(id, r, CANCELED)
+  ended_now = ended_now + 1
+  return true
+end
+
+local next = ''
+if where == 'parked' then
+  local latest = ARGV[4] == '' and '+inf' or number(now - ARGV[4])
+  local ids = call('ZRANGE', P .. 'parked', '-inf', latest, 'BYSCORE', 'LIMIT', 0, 500)
+  for _, id in ipairs(ids) do
+    local r = call('GETRANGE', RESULT .. id, 0, 44)
+    if has_header(r) and byte(r, STATE) == PARKED then
+      call('DEL', RESULT .. id, P .. 'failures:' .. id)
+      ended_now = ended_now + 1
+    end
+  end
+  if #ids > 0 then call('ZREM', P .. 'parked', unpack(ids)) end
+  if #ids == 500 then next = '0' end
+elseif where == 'lines' then
+  -- A line is gone through again while there is something to end in it.
+  local scan = call('HSCAN', P .. 'lanes', from, 'COUNT', 5)
+  for i = 1, #scan[2], 2 do
+    local line = P .. 'line:' .. scan[2][i]
+    if ended_now < 500 then
+      for _, id in ipairs(call('ZRANGE', line, 0, 499 - ended_now)) do purged(id) end
+    end
+  end
+  next = ended_now > 0 and from or scan[1] ~= '0' and scan[1] or ''
+elseif where == 'delayed' or where == 'retrying' then
+  local ids, kept = call('ZRANGE', P .. 'delayed', from, from + 499), 0
+  for _, id in ipairs(ids) do
+    if byte(id) == 0 or not purged(id, where == 'delayed' and DELAYED or RETRYING) then kept = kept + 1 end
+  end
+  if #ids == 500 then next = tostring(from + kept) end
+else
+  -- Those at the head leave the list; others stay in it as ghosts.
+  local ids, kept, first = call('LRANGE', P .. where, from, from + 499), 0, 0
+  for _, id in ipairs(ids) do
+    if not purged(id) then
+      kept = kept + 1
+    elseif kept == 0 and from == '0' then
+      first = first + 1
+    end
+  end
+  if first > 0 then call('LTRIM', P .. where, first, -1) end
+  if #ids == 500 then next = tostring(from + #ids - first) end
+end
+publish()
+return { ended_now, next }
+`,
+);
