@@ -11,6 +11,8 @@ import { type Declaration, declarationsOf } from "./declaration.ts";
 import { defaultGraceMs, defaultMaxBytes, defaultNamespace } from "./defaults.ts";
 import { Dependencies } from "./dependencies.ts";
 import { TaskError } from "./errors.ts";
+import type { Events } from "./events.ts";
+import { EventHub } from "./event-hub.ts";
 import { createFace, type Face } from "./face.ts";
 import { Handles } from "./handles.ts";
 import type { Hook } from "./hook.ts";
@@ -22,10 +24,11 @@ import { checkLog, type Logger, loggerOf, type LogLevel } from "./log.ts";
 import { PresenceView } from "./presence.ts";
 import type { LocalReplays } from "./local-replays.ts";
 import type { Operator } from "./operator.ts";
+import { overviewOf } from "./look-over.ts";
+import type { Overview } from "./overview.ts";
 import { ParkedCalls } from "./parked-calls.ts";
 import type { Parked } from "./parked.ts";
 import { pauseControl } from "./pause-control.ts";
-import type { Pauses } from "./pauses.ts";
 import type { Registry } from "./registry.ts";
 import { RemoteCalls } from "./remote.ts";
 import { Replies } from "./replies.ts";
@@ -62,7 +65,7 @@ export interface ClientOptions {
 }
 
 /** Everything of a client that is not a task: `tasks.client`. */
-export interface Client<Signatures> extends Pauses<Signatures> {
+export interface Client<Signatures> extends Overview<Signatures> {
   /**
    * A call made before, here or elsewhere, by its id. Asks nothing yet: an unknown id shows at the first use.
    *
@@ -73,6 +76,8 @@ export interface Client<Signatures> extends Pauses<Signatures> {
   readonly parked: Parked<Signatures>;
   /** Tasks that are called by themselves: to be looked at, paused, and called at once. */
   readonly schedules: Schedules<Signatures>;
+  /** What happens to this client's tasks, as it happens. */
+  readonly events: Events<Signatures>;
   /** Ends the client: pending calls reject as `canceled`, calls that were submitted go on. */
   close(): Promise<void>;
 }
@@ -127,6 +132,7 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
   const locks = new LockRoom(broker, log);
   const dependencies = new Dependencies(log);
   const faces = new Map<Registry, Face>();
+  const hubs: EventHub[] = [];
   const face = (registry: Registry): Face => {
     let made = faces.get(registry);
     if (made === undefined) faces.set(registry, (made = createFace(registry, caller, clientOf(registry))));
@@ -158,6 +164,7 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
     const runs = places.local.close(new TaskError<string, unknown>("canceled", "the client was closed"));
     handles.close();
     try {
+      await Promise.all(hubs.map((hub) => hub.close()));
       const replays = await loading;
       const handlers = Promise.all([runs, replays?.handlersDone()]);
       await replays?.close();
@@ -199,14 +206,18 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
       if (known === undefined) throw new TaskError("invalid_argument", `there is no task "${task}"`);
       return known;
     };
+    const hub = new EventHub({ broker, operator, declarations, declaration, log });
+    hubs.push(hub);
+    const pauses = pauseControl({ operator, declarations, declaration });
     return {
+      events: hub as never,
       handle(task, id) {
         const declared = declaration(task);
         checkId(id);
         return handles.open(declared, id, false) as never;
       },
       parked: new ParkedCalls({ operator, declaration, handles, local, replays }) as never,
-      ...pauseControl({ operator, declarations, declaration }),
+      ...overviewOf({ broker, operator, declarations, registry, pauses }),
       schedules: new ScheduledTasks({ timetable, declarations, declaration, submit: caller.submit }) as never,
       close: closeFace ?? close,
     };

@@ -26,6 +26,8 @@ export interface Handle<Result = unknown, Errors extends object = {}, Progress =
   readonly id: string;
   /** The task's name on the wire: `math.division`. */
   readonly task: string;
+  /** Whether its id is known: it has not ended, or its answer can still be read. */
+  exists(): Promise<boolean>;
   /** @throws TaskError `not_found` for an id that is unknown or whose record is gone. */
   status(): Promise<CallStatus<Progress>>;
   /** Waits for the result. @throws TaskError as the call itself would. */
@@ -38,6 +40,13 @@ export interface Handle<Result = unknown, Errors extends object = {}, Progress =
    * @returns the state it is in now: `canceled`, or the one that it had already ended with.
    */
   cancel(): Promise<CallState>;
+  /**
+   * Deletes the record of a call that has ended, its answer with it: its id is unknown then, and may be used anew.
+   *
+   * @returns whether there was one.
+   * @throws TaskError `invalid_argument` for a call that has not ended.
+   */
+  forget(): Promise<boolean>;
   /**
    * Progress as it is reported, in this process or another: from the last value known, each value once, the newest of those
    * that come fast. It ends with the call, however that ends (the result tells), and yields nothing of one that has ended.

@@ -52,6 +52,7 @@ export class Handles {
     return {
       id,
       task: name,
+      exists: () => told(async () => (await this.#broker.read(queue, [id]))[0] !== undefined),
       status: () => told(async () => statusOf(declaration, await read())),
       cancel: () => told(async () => (await this.#cancel(declaration, id)).state),
       result: (options) => told(async () => valueOf(await wait(options))),
@@ -62,6 +63,13 @@ export class Handles {
           return { ok: false, error: TaskError.from(thrown, "internal", { task: name, callId: id }) as TaskError };
         }
       },
+      forget: () =>
+        told(async () => {
+          const outcome = await this.#forget(queue, id);
+          if (outcome === "open")
+            throw this.#error(declaration, id, "invalid_argument", "it has not ended: cancel it before");
+          return outcome === "forgotten";
+        }),
       progress: () => this.#progress(declaration, id, unique),
     };
   }
@@ -72,6 +80,13 @@ export class Handles {
     for (const end of this.#open) end(new TaskError<string, unknown>("canceled", "the client was closed"));
   }
 
+  async #forget(queue: string, id: string): Promise<"forgotten" | "open" | "unknown"> {
+    const { operator } = this.#broker;
+    if (operator === undefined)
+      throw new TaskError("unimplemented", "its broker has nothing for those who look after queues");
+    return operator.forget(queue, id);
+  }
+
   async #cancel(declaration: Declaration, id: string): Promise<{ state: CallState }> {
     const call = await this.#broker.cancel(declaration.queue, id);
     if (call === undefined) throw this.#error(declaration, id, "not_found", "its id is unknown, or its record is gone");
@@ -80,6 +95,14 @@ export class Handles {
 
   /** Waits for the end of a call. Rejects with what kept it from waiting; what the call ended with is in the value. */
   async #wait(declaration: Declaration, id: string, unique: boolean, options: WaitOptions = {}): Promise<Settled> {
+    const settled = await this.#waitForEnd(declaration, id, unique, options);
+    // Of those who read it at a time, the one who deletes it has it.
+    if (options.once === true && (await this.#forget(declaration.queue, id)) === "unknown")
+      throw this.#error(declaration, id, "not_found", "somebody else has read it, once");
+    return settled;
+  }
+
+  async #waitForEnd(declaration: Declaration, id: string, unique: boolean, options: WaitOptions): Promise<Settled> {
     const { timeoutMs, signal } = options;
     if (signal?.aborted === true) throw this.#error(declaration, id, "canceled", "waiting for it was given up");
     return new Promise((resolve, reject) => {

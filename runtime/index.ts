@@ -21,6 +21,17 @@ export type {
   SubmitNext,
 } from "./hook.ts";
 export type { Trace } from "./trace.ts";
+export type {
+  CallEvent,
+  CallEvents,
+  EventFilter,
+  EventKind,
+  EventOf,
+  Events,
+  GapEvent,
+  Listening,
+  WorkerEvent,
+} from "./events.ts";
 export type { Implementation } from "./implementation.ts";
 export type { Open, Opening } from "./dependencies.ts";
 export type { LimitKey, Limits, RateLimit } from "./limits.ts";
@@ -29,6 +40,18 @@ export type { Logger, LogLevel } from "./log.ts";
 export type { AttemptError } from "./kept-record.ts";
 export type { KeptCall, Parked, ParkedCall, ParkedPage, ParkedQuery, ReplayOptions } from "./parked.ts";
 export type { Pausable, Paused, Pauses } from "./pauses.ts";
+export type {
+  JsonSchema,
+  Overview,
+  Purged,
+  PurgedState,
+  PurgeOptions,
+  QueueControl,
+  QueueInfo,
+  Rates,
+  TaskDescription,
+  WorkerInfo,
+} from "./overview.ts";
 export type { CallOptions, ProgressOptions, SubmitOptions, WaitOptions } from "./options.ts";
 export type { CatchUp, Overlap, Schedule } from "./schedule.ts";
 export type { ScheduledTask, Schedules } from "./schedules.ts";

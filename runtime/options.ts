@@ -73,4 +73,9 @@ export interface WaitOptions {
   readonly timeoutMs?: number | undefined;
   /** Gives up waiting; the call goes on. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Deletes the record with the first reading: of several who read it so, one gets the answer, and for the others and all who
+   * come later it is `not_found`. @default false
+   */
+  readonly once?: boolean | undefined;
 }

@@ -12,6 +12,8 @@ export interface Registry {
   /** `flat`: `tasks.addition(…)`; `byContract`: `tasks.math.addition(…)`. */
   readonly shape: "flat" | "byContract";
   readonly contracts: readonly Contract[];
+  /** The texts of the tasks' doc comments, by the names on the wire: loaded by those who ask. */
+  readonly docs?: (() => Promise<{ readonly [name: string]: string }>) | undefined;
 }
 
 /**

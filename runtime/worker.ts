@@ -1,4 +1,5 @@
-import type { Broker, ClaimedBatch, Keepers, ServedQueue, Unsubscribe } from "./broker.ts";
+import { hostname } from "node:os";
+import type { Broker, ClaimedBatch, Keepers, PresenceInfo, ServedQueue, Unsubscribe } from "./broker.ts";
 import { ClaimLoops } from "./claim-loops.ts";
 import type { FreeSlots } from "./claims.ts";
 import { after, pause, settles } from "./clock.ts";
@@ -22,6 +23,8 @@ import { Reports } from "./reports.ts";
 import { Scheduler } from "./scheduler.ts";
 import { poolQueuesOf, queuesOf } from "./served-queues.ts";
 import { onStopSignals } from "./signals.ts";
+import { Throughput } from "./throughput.ts";
+import { version } from "./version.ts";
 import { defaultConcurrency, type WorkerOptions } from "./worker-options.ts";
 
 const defaultLeaseMs = 15_000;
@@ -71,6 +74,8 @@ export class RunningWorker {
   readonly #reaper: Reaper;
   readonly #scheduler: Scheduler;
   readonly #health: Health;
+  readonly #throughput = new Throughput();
+  readonly #begun = performance.now();
   readonly #stopping = new AbortController();
   /** Ends all patience. */
   readonly #hurry = new AbortController();
@@ -122,6 +127,7 @@ export class RunningWorker {
     });
     this.#reports = new Reports(this.#broker, log, (queue, reports) => {
       this.#leases.settled(queue, reports);
+      this.#throughput.ended(queue, reports);
       this.#claims.freed();
     });
     this.#locks = new LockRoom(this.#broker, log);
@@ -157,7 +163,13 @@ export class RunningWorker {
     this.#reaper = new Reaper(this.#broker, log, beat, {
       intervalMs,
       awake: () => this.#awake(),
-      queues: () => queues.map(({ name, tasks }) => ({ name, tasks, fences: this.#leases.fences(name) })),
+      queues: () => {
+        const told = this.#told();
+        return queues.map(({ name, tasks }) => {
+          const info = { ...told, perSecond: this.#throughput.perSecond(name) };
+          return { name, tasks, fences: this.#leases.fences(name), info };
+        });
+      },
       lost: (queue, fence) => this.#executions.lost(queue, fence),
       // One that is stopping leaves what waits to others.
       answered: ({ waiting }) =>
@@ -221,6 +233,13 @@ export class RunningWorker {
       await settles(this.#nested.close(), lastWordsMs);
       if (this.#own) await this.#broker.close();
     }
+  }
+
+  /** What it tells of itself with its beats. */
+  #told(): Omit<PresenceInfo, "perSecond"> {
+    const uptimeMs = Math.round(performance.now() - this.#begun);
+    const { running, concurrency } = this.health();
+    return { host: hostname(), pid: process.pid, version, uptimeMs, concurrency, running };
   }
 
   /** @returns false if it was stopped meanwhile. @throws TaskError `invalid_argument` if a handler is not to be found. */

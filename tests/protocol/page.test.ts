@@ -146,6 +146,16 @@ describeRedis("a user with the page's rights and no others", () => {
     expect(await (await parked.replay("addition", kept.id)).result()).toBe(10);
     const here = place.tasks(place.url, [math]).client.parked;
     expect(await (await here.replay("addition", kept.id, { local: true })).result()).toBe(10);
+    const { events } = tasks.client;
+    const heard: string[] = [];
+    const listening = await events.on(["queued", "succeeded"], ({ kind }) => heard.push(kind));
+    expect(await tasks.addition(4, 6)).toBe(10);
+    await expect.poll(() => heard).toEqual(["queued", "succeeded"]);
+    await listening.stop();
+    await tasks.with({ delayMs: 60_000 }).submit.addition(1, 1);
+    expect((await tasks.client.queues()).find(({ name }) => name === "math")).toMatchObject({ delayed: 1, workers: 1 });
+    const states = ["queued", "delayed", "retrying", "parked"] as const;
+    expect(await tasks.client.queue("math").purge({ states })).toEqual({ canceled: 1, forgotten: 0 });
     // One that is given back by a worker that stops, and one whose worker is gone.
     await tasks.submit.asynchronous(3);
     await begun[1].given;

@@ -1,0 +1,112 @@
+import type { Broker, Presence } from "./broker.ts";
+import { checkDuration, checkNames, checkOneOf, shown } from "./checks.ts";
+import type { Declaration } from "./declaration.ts";
+import { TaskError } from "./errors.ts";
+import { madeAt } from "./id.ts";
+import type { Operator } from "./operator.ts";
+import type { Overview, PurgedState, PurgeOptions, QueueControl, QueueInfo, Rates, WorkerInfo } from "./overview.ts";
+import type { Pauses } from "./pauses.ts";
+import type { Registry } from "./registry.ts";
+
+/** What {@link overviewOf} needs of its client. */
+export interface OverviewSettings {
+  readonly broker: Broker;
+  /** @throws TaskError `unimplemented` for a broker that has none. */
+  operator(): Operator;
+  /** All tasks, by the names that this client knows them by. */
+  readonly declarations: ReadonlyMap<string, Declaration>;
+  readonly registry: Registry;
+  readonly pauses: Pauses<Record<string, unknown>>;
+}
+
+const purgedStates: readonly PurgedState[] = ["queued", "delayed", "retrying", "parked"];
+const purgedByDefault: readonly PurgedState[] = ["queued", "delayed", "retrying"];
+
+/** The client's side of {@link Overview}. */
+export function overviewOf(settings: OverviewSettings): Overview<Record<string, unknown>> {
+  const { broker, declarations, registry, pauses } = settings;
+  const names = [...new Set([...declarations.values()].map(({ queue }) => queue))].toSorted();
+
+  async function info(name: string): Promise<QueueInfo> {
+    const [census, listeners] = await Promise.all([settings.operator().census(name), broker.presence(name)]);
+    const { now, limited, aside, suspects, oldest, ...counts } = census;
+    const made = oldest.flatMap((id) => madeAt(id) ?? []);
+    return {
+      name,
+      ...counts,
+      held: { limited, aside, suspect: suspects },
+      oldestMs: made.length === 0 ? undefined : Math.max(0, now - Math.min(...made)),
+      workers: listeners.length,
+      perSecond: sumOf(listeners),
+    };
+  }
+
+  function queue(name: string): QueueControl {
+    if (!names.includes(name)) refuse(`there is no queue ${shown(name)}; there are ${names.join(", ")}`);
+    return {
+      name,
+      info: () => info(name),
+      pause: () => pauses.pause({ queue: name }),
+      resume: () => pauses.resume({ queue: name }),
+      async purge(options: PurgeOptions = {}) {
+        checkNames(options, ["states", "olderThanMs"], refuse);
+        const { states = purgedByDefault, olderThanMs } = options;
+        for (const state of states) checkOneOf("states", state, purgedStates, refuse);
+        checkDuration("olderThanMs", olderThanMs, refuse);
+        return settings.operator().purge(name, { states, olderThanMs });
+      },
+    };
+  }
+
+  return {
+    ...pauses,
+    queue,
+    queues: () => Promise.all(names.map(info)),
+    async workers() {
+      const found = new Map<string, { readonly queue: string; readonly presence: Presence }[]>();
+      const seen = await Promise.all(names.map(async (name) => [name, await broker.presence(name)] as const));
+      for (const [name, listeners] of seen) {
+        for (const presence of listeners) {
+          const theirs = found.get(presence.worker) ?? [];
+          found.set(presence.worker, [...theirs, { queue: name, presence }]);
+        }
+      }
+      return [...found].toSorted().map(([id, parts]) => workerInfo(id, parts));
+    },
+    async describeTasks() {
+      const { describe } = await import("./describe.ts");
+      return describe(declarations, (await registry.docs?.()) ?? {});
+    },
+  };
+}
+
+function workerInfo(id: string, parts: readonly { readonly queue: string; readonly presence: Presence }[]): WorkerInfo {
+  const info = parts.find(({ presence }) => presence.info !== undefined)?.presence.info;
+  const tasks = parts.flatMap(({ presence }) => presence.tasks.filter((task) => !task.startsWith("@")));
+  return {
+    id,
+    host: info?.host,
+    pid: info?.pid,
+    version: info?.version,
+    uptimeMs: info?.uptimeMs,
+    concurrency: info?.concurrency,
+    running: info?.running,
+    queues: parts.map(({ queue }) => queue),
+    tasks: tasks.toSorted(),
+    perSecond: sumOf(parts.map(({ presence }) => presence)),
+  };
+}
+
+function sumOf(listeners: readonly Presence[]): Rates {
+  const rates = { succeeded: 0, failed: 0, retried: 0 };
+  for (const { info } of listeners) {
+    rates.succeeded += info?.perSecond.succeeded ?? 0;
+    rates.failed += info?.perSecond.failed ?? 0;
+    rates.retried += info?.perSecond.retried ?? 0;
+  }
+  return rates;
+}
+
+function refuse(reason: string): never {
+  throw new TaskError("invalid_argument", reason);
+}
