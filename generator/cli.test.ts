@@ -17,7 +17,7 @@ describe("gen", () => {
   it("writes, says what has changed, and then that nothing has", () => {
     const project = temporaryProject({ "contracts/math.ts": math });
     expect(project.gen().stdout).toBe(
-      "wrote generated/math.ts, generated/conformance.ts, generated/index.ts (1 task of 1 contract)\nadded math.addition\n",
+      "wrote generated/math.ts, generated/conformance.ts, generated/index.ts, generated/task-docs.ts (1 task of 1 contract)\nadded math.addition\n",
     );
     expect(project.gen().stdout).toBe("nothing to do: 1 task of 1 contract, all in step\n");
     project.write("contracts/math.ts", math.replaceAll("a: z.number()", "a: z.string()"));

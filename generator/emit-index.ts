@@ -1,3 +1,4 @@
+import { docsName } from "./emit-docs.ts";
 import type { ContractModel, Model } from "./model.ts";
 import { fileText, headerOf, importCodegen, importLines } from "./page.ts";
 import { propertyName } from "./type.ts";
@@ -54,6 +55,7 @@ export function emitIndex(model: Model): string {
       "  contracts: [",
       ...contracts.map(({ stem }) => `    ${stem}Contract,`),
       "  ],",
+      `  docs: async () => (await import("./${docsName}${model.importExtension}")).docs,`,
       "};",
     ],
     [

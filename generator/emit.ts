@@ -1,5 +1,6 @@
 import { emitConformance } from "./emit-conformance.ts";
 import { emitContract } from "./emit-contract.ts";
+import { docsName, emitDocs } from "./emit-docs.ts";
 import { emitIndex } from "./emit-index.ts";
 import type { Model } from "./model.ts";
 
@@ -13,5 +14,6 @@ export function emit(model: Model): ReadonlyMap<string, string> {
   for (const contract of model.contracts) files.set(`${contract.name}.ts`, emitContract(contract, model));
   files.set("conformance.ts", emitConformance(model));
   files.set("index.ts", emitIndex(model));
+  files.set(`${docsName}.ts`, emitDocs(model));
   return files;
 }

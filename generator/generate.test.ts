@@ -76,7 +76,7 @@ export const here = task({ params: {}, result: z.void(), policy: "local-only" })
     "contracts/user-orders.ts": `${contractHead}${ping("place")}`,
   };
 
-  it("are one a contract, an index and a proof, and stay as they are when nothing changes", async () => {
+  it("are one a contract, an index, a proof and the docs, and stay as they are when nothing changes", async () => {
     const project = temporaryProject(files);
     const first = await write(project);
     expect(first.changes.map(({ path }) => path)).toEqual([
@@ -84,6 +84,7 @@ export const here = task({ params: {}, result: z.void(), policy: "local-only" })
       "generated/user-orders.ts",
       "generated/conformance.ts",
       "generated/index.ts",
+      "generated/task-docs.ts",
     ]);
     expect((await write(project)).changes).toEqual([]);
     expect(project.typeCheck().stdout).toBe("");
@@ -102,6 +103,29 @@ export const render = task({ params: {}, result: z.string(), cpu: true });
     expect(project.typeCheck().stdout).toBe("");
     project.write("handlers/report.ts", project.read("handlers/report.ts").replace(", import.meta.url", ""));
     expect(project.typeCheck().stdout).toContain("Expected 2-3 arguments, but got 1");
+  });
+
+  it("hold the texts of doc comments for those who ask", async () => {
+    const project = temporaryProject({
+      "contracts/a.ts": `${contractHead}/** One line, with "quotes" and \`ticks\`. */\n${ping("x")}
+/**
+ * Several lines:
+ *
+ *   - indented
+ */
+${ping("y")}${ping("w")}`,
+    });
+    expect((await write(project)).diagnostics).toEqual([]);
+    expect(project.read("generated/task-docs.ts").split("\n").slice(2)).toEqual([
+      "/** What the contracts say of their tasks, by the names on the wire. */",
+      "export const docs: { readonly [name: string]: string } = {",
+      String.raw`  "a.x": "One line, with \"quotes\" and ${"`ticks`"}.",`,
+      String.raw`  "a.y": "Several lines:\n\n  - indented",`,
+      "};",
+      "",
+    ]);
+    expect(project.read("generated/index.ts")).toContain('docs: async () => (await import("./task-docs.ts")).docs,');
+    expect(project.typeCheck().stdout).toBe("");
   });
 
   it("have this text", async () => {

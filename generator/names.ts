@@ -18,7 +18,7 @@ const reservedWords: ReadonlySet<string> = new Set(
 );
 
 /** Files that the generator writes beside those of the contracts. */
-const ownFiles: ReadonlySet<string> = new Set(["index", "conformance"]);
+const ownFiles: ReadonlySet<string> = new Set(["index", "conformance", "task-docs"]);
 
 /** What keeps a file's name from being a contract's. */
 export function contractNameFault(name: string): NameFault | undefined {

@@ -1,5 +1,4 @@
-import { toJSONSchema } from "zod/v4/core";
-import { $ZodObject } from "zod/v4/core";
+import { $ZodObject, toJSONSchema } from "zod/v4/core";
 import type { Schema } from "./contract.ts";
 import type { Declaration } from "./declaration.ts";
 import type { JsonSchema, TaskDescription } from "./overview.ts";

@@ -101,7 +101,14 @@ export class EventHub implements Events<Record<string, unknown>> {
         wake();
       },
     );
-    const begin = async (): Promise<Listening> => this.#add(listener);
+    const begin = async (): Promise<Listening | undefined> => {
+      try {
+        return await this.#add(listener);
+      } catch (error) {
+        if (over) return undefined; // The client was closed meanwhile.
+        throw error;
+      }
+    };
     return (async function* events(): AsyncGenerator<never, void> {
       const listening = await begin();
       try {
@@ -113,7 +120,7 @@ export class EventHub implements Events<Record<string, unknown>> {
           });
         }
       } finally {
-        await listening.stop();
+        await listening?.stop();
       }
     })();
   }

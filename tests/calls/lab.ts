@@ -58,6 +58,8 @@ export type LooseAnswer =
   | { readonly ok: false; readonly error: TaskError };
 export interface LooseHandle {
   readonly id: string;
+  exists(): Promise<boolean>;
+  forget(): Promise<boolean>;
   status(): Promise<CallStatus>;
   result(options?: WaitOptions): Promise<unknown>;
   safeResult(options?: WaitOptions): Promise<LooseAnswer>;
