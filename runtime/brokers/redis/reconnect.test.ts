@@ -288,3 +288,48 @@ describeRedis("closing", () => {
     }
   });
 });
+
+describeRedis("who listens to a queue", () => {
+  test("hears of the gap after a lost connection, and of what happens from then on", async () => {
+    const { server, admin } = await serve();
+    const listening = open(server.url);
+    const notices: Notice[] = [];
+    await listening.subscribe("events:q", (notice) => notices.push(notice));
+    await listening.operator.listen("q", 60_000);
+    const broker = open(server.url);
+    await submit(broker, "heard");
+    await vi.waitFor(() => expect(notices).toMatchObject([{ name: "queued", id: "heard" }]));
+    await admin.client("KILL", "TYPE", "pubsub");
+    await vi.waitFor(() => expect(notices.at(-1)).toEqual({ kind: "resumed" }), { timeout: 5_000 });
+    await submit(broker, "again");
+    await vi.waitFor(() => expect(notices.at(-1)).toMatchObject({ name: "queued", id: "again" }));
+  });
+
+  test("costs nobody anything before, but for a look a second and queue", async () => {
+    const { server, admin } = await serve();
+    const broker = open(server.url);
+    await submit(broker, "first");
+    // By then it is known that nobody listens.
+    await broker.read("q", ["first"]);
+    await admin.config("RESETSTAT");
+    const began = performance.now();
+    for (let at = 0; at < 50; at++) {
+      await submit(broker, `a${at}`);
+      await finish(broker, await claim(broker));
+    }
+    const looks = Math.ceil((performance.now() - began) / 1_000);
+    const stats = await admin.info("commandstats");
+    const calls = (name: string) => Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+    // A claim has one EXISTS for all that is rare; the others are looks.
+    expect(calls("exists")).toBeLessThanOrEqual(50 + looks + 1);
+    expect(calls("evalsha")).toBe(150);
+    await broker.operator.listen("q", 60_000);
+    await vi.waitFor(
+      async () => {
+        await submit(broker, `b${performance.now()}`);
+        expect(Number(/cmdstat_publish:calls=(\d+)/.exec(await admin.info("commandstats"))?.[1])).toBeGreaterThan(50);
+      },
+      { timeout: 5_000 },
+    );
+  });
+});
