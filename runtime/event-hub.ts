@@ -268,7 +268,7 @@ function callEvent(kind: EventKind, queue: string, task: string, declared: Decla
     case "parked":
       return { ...event, error: errorOf(declared, id, bytes) } as AnyEvent;
     default:
-      return event as AnyEvent;
+      return event;
   }
 }
 

@@ -71,7 +71,7 @@ export function overviewOf(settings: OverviewSettings): Overview<Record<string, 
           found.set(presence.worker, [...theirs, { queue: name, presence }]);
         }
       }
-      return [...found].toSorted().map(([id, parts]) => workerInfo(id, parts));
+      return [...found.keys()].toSorted().map((id) => workerInfo(id, found.get(id)!));
     },
     async describeTasks() {
       const { describe } = await import("./describe.ts");

@@ -30,7 +30,12 @@ export function overviewRules(lab: () => Lab): void {
     expect(counts).toEqual({
       ...none,
       waiting: { high: 1, nested: 2, normal: 2, low: 1 },
-      ...{ aside: 1, delayed: 2, retrying: 1, running: 1, parked: 1, paused: true },
+      aside: 1,
+      delayed: 2,
+      retrying: 1,
+      running: 1,
+      parked: 1,
+      paused: true,
     });
     expect(oldest.toSorted()).toEqual(["h", "l", "n1", "x2"]);
   });

@@ -49,6 +49,7 @@ const registry: Registry = {
   contracts: [
     crawlerContract,
   ],
+  docs: async () => (await import("./task-docs.ts")).docs,
 };
 
 /** Makes a client: an object on which every task is a function. */

@@ -94,6 +94,7 @@ const registry: Registry = {
     shippingContract,
     stockContract,
   ],
+  docs: async () => (await import("./task-docs.ts")).docs,
 };
 
 /** Makes a client: an object on which every task is a function. */

@@ -64,6 +64,7 @@ const registry: Registry = {
     readingsContract,
     reportContract,
   ],
+  docs: async () => (await import("./task-docs.ts")).docs,
 };
 
 /** Makes a client: an object on which every task is a function. */

@@ -140,7 +140,8 @@ export class MemoryOperator implements Operator {
     const queue = this.#open().queue(name);
     const purged = { canceled: 0, forgotten: 0 };
     let looked = 0;
-    for (const call of [...queue.calls.values()]) {
+    const calls = Array.from(queue.calls.values());
+    for (const call of calls) {
       if (++looked % purgedAtOnce === 0) await turn();
       const now = this.#open().clock.now();
       if (!states.some((state) => state === call.state) || queue.calls.get(call.id) !== call) continue;

@@ -299,7 +299,7 @@ describeRedis("who listens to a queue", () => {
     const broker = open(server.url);
     await submit(broker, "heard");
     await vi.waitFor(() => expect(notices).toMatchObject([{ name: "queued", id: "heard" }]));
-    await admin.client("KILL", "TYPE", "pubsub");
+    await admin.call("CLIENT", ["KILL", "TYPE", "pubsub"]);
     await vi.waitFor(() => expect(notices.at(-1)).toEqual({ kind: "resumed" }), { timeout: 5_000 });
     await submit(broker, "again");
     await vi.waitFor(() => expect(notices.at(-1)).toMatchObject({ name: "queued", id: "again" }));
