@@ -280,4 +280,25 @@ export function limitRules(lab: () => Lab): void {
     await lab().advance(1_001);
     expect(ids(await claimAll(both))).toEqual(["1a again"]);
   });
+
+  const one = { maxConcurrency: 1 };
+
+  test("calls that are given back with their limits wait behind those that came before them, in their order", async () => {
+    await submitAll(["running", "waiting"], limited());
+    let [call] = await claimAll(one);
+    await submitAll(["u0", "u1", "u2"], { task: "q.limited" });
+    const unknown = await claimAll(one);
+    await lab().broker.finish(
+      queue,
+      unknown.map(({ id, fence }) => ({ kind: "limit", id, fence, keys: noKeys })),
+    );
+    expect(await claimAll(one)).toEqual([]);
+    const order: string[] = [];
+    while (call !== undefined) {
+      await lab().finish(call);
+      [call] = await claimAll(one);
+      if (call !== undefined) order.push(call.id);
+    }
+    expect(order).toEqual(["waiting", "u0", "u1", "u2"]);
+  });
 }

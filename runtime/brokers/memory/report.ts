@@ -44,7 +44,7 @@ function reportOne(queue: Queue, report: Report, now: number, released: Call[]):
     case "limit":
       patch(call, { limitKeys: report.keys });
       queue.unlease(call);
-      if (!queue.lanes.givenBack(call)) released.push(call);
+      released.push(call); // It has been in no line.
       break;
     case "aside": {
       queue.unlease(call);

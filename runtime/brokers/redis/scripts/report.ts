@@ -36,21 +36,27 @@ function steps.retry(id, r, after, failure)
   add_failure(id, failure)
   delay(id, now + after)
 end
-function steps.release(id, r)
+local function to_head(id, r)
   local list = P .. 'queue'
   if has_header(r) then list = flagged(r, SUSPECT) and P .. 'suspects' or list_of(r) end
   if list == P .. 'suspects' then call('HDEL', P .. 'suspected', id) end
-  if has_header(r) and byte(r, FLAGS) >= LIMITED and lanes().given_back(id, r) then return end
   local ids = released[list]
   -- The last one first, so that they stand at the head in the order in which they were claimed.
   if ids then table.insert(ids, 1, id) else released[list] = { id } end
+end
+function steps.release(id, r)
+  if not has_header(r) or byte(r, FLAGS) < LIMITED or not lanes().given_back(id, r) then
+    to_head(id, r)
+  elseif flagged(r, SUSPECT) then
+    cleared(id)
+  end
 end
 function steps.limit(id, r, keys)
   if has_header(r) then
     r = patched(patched(r, FLAGS, string.char(bit.bor(byte(r, FLAGS), LIMITED))), KEYS_AT, keys)
     call('SETRANGE', RESULT .. id, 0, sub(r, 1, 45))
   end
-  steps.release(id, r)
+  to_head(id, r) -- It has been in no line.
 end
 function steps.aside(id, r, task)
   returned(id, r, QUEUED, attempts_of(r))
