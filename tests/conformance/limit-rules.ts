@@ -282,6 +282,57 @@ export function limitRules(lab: () => Lab): void {
   });
 
   const one = { maxConcurrency: 1 };
+  const nested = limited({ header: { priority: "nested" } });
+
+  test("a nested call starts where one that was to start before it waits for a slot that is not lent", async () => {
+    await submitAll(["running", "normal"], limited());
+    const [running] = await claimAll(one);
+    await lab().finish(running!); // The normal one is on its way, and all slots that there are have been lent.
+    await submitAll(["nested"], nested);
+    const [first] = await claimAll(one, { nestedOnly: true });
+    expect(first?.id).toBe("nested");
+    expect(await claimAll(one)).toEqual([]);
+    await lab().finish(first!);
+    expect(ids(await claimAll(one))).toEqual(["normal"]);
+  });
+
+  test("a nested call is before all others of its line, however long those have waited, and also if they were given back", async () => {
+    const leaseMs = 86_400_000;
+    await submitAll(["c0", "c1", "old"], limited());
+    const [c0] = await claimAll(one, { leaseMs });
+    await lab().finish(c0!);
+    const [c1] = await claimAll(one, { leaseMs });
+    await lab().advance(10_800_000);
+    await submitAll(["n0", "n1"], nested);
+    expect(await claimAll(one, { nestedOnly: true })).toEqual([]);
+    await lab().report(c1!, { kind: "release" });
+    const [n0] = await claimAll(one, { nestedOnly: true, leaseMs });
+    expect(n0?.id).toBe("n0");
+    await lab().report(n0!, { kind: "release" });
+    const order: string[] = [];
+    for (let call = (await claimAll(one, { nestedOnly: true }))[0]; call !== undefined;) {
+      order.push(call.id);
+      await lab().finish(call);
+      [call] = await claimAll(one);
+    }
+    expect(order).toEqual(["n0", "n1", "c1", "old"]);
+  });
+
+  test("nothing waits behind a suspect that nobody may try yet, and it is the first once somebody may", async () => {
+    await submitAll(named("c", 4), limited());
+    expect(ids(await lab().dieWith({ queues: served(two) }))).toEqual(["c0", "c1"]);
+    const running = [...(await claimAll(two))];
+    expect(ids(running)).toEqual(["c2", "c3"]);
+    await submitAll(named("d", 3), limited());
+    // All slots are taken: it waits as all others do.
+    expect(await claimAll(two, { suspect: true, limit: 1 })).toEqual([]);
+    await lab().finish(running.shift()!);
+    running.push(...(await claimAll(two)));
+    expect(ids(running)).toEqual(["c3", "d0"]);
+    await lab().finish(running.shift()!);
+    const [suspect] = await claimAll(two, { suspect: true, limit: 1 });
+    expect(suspect).toMatchObject({ suspect: true });
+  });
 
   test("calls that are given back with their limits wait behind those that came before them, in their order", async () => {
     await submitAll(["running", "waiting"], limited());
@@ -300,5 +351,28 @@ export function limitRules(lab: () => Lab): void {
       if (call !== undefined) order.push(call.id);
     }
     expect(order).toEqual(["waiting", "u0", "u1", "u2"]);
+  });
+
+  test("one that was let go on starts once, whoever of its line is canceled meanwhile", async () => {
+    await submitAll(named("c", 4), limited());
+    const [first] = await claimAll(one);
+    await lab().finish(first!);
+    await lab().broker.cancel(queue, "c3");
+    expect(ids(await claimAll({ maxConcurrency: 3 }))).toEqual(["c1", "c2"]);
+  });
+
+  test("nothing is left of limits when nothing waits", async () => {
+    await submitAll(named("c", 5), limited());
+    await submitAll(["n"], nested);
+    await lab().dieWith({ queues: served(two) });
+    let call: Claimed | undefined;
+    await claimAll(one, { limit: 1 }).then((some) => ([call] = some));
+    for (const id of ["c2", "c3"]) await lab().broker.cancel(queue, id);
+    for (let count = 0; call !== undefined && count < 20; count++) {
+      await lab().finish(call);
+      [call] = await claimAll(one, { suspect: true, limit: 1 });
+    }
+    for (const id of [...named("c", 5), "n"]) expect(await lab().state(id)).toMatch(/succeeded|canceled/);
+    expect((await lab().keys()).filter((key) => /^(slots|starts|line|lanes|turns|suspects)/.test(key))).toEqual([]);
   });
 }

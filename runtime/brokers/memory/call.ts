@@ -48,8 +48,10 @@ export interface Lane {
   /** The names of its gates. */
   readonly slots: string;
   readonly starts: string;
-  /** Calls that wait, by their places. */
-  readonly line: DueHeap<Call>;
+  /** Calls that wait, by their places: nested ones before all suspects, and those before all others. */
+  readonly nested: DueHeap<Call>;
+  readonly suspects: DueHeap<Call>;
+  readonly others: DueHeap<Call>;
   /** The name of the gate that it waits at; undefined while its first call is on its way to be judged. */
   waitsAt: string | undefined;
 }

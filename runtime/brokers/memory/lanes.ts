@@ -19,7 +19,7 @@ interface Gate {
 
 /** What lanes need of their queue. */
 export interface LanesSettings {
-  /** Puts a call to the head of its list. */
+  /** Puts a call to the head of its list, if it stands in none. */
   invite(call: Call): void;
   /** A gate is now the first to open. */
   rearm(): void;
@@ -29,7 +29,7 @@ export interface LanesSettings {
 const fewGates = 1_024;
 
 /** How much sooner a call is in its turn than others that came at the same time, ms. */
-const headStartMs = { suspect: 7_200_000, nested: 7_200_000, high: 3_600_000, normal: 0, low: -3_600_000 } as const;
+const headStartMs = { nested: 0, high: 3_600_000, normal: 0, low: -3_600_000 } as const;
 
 /** The limits of a queue: which calls may start, and which wait for what. As scripts/lanes.ts does it for Redis. */
 export class Lanes {
@@ -73,9 +73,12 @@ export class Lanes {
     const waiting = this.#lanes.get(key.lane);
     if (waiting !== undefined && call.lane !== waiting) {
       this.#lineUp(waiting, call, now);
-      return false;
+      // A nested one is not to wait for one that was let go on before it came: that may need a slot which is not lent.
+      if (waiting.waitsAt !== undefined || firstOf(waiting) !== call) return false;
     }
-    const lane = waiting ?? { ...key, line: new DueHeap<Call>(), waitsAt: undefined };
+    // It was let go on, and another one of its lane was judged before it.
+    if (waiting?.waitsAt !== undefined) return false;
+    const lane = waiting ?? newLane(key);
     const slots = this.#gate(key.slots);
     const starts = this.#gate(key.starts);
     const shut = opensAt(starts, told) > now ? key.starts : isFull(slots, told) ? key.slots : undefined;
@@ -95,7 +98,7 @@ export class Lanes {
     if (waiting !== undefined) {
       this.#leave(lane, call);
       // The next of the lane waits behind other lanes.
-      if (lane.line.size === 0) this.#lanes.delete(key.lane);
+      if (isEmpty(lane)) this.#lanes.delete(key.lane);
       else if (told === undefined) this.#inviteFirst(lane);
       else this.#waitAt(told.rate === undefined ? key.slots : key.starts, lane);
       this.#handOn(slots, starts, told, now);
@@ -112,9 +115,10 @@ export class Lanes {
     const { lane } = call;
     if (lane !== undefined) this.#leave(lane, call);
     const wasInvited = lane !== undefined && lane.waitsAt === undefined;
-    if (lane?.line.size === 0) this.#lanes.delete(key.lane);
+    const isLast = lane !== undefined && isEmpty(lane);
+    if (isLast) this.#lanes.delete(key.lane);
     // One that was invited and comes no more leaves its turn to the next.
-    const gone = wasInvited && lane.line.size === 0;
+    const gone = wasInvited && isLast;
     if (wasInvited && !gone) this.#inviteFirst(lane);
     if (hadSlot || gone) this.#pass(slots);
     if (gone) this.#pass(this.#gate(key.starts));
@@ -127,7 +131,7 @@ export class Lanes {
     const slots = this.#gate(key.slots);
     const hadSlot = slots.running.delete(call);
     const lane = this.#lanes.get(key.lane);
-    if (lane !== undefined) this.#enter(lane, call, (lane.line.first?.due ?? 0) - 1);
+    if (lane !== undefined) this.#enter(lane, call, (lineOf(lane, call).first?.due ?? 0) - 1);
     if (hadSlot) this.#pass(slots);
     return lane !== undefined;
   }
@@ -151,20 +155,19 @@ export class Lanes {
 
   #lineUp(lane: Lane, call: Call, now: number): void {
     this.#lastPlace = Math.max(this.#lastPlace + 1, Math.floor(now * 1_000));
-    const headStart = headStartMs[call.suspect ? "suspect" : call.header.priority];
-    this.#enter(lane, call, this.#lastPlace - headStart * 1_000);
+    this.#enter(lane, call, this.#lastPlace - headStartMs[call.header.priority] * 1_000);
   }
 
   #enter(lane: Lane, call: Call, place: number): void {
     call.lane = lane;
     call.state = "queued";
-    lane.line.add(call, place);
+    lineOf(lane, call).add(call, place);
     this.#blocked++;
   }
 
   #leave(lane: Lane, call: Call): void {
     call.lane = undefined;
-    lane.line.remove(call);
+    lineOf(lane, call).remove(call);
     this.#blocked--;
   }
 
@@ -173,15 +176,19 @@ export class Lanes {
     this.#gate(gate).turns.push(lane);
   }
 
+  /** Of a lane that is not empty. */
   #inviteFirst(lane: Lane): void {
     lane.waitsAt = undefined;
-    this.#settings.invite(lane.line.first!);
+    const first = firstOf(lane)!;
+    this.#settings.invite(first);
+    // A suspect may have to wait until somebody may try it: the first of the others goes, too.
+    if (first.suspect && lane.others.first !== undefined) this.#settings.invite(lane.others.first);
   }
 
   /** Invites the first lane that waits at a gate. */
   #pass({ name, turns }: Gate): void {
     for (let lane = turns.shift(); lane !== undefined; lane = turns.shift()) {
-      if (lane.waitsAt === name && lane.line.size > 0) return this.#inviteFirst(lane);
+      if (lane.waitsAt === name && !isEmpty(lane)) return this.#inviteFirst(lane);
     }
   }
 
@@ -196,6 +203,23 @@ export class Lanes {
     this.#openings.add(starts.opening, due);
     if (this.#openings.first === starts.opening) this.#settings.rearm();
   }
+}
+
+function newLane({ slots, starts }: Pick<Lane, "slots" | "starts">): Lane {
+  return { slots, starts, nested: new DueHeap(), suspects: new DueHeap(), others: new DueHeap(), waitsAt: undefined };
+}
+
+function lineOf(lane: Lane, { suspect, header }: Call): DueHeap<Call> {
+  if (suspect) return lane.suspects;
+  return header.priority === "nested" ? lane.nested : lane.others;
+}
+
+function firstOf({ nested, suspects, others }: Lane): Call | undefined {
+  return nested.first ?? suspects.first ?? others.first;
+}
+
+function isEmpty(lane: Lane): boolean {
+  return firstOf(lane) === undefined;
 }
 
 /** The names of a call's lane and gates; undefined for one without limits, or whose record hides its task. */

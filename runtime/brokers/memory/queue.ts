@@ -93,7 +93,9 @@ export class Queue {
     this.name = name;
     this.surroundings = surroundings;
     this.lanes = new Lanes({
-      invite: (call) => this.enqueue(call, "head"),
+      invite: (call) => {
+        if (call.list === undefined) this.enqueue(call, "head");
+      },
       rearm: () => surroundings.rearm(),
     });
   }

@@ -25,14 +25,9 @@ local function is_full(slots, own)
   return call('SCARD', P .. slots) >= own.most
 end
 
--- Puts a call into its lane's line: where it waited before, or else behind those that came first, of which what is of
--- high priority has waited an hour longer, and of low one an hour less. Suspects have been in their turn already.
+-- Puts a call into its lane's line, behind those that came before it.
 local function line_up(lane, id, r)
-  local flags = byte(r, FLAGS)
-  local priority = bit.band(flags, 48)
-  local ahead = (flags % LIMITED >= SUSPECT or priority == 48) and 7200000000 or priority == 16 and 3600000000
-    or priority == 32 and -3600000000 or 0
-  local place = TIME[1] * 1000000 + TIME[2] + lined_up - ahead
+  local place = lanes().place(r) + lined_up
   lined_up = lined_up + 1
   if call('ZADD', P .. 'line:' .. lane, 'NX', number(place), id) == 1 then call('INCR', P .. 'blocked') end
 end
@@ -67,14 +62,17 @@ local function may_start(id, r)
   local own, waits = told[task] or untold, call('HGET', P .. 'lanes', lane)
   if waits and not call('ZSCORE', P .. 'line:' .. lane, id) then
     line_up(lane, id, r)
-    -- What its lane waits for may have been lost, with a record or a key that others have taken away.
     local invited = tonumber(waits)
-    if invited and invited < TIME[1] - 10 then
-      L.invite(lane)
-    elseif waits == slots and not is_full(slots, own) then
-      L.pass(slots)
+    -- A nested one is not to wait for one that was let go on before it came: that may need a slot which is not lent.
+    if not invited or call('ZRANGE', P .. 'line:' .. lane, 0, 0)[1] ~= id then
+      -- What its lane waits for may have been lost, with a record or a key that others have taken away.
+      if invited and invited < TIME[1] - 10 then
+        L.invite(lane)
+      elseif waits == slots and not is_full(slots, own) then
+        L.pass(slots)
+      end
+      return false
     end
-    return false
   end
   -- A second invitation.
   if waits and not tonumber(waits) then return false end
