@@ -244,11 +244,11 @@ local function lanes()
     end
   end
 
-  -- Invites the first lane that waits at a gate.
+  -- Invites the first lane that waits at a gate. Returns whether there was one.
   function L.pass(gate)
     while true do
       local lane = call('LPOP', P .. 'turns:' .. gate)
-      if not lane or call('HGET', LANES, lane) == gate and L.invite(lane) then return end
+      if not lane or call('HGET', LANES, lane) == gate and L.invite(lane) then return lane end
     end
   end
 
@@ -406,8 +406,8 @@ end
 
 -- A lane waits until a gate opens.
 local function wait_at(gate, lane)
-  call('HSET', P .. 'lanes', lane, gate)
   call('RPUSH', P .. 'turns:' .. gate, lane)
+  call('HSET', P .. 'lanes', lane, gate)
 end
 local function open_at(starts, due)
   if call('EXISTS', P .. 'turns:' .. starts) == 1 then delay('\0' .. starts, due) end
@@ -440,8 +440,8 @@ local function may_start(id, r)
       -- What its lane waits for may have been lost, with a record or a key that others have taken away.
       if invited and invited < TIME[1] - 10 then
         L.invite(lane)
-      elseif waits == slots and not is_full(slots, own) then
-        L.pass(slots)
+      elseif waits == slots and not is_full(slots, own) or waits == starts and closed_for(starts, own) == 0 then
+        if not L.pass(waits) then L.invite(lane) end
       end
       return false
     end
@@ -556,7 +556,7 @@ end
 local function prepare(take, drain)
   promote()
   local asides = call('SMEMBERS', P .. 'asides')
-  while ARGV[5] == '1' and count == 0 and spare > 0 do
+  while ARGV[5] == '1' and count == 0 and spare > 0 and not fault do
     local popped = call('LPOP', P .. 'suspects', 1)
     if not popped then break end
     take(popped, true)
@@ -650,9 +650,11 @@ local function take(popped, among_suspects)
         local deadline = deadline_of(r)
         ordinary = state == QUEUED and flags < SUSPECT and (deadline == 0 or deadline > now)
       end
-      if not ordinary or among_suspects or paused then
+      -- What was popped with a call that could not be judged goes back with it.
+      if (not ordinary or among_suspects or paused) and not fault then
         rare = rare or rarely()
-        r = rare.waiting(id, r, among_suspects)
+        local done, answer = pcall(rare.waiting, id, r, among_suspects)
+        if done then r = answer else fault = { err = answer.err or answer } end
       end
     else
       r = nil
@@ -673,7 +675,7 @@ local function drain(...)
   local pop, stride = { 'LMPOP', select('#', ...), ... }, 16
   local last = #pop + 3
   pop[last - 2], pop[last - 1] = 'LEFT', 'COUNT'
-  while count < limit and spare > 0 and bytes < 4194304 do
+  while count < limit and spare > 0 and bytes < 4194304 and not fault do
     pop[last] = math.min(limit - count, stride)
     local popped = redis.pcall(unpack(pop))
     if not popped then return true end

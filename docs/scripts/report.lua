@@ -186,11 +186,11 @@ local function lanes()
     end
   end
 
-  -- Invites the first lane that waits at a gate.
+  -- Invites the first lane that waits at a gate. Returns whether there was one.
   function L.pass(gate)
     while true do
       local lane = call('LPOP', P .. 'turns:' .. gate)
-      if not lane or call('HGET', LANES, lane) == gate and L.invite(lane) then return end
+      if not lane or call('HGET', LANES, lane) == gate and L.invite(lane) then return lane end
     end
   end
 

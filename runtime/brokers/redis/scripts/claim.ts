@@ -97,7 +97,7 @@ end
 local function prepare(take, drain)
   promote()
   local asides = call('SMEMBERS', P .. 'asides')
-  while ARGV[5] == '1' and count == 0 and spare > 0 do
+  while ARGV[5] == '1' and count == 0 and spare > 0 and not fault do
     local popped = call('LPOP', P .. 'suspects', 1)
     if not popped then break end
     take(popped, true)
@@ -190,9 +190,11 @@ local function take(popped, among_suspects)
         local deadline = deadline_of(r)
         ordinary = state == QUEUED and flags < SUSPECT and (deadline == 0 or deadline > now)
       end
-      if not ordinary or among_suspects or paused then
+      -- What was popped with a call that could not be judged goes back with it.
+      if (not ordinary or among_suspects or paused) and not fault then
         rare = rare or rarely()
-        r = rare.waiting(id, r, among_suspects)
+        local done, answer = pcall(rare.waiting, id, r, among_suspects)
+        if done then r = answer else fault = { err = answer.err or answer } end
       end
     else
       r = nil
@@ -213,7 +215,7 @@ local function drain(...)
   local pop, stride = { 'LMPOP', select('#', ...), ... }, 16
   local last = #pop + 3
   pop[last - 2], pop[last - 1] = 'LEFT', 'COUNT'
-  while count < limit and spare > 0 and bytes < 4194304 do
+  while count < limit and spare > 0 and bytes < 4194304 and not fault do
     pop[last] = math.min(limit - count, stride)
     local popped = redis.pcall(unpack(pop))
     if not popped then return true end

@@ -34,8 +34,8 @@ end
 
 -- A lane waits until a gate opens.
 local function wait_at(gate, lane)
-  call('HSET', P .. 'lanes', lane, gate)
   call('RPUSH', P .. 'turns:' .. gate, lane)
+  call('HSET', P .. 'lanes', lane, gate)
 end
 local function open_at(starts, due)
   if call('EXISTS', P .. 'turns:' .. starts) == 1 then delay('\0' .. starts, due) end
@@ -68,8 +68,8 @@ local function may_start(id, r)
       -- What its lane waits for may have been lost, with a record or a key that others have taken away.
       if invited and invited < TIME[1] - 10 then
         L.invite(lane)
-      elseif waits == slots and not is_full(slots, own) then
-        L.pass(slots)
+      elseif waits == slots and not is_full(slots, own) or waits == starts and closed_for(starts, own) == 0 then
+        if not L.pass(waits) then L.invite(lane) end
       end
       return false
     end

@@ -200,6 +200,48 @@ describeRedis("scripts", () => {
     },
   );
 
+  const ofLimits = ["slots:q.task:00000000", "starts:q.task:00000000", "line:q.task:00000000:00000000"];
+  test.each([...ofLimits, "lanes", "turns:slots:q.task:00000000", "blocked"])(
+    "a claim that can't judge limited calls, as %s is of a wrong type, loses none",
+    async (name) => {
+      const limits = [{ task: "q.task", maxConcurrency: 1, rate: { limit: 10, perMs: 1_000 } }];
+      const queues = [{ name: queue, tasks: ["q.task"], limits }];
+      const limitKeys = "0000000000000000";
+      const calls = ["a", "b", "c"].map((id) => submission(id, { limitKeys }));
+      await broker.submit(queue, { calls, acknowledged: [] });
+      // Of no type that any of them is.
+      await redis.xadd(key(name), "*", "wrong", "type");
+      await expect(claim({ queues })).rejects.toThrow(/WRONGTYPE/);
+      await redis.del(key(name));
+      for (const id of ["a", "b", "c"]) {
+        const { fence, ids } = await claim({ queues });
+        expect(ids).toEqual([id]);
+        expect(await finish(fence, ids)).toEqual(["accepted"]);
+      }
+    },
+  );
+
+  test.each([
+    { maxConcurrency: 1, rate: undefined },
+    { maxConcurrency: undefined, rate: { limit: 1, perMs: 50 } },
+  ])("what waits for a limit goes on with the next call if the key with its turn was lost: %o", async (told) => {
+    const queues = [{ name: queue, tasks: ["q.task"], limits: [{ task: "q.task", ...told }] }];
+    const submitLimited = (id: string) =>
+      broker.submit(queue, { calls: [submission(id, { limitKeys: "0000000000000000" })], acknowledged: [] });
+    for (const id of ["a", "b"]) await submitLimited(id);
+    const { fence, ids } = await claim({ queues });
+    expect(ids).toEqual(["a"]);
+    for (const name of ["slots", "starts"]) await redis.del(key(`turns:${name}:q.task:00000000`));
+    await redis.del(key("delayed"));
+    expect(await finish(fence, ids)).toEqual(["accepted"]);
+    let next = 0;
+    const claimWithNext = async () => {
+      await submitLimited(`c${next++}`);
+      return (await claim({ queues })).ids;
+    };
+    await expect.poll(claimWithNext).toEqual(["b"]);
+  });
+
   test("a claim that finds nothing but what others have leaves no lease for ever", async () => {
     await submit("a");
     const { fence } = await claim();
