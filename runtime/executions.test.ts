@@ -16,7 +16,7 @@ const quiet = streamLogger("silent");
 const declared = { echo: task({ params: { n: z.number() }, result: z.number() }) };
 
 /** Executions of `echo`, which tells what it is called with. */
-function setUp(echo: (n: number) => void = () => {}) {
+function setUp(echo: (n: number) => void = () => {}, freed: () => void = () => {}) {
   const ran: number[] = [];
   const reports: string[] = [];
   const implementation = implement(contractOf("lab", declared, ["echo"]), {
@@ -40,7 +40,7 @@ function setUp(echo: (n: number) => void = () => {}) {
     locks: { take: () => Promise.reject(new Error("it has none")) },
     tasksFor: () => ({}),
     slots: 200,
-    freed: () => {},
+    freed,
   });
   const claim = (count: number, fence = 7) =>
     executions.begin([
@@ -91,4 +91,14 @@ test("what others have ended before it begins never does", async () => {
   await turn();
   expect(ran).not.toContain(55);
   expect(ran).toHaveLength(50 + 9 + 41);
+});
+
+test("what is dropped before it begins frees its slots, and says so", async () => {
+  const free: number[] = [];
+  const { executions, claim } = setUp(undefined, () => free.push(executions.free.any));
+  claim(60);
+  executions.canceled("lab", "55", 7);
+  expect(free).toEqual([191]);
+  executions.lost("lab", 7);
+  expect(free).toEqual([191, 200]);
 });

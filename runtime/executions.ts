@@ -139,6 +139,7 @@ export class Executions {
       this.#settings.leases.dropped(lease.queue, lease.fence);
       return false;
     });
+    this.#freed();
   }
 
   #begin(lease: Lease, call: ClaimedCall): void {
