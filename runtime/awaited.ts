@@ -39,7 +39,7 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
   stored = false;
   lookAt = 0;
   looks = 0;
-  lane = undefined;
+  row = undefined;
   lateAt = 0;
   before = undefined;
   behind = undefined;

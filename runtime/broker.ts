@@ -1,4 +1,4 @@
-import type { Lane } from "./header.ts";
+import type { Rank } from "./header.ts";
 import type { LeaseTable } from "./lease-table.ts";
 import type { ToldLimits } from "./limits.ts";
 import type { Locks } from "./locks.ts";
@@ -108,8 +108,8 @@ export interface Submission {
    * attempt as any other: its worker judges it.
    */
   readonly record: Uint8Array;
-  /** Calls of the lane `nested` go to its head, those of one batch in their order; all others to the end of theirs. */
-  readonly priority: Lane;
+  /** Nested calls go to the head of their list, those of one batch in their order; all others to the end of theirs. */
+  readonly priority: Rank;
   /** How long it is held back, ms; 0 for not at all. */
   readonly delayMs: number;
   /** Its caller, who may give up while the broker is away. */
@@ -158,7 +158,7 @@ export interface ClaimRequest {
   readonly leaseMs: number;
   /** Whether one call whose worker died before may be among them. */
   readonly suspect: boolean;
-  /** Whether of the calls that wait in lanes only those of `nested` may be among them. @default false */
+  /** Whether of the calls that wait in lists only nested ones may be among them. @default false */
   readonly nestedOnly?: boolean | undefined;
   /** Ends the wait; the claim then resolves with what it has. */
   readonly signal: AbortSignal;

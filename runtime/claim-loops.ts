@@ -3,28 +3,32 @@ import { Claims, type ClaimsSettings, type FreeSlots } from "./claims.ts";
 import { SuspectTurn } from "./suspect-turn.ts";
 
 /** Queues that are claimed from together, and for how many of their calls there is room. */
-export interface Lane {
+export interface QueueGroup {
   readonly queues: readonly ServedQueue[];
   free(): FreeSlots;
 }
 
-/** A worker's loops of claims, one a lane: what waits for room in one does not hold up the other. */
+/** A worker's loops of claims, one a group: what waits for room in one does not hold up the other. */
 export class ClaimLoops {
   readonly #loops: readonly Claims[];
 
-  constructor(broker: Broker, settings: Omit<ClaimsSettings, "queues" | "free" | "over">, lanes: readonly Lane[]) {
+  constructor(
+    broker: Broker,
+    settings: Omit<ClaimsSettings, "queues" | "free" | "over">,
+    groups: readonly QueueGroup[],
+  ) {
     const turn = new SuspectTurn();
-    const used = lanes.filter(({ queues }) => queues.length > 0);
-    this.#loops = used.map((lane) => {
+    const used = groups.filter(({ queues }) => queues.length > 0);
+    this.#loops = used.map((group) => {
       // Alone, it needs no turn.
-      const takesSuspect = (): boolean => settings.takesSuspect() && (used.length === 1 || turn.take(lane));
-      const free = (): FreeSlots => lane.free();
+      const takesSuspect = (): boolean => settings.takesSuspect() && (used.length === 1 || turn.take(group));
+      const free = (): FreeSlots => group.free();
       return new Claims(broker, {
         ...settings,
-        queues: lane.queues,
+        queues: group.queues,
         free,
         takesSuspect,
-        over: () => turn.over(lane),
+        over: () => turn.over(group),
       });
     });
   }

@@ -9,7 +9,7 @@ function item(name: string, act: () => void = () => undefined): Bounded {
       late.push(name);
       act();
     },
-    lane: undefined,
+    row: undefined,
     lateAt: 0,
     before: undefined,
     behind: undefined,
@@ -110,7 +110,7 @@ test("who waits keeps the process alive, and an idle timer does not", () => {
 
 test("one that is added by the end of the last one of a duration, of many, is waited for in full", () => {
   const deadlines = new Deadlines();
-  for (let lane = 1; lane < 10; lane++) deadlines.add(item("other"), 2 ** 40 + lane);
+  for (let row = 1; row < 10; row++) deadlines.add(item("other"), 2 ** 40 + row);
   deadlines.add(
     item("last", () => deadlines.add(item("next"), 2 ** 32)),
     2 ** 32,

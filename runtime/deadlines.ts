@@ -2,14 +2,14 @@
 export interface Bounded {
   /** Its time is up. */
   late(): void;
-  lane: Lane | undefined;
+  row: Row | undefined;
   lateAt: number;
   before: Bounded | undefined;
   behind: Bounded | undefined;
 }
 
 /** Those with the same duration, in the order in which they were added, and so in that of their ends. */
-interface Lane {
+interface Row {
   readonly ms: number;
   timer: NodeJS.Timeout | undefined;
   first: Bounded | undefined;
@@ -18,63 +18,63 @@ interface Lane {
 
 /** What one timer can hold, ms. */
 const longestTimerMs = 2 ** 31 - 1;
-/** Lanes that are kept although nobody is in them: most calls have one of a few durations. */
-const keptLanes = 8;
+/** Rows that are kept although nobody is in them: most calls have one of a few durations. */
+const keptRows = 8;
 
 /** Many deadlines of few durations: adding and removing one costs no timer. */
 export class Deadlines {
-  readonly #lanes = new Map<number, Lane>();
+  readonly #rows = new Map<number, Row>();
 
   /** Calls its `late` after a duration, ms, unless it is deleted by then. */
   add(item: Bounded, ms: number): void {
-    let lane = this.#lanes.get(ms);
-    if (lane === undefined) {
-      lane = { ms, timer: undefined, first: undefined, last: undefined };
-      this.#lanes.set(ms, lane);
+    let row = this.#rows.get(ms);
+    if (row === undefined) {
+      row = { ms, timer: undefined, first: undefined, last: undefined };
+      this.#rows.set(ms, row);
     }
-    item.lane = lane;
+    item.row = row;
     item.lateAt = performance.now() + ms;
-    item.before = lane.last;
-    if (lane.last === undefined) lane.first = item;
-    else lane.last.behind = item;
-    lane.last = item;
-    if (lane.timer === undefined) this.#arm(lane, ms);
-    else if (lane.first === item) lane.timer.ref();
+    item.before = row.last;
+    if (row.last === undefined) row.first = item;
+    else row.last.behind = item;
+    row.last = item;
+    if (row.timer === undefined) this.#arm(row, ms);
+    else if (row.first === item) row.timer.ref();
   }
 
   delete(item: Bounded): void {
-    const { lane, before, behind } = item;
-    if (lane === undefined) return;
-    if (before === undefined) lane.first = behind;
+    const { row, before, behind } = item;
+    if (row === undefined) return;
+    if (before === undefined) row.first = behind;
     else before.behind = behind;
-    if (behind === undefined) lane.last = before;
+    if (behind === undefined) row.last = before;
     else behind.before = before;
-    item.lane = undefined;
+    item.row = undefined;
     item.before = undefined;
     item.behind = undefined;
-    if (lane.first !== undefined) return;
-    if (this.#lanes.size > keptLanes) this.#close(lane);
-    else lane.timer?.unref();
+    if (row.first !== undefined) return;
+    if (this.#rows.size > keptRows) this.#close(row);
+    else row.timer?.unref();
   }
 
-  #arm(lane: Lane, ms: number): void {
-    lane.timer = setTimeout(() => this.#pass(lane), Math.min(ms, longestTimerMs));
+  #arm(row: Row, ms: number): void {
+    row.timer = setTimeout(() => this.#pass(row), Math.min(ms, longestTimerMs));
   }
 
-  #pass(lane: Lane): void {
+  #pass(row: Row): void {
     const now = performance.now();
-    for (let item = lane.first; item !== undefined && item.lateAt <= now; item = lane.first) {
+    for (let item = row.first; item !== undefined && item.lateAt <= now; item = row.first) {
       this.delete(item);
       item.late();
     }
     // Of those who were first when the timer was set, some have been deleted.
-    if (lane.first === undefined) this.#close(lane);
-    else this.#arm(lane, Math.ceil(lane.first.lateAt - now));
+    if (row.first === undefined) this.#close(row);
+    else this.#arm(row, Math.ceil(row.first.lateAt - now));
   }
 
-  #close(lane: Lane): void {
-    clearTimeout(lane.timer);
+  #close(row: Row): void {
+    clearTimeout(row.timer);
     // Since it was closed, another one may have been made for its duration.
-    if (this.#lanes.get(lane.ms) === lane) this.#lanes.delete(lane.ms);
+    if (this.#rows.get(row.ms) === row) this.#rows.delete(row.ms);
   }
 }

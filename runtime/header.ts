@@ -17,12 +17,12 @@ export const headerOffset = 5;
 export const headerBytes = 40;
 
 /**
- * The list that a call waits in. `nested` are calls that a running handler waits for: a worker whose slots are all held by
+ * What says in which list a call waits. `nested` are calls that a running handler waits for: a worker whose slots are all held by
  * handlers that wait claims these, and no others.
  */
-export type Lane = Priority | "nested";
+export type Rank = Priority | "nested";
 
-const lanes: readonly Lane[] = ["normal", "high", "low", "nested"];
+const ranks: readonly Rank[] = ["normal", "high", "low", "nested"];
 
 const flagAwaited = 1;
 const flagKeepRequest = 2;
@@ -39,7 +39,7 @@ export interface Header {
   readonly awaited: boolean;
   /** Whether its request is kept with its reply. */
   readonly keepRequest: boolean;
-  readonly priority: Lane;
+  readonly priority: Rank;
   /** Attempts that have ended. */
   readonly attempt: number;
   /** Replays of this id; after 65,535 it begins at 0 again. */
@@ -98,7 +98,7 @@ function putHeader(target: Buffer, at: number, header: Header): void {
   target[at + 3] =
     (header.awaited ? flagAwaited : 0) |
     (header.keepRequest ? flagKeepRequest : 0) |
-    (lanes.indexOf(header.priority) << priorityShift) |
+    (ranks.indexOf(header.priority) << priorityShift) |
     (header.limitKeys === undefined ? 0 : flagLimited);
   target.writeUInt16BE(header.attempt, at + 4);
   target.writeUInt16BE(header.generation, at + 6);
@@ -145,7 +145,7 @@ export function readHeader(record: Uint8Array): Header | undefined {
   const at = headerOffset;
   const state = stateOf(record);
   const flags = source[at + 3]!;
-  const priority = lanes[(flags >> priorityShift) & 3]!;
+  const priority = ranks[(flags >> priorityShift) & 3]!;
   if (state === undefined) throw malformed();
   return {
     version: source[at]!,

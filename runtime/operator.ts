@@ -1,4 +1,4 @@
-import type { Lane } from "./header.ts";
+import type { Rank } from "./header.ts";
 import type { CallState } from "./state.ts";
 
 /**
@@ -53,7 +53,7 @@ export interface Census {
   /** The broker's time, epoch ms. */
   readonly now: number;
   /** How many calls wait in each list, those included that have ended there. */
-  readonly waiting: Readonly<Record<Lane, number>>;
+  readonly waiting: Readonly<Record<Rank, number>>;
   /** That wait for a limit. */
   readonly limited: number;
   /** Put aside: for a worker that implements them, or as their task is paused. */

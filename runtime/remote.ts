@@ -6,7 +6,7 @@ import type { Broker, Submission, SubmissionCaller, Submitted } from "./broker.t
 import { about, type AllOptions, type Call, notTaken, refusal, type Settled } from "./call.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { type RequestOptions, writeRequest } from "./envelope.ts";
-import { emptyHeader, type Header, type Lane, noFingerprint } from "./header.ts";
+import { emptyHeader, type Header, type Rank, noFingerprint } from "./header.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import { limitKeysOf } from "./limits.ts";
 import type { PresenceView } from "./presence.ts";
@@ -154,7 +154,7 @@ export class RemoteCalls implements Owner {
     const { declaration, options, params, id } = call;
     // The caller's gate. What was given is sent, not what it parses to: the receiver's parse is the one that counts.
     const parsed = declaration.params.pass(params);
-    const priority: Lane = call.nested ? "nested" : (options.priority ?? declaration.task.priority ?? "normal");
+    const priority: Rank = call.nested ? "nested" : (options.priority ?? declaration.task.priority ?? "normal");
     const body = {
       to: send.awaited ? this.#replies.address : undefined,
       task: declaration.name,

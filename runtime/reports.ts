@@ -19,7 +19,7 @@ class Progressing implements Bounded {
   next: Report | undefined;
   onItsWay = true;
   fresh = true;
-  lane = undefined;
+  row = undefined;
   lateAt = 0;
   before = undefined;
   behind = undefined;

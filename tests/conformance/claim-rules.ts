@@ -266,13 +266,13 @@ export function claimRules(lab: () => Lab): void {
     const nested = { header: { priority: "nested" } } as const;
     const queues = served;
 
-    test("go to the head of their lane, those of one batch in their order, and before normal ones", async () => {
+    test("go to the head of their list, those of one batch in their order, and before normal ones", async () => {
       await lab().submit("normal");
       await lab().submitAll([submission("a1", nested), submission("a2", nested)]);
       await lab().submitAll([submission("b1", nested), submission("b2", nested)]);
       const order = ids(await lab().claim());
       expect(order.filter((id) => id !== "normal")).toEqual(["b1", "b2", "a1", "a2"]);
-      // Of 16 claims, four begin with the normal or the low lane.
+      // Of 16 claims, four begin with the normal or the low list.
       const firsts = new Map<string, number>();
       for (let count = 0; count < 16; count++) {
         await lab().submitAll([submission(`n${count}`), submission(`x${count}`, nested)]);
@@ -307,7 +307,7 @@ export function claimRules(lab: () => Lab): void {
       expect(ids(await lab().claim({ waitMs: 60_000 }))).toEqual(["n"]);
     });
 
-    test("keep their lane when they are repeated, given back or delayed; suspects are claimed with them", async () => {
+    test("keep their list when they are repeated, given back or delayed; suspects are claimed with them", async () => {
       await lab().submit("n");
       await lab().submitAll([submission("x", nested), submission("d", { ...nested, delayMs: 1_000 })]);
       const first = await lab().claimOne({ nestedOnly: true });

@@ -1,6 +1,6 @@
 import type { ClaimedBatch, ServedQueue } from "../../broker.ts";
 import { namedTask } from "../../envelope.ts";
-import type { Lane } from "../../header.ts";
+import type { Rank } from "../../header.ts";
 import type { ToldLimits } from "../../limits.ts";
 import type { Call, WaitingList } from "./call.ts";
 import type { Queue } from "./queue.ts";
@@ -17,11 +17,11 @@ export interface Wish {
 /** Delayed calls that one claim queues: the next one goes on. */
 const promotedAtOnce = 1_000;
 
-const lanes: readonly Lane[] = ["high", "nested", "normal", "low"];
-const nestedLane: readonly Lane[] = ["nested"];
+const ranks: readonly Rank[] = ["high", "nested", "normal", "low"];
+const nestedAlone: readonly Rank[] = ["nested"];
 
 /** Of 16 claims, 12 begin with the high priority, 3 with the normal and 1 with the low one, so that none starves. */
-function startOf(turn: number): Lane {
+function startOf(turn: number): Rank {
   const place = turn % 16;
   if (place === 15) return "low";
   return place % 5 === 4 ? "normal" : "high";
@@ -41,7 +41,7 @@ export function claim(queue: Queue, served: ServedQueue, wish: Wish, now: number
   }
   const before = taken.length;
   if (wish.nestedOnly !== true) fill(queue.waiting[startOf(queue.turn)], wish.limit);
-  for (const lane of wish.nestedOnly === true ? nestedLane : lanes) fill(queue.waiting[lane], wish.limit);
+  for (const rank of wish.nestedOnly === true ? nestedAlone : ranks) fill(queue.waiting[rank], wish.limit);
   if (taken.length > before) queue.turn++;
   if (taken.length === 0) return undefined;
   const { fence } = queue.lease(taken, wish.worker, now, wish.leaseMs);

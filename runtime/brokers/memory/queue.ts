@@ -1,6 +1,6 @@
 import type { HeardEvent, Notice, Presence } from "../../broker.ts";
 import { bareRecord, namedTask } from "../../envelope.ts";
-import type { Header, Lane } from "../../header.ts";
+import type { Header, Rank } from "../../header.ts";
 import { clientChannel, eventsChannel } from "../../keys.ts";
 import { type CallState, isTerminal } from "../../state.ts";
 import type { TimetableEntry } from "../../timetable.ts";
@@ -53,7 +53,7 @@ export class Queue {
   readonly name: string;
   readonly surroundings: Surroundings;
   readonly calls = new Map<string, Call>();
-  readonly waiting: Readonly<Record<Lane, WaitingList>> = {
+  readonly waiting: Readonly<Record<Rank, WaitingList>> = {
     high: newList(),
     nested: newList(),
     normal: newList(),
