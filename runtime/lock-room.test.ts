@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { Broker } from "./broker.ts";
 import { TaskError } from "./errors.ts";
@@ -78,6 +79,18 @@ test("giving back is tried again while the broker is away", async () => {
   leave.mockRejectedValueOnce(away);
   (await room.take(request)).leave();
   await expect.poll(() => leave.mock.calls.length).toBe(2);
+});
+
+test("a room that is closed gives nothing back any more: a broker that is away keeps no process", async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+  const before = timers();
+  const { room, leave } = roomOf(taken);
+  leave.mockRejectedValue(away);
+  (await room.take(request)).leave();
+  await turn();
+  expect(timers()).toBe(before + 1);
+  await room.close();
+  expect(timers()).toBe(before);
 });
 
 test("without a lease a lock is kept by asking, as long as it is held; that it has lapsed is logged", async () => {

@@ -48,6 +48,7 @@ export class LockRoom implements LockGiver {
   readonly #channels = new Map<string, Promise<Unsubscribe>>();
   /** Those that are heard for certain. */
   readonly #heard = new Set<string>();
+  readonly #closed = new AbortController();
 
   constructor(broker: Broker, log: Logger) {
     this.#broker = broker;
@@ -71,8 +72,9 @@ export class LockRoom implements LockGiver {
     }
   }
 
-  /** Hears of nothing any more. */
+  /** Hears of nothing any more, and tells no more. */
   async close(): Promise<void> {
+    this.#closed.abort();
     const channels = [...this.#channels.values()];
     this.#channels.clear();
     await Promise.allSettled(channels.map(async (unsubscribe) => (await unsubscribe)()));
@@ -163,6 +165,7 @@ export class LockRoom implements LockGiver {
 
   #leave(locks: Locks, { name, queue, owner, leftMs }: LockRequest): void {
     const until = performance.now() + leftMs;
+    const { signal: closed } = this.#closed;
     const tell = async (): Promise<void> => {
       for (let pauseMs = 100; ; pauseMs *= 2) {
         try {
@@ -172,7 +175,8 @@ export class LockRoom implements LockGiver {
           // When the attempt is over it is free anyway.
           if (!passing.has(error.code) || performance.now() + pauseMs > until) return;
         }
-        await pause(pauseMs);
+        await pause(pauseMs, closed);
+        if (closed.aborted) return;
       }
     };
     void tell();
