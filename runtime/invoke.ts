@@ -208,6 +208,7 @@ class AttemptContext extends AttemptFacts implements Context<Record<string, unkn
   #errors: ErrorMakers<Record<string, unknown>> | undefined;
   #tasks: object | undefined;
   #lineage: AttemptLineage | undefined;
+  #outcome: Outcome | undefined;
   #locks: AttemptLocks | undefined;
 
   constructor(bound: BoundTask, settings: AttemptSettings) {
@@ -221,7 +222,7 @@ class AttemptContext extends AttemptFacts implements Context<Record<string, unkn
   }
 
   get [lineage](): Lineage {
-    return (this.#lineage ??= new AttemptLineage(this.#settings));
+    return (this.#lineage ??= new AttemptLineage(this.#settings, this.#outcome));
   }
 
   get deadline(): number {
@@ -259,6 +260,7 @@ class AttemptContext extends AttemptFacts implements Context<Record<string, unkn
 
   /** The attempt has this outcome. */
   concluded(outcome: Outcome): Outcome {
+    this.#outcome = outcome;
     this.#lineage?.concluded(outcome);
     return outcome;
   }
@@ -279,10 +281,11 @@ class AttemptLineage implements Lineage {
   /** How many of them are awaited, and how many that were submitted. */
   readonly #awaited = { nested: 0, any: 0 };
 
-  constructor(settings: AttemptSettings) {
+  constructor(settings: AttemptSettings, outcome: Outcome | undefined) {
     this.callId = settings.callId;
     this.origin = settings.origin;
     this.#settings = settings;
+    this.#outcome = outcome;
   }
 
   lend(waits: "nested" | "any"): () => void {
@@ -294,7 +297,10 @@ class AttemptLineage implements Lineage {
 
   #tell(): void {
     const { nested, any } = this.#awaited;
-    this.#settings.nest.lend(this.#settings.holder, any > 0 ? "any" : nested > 0 ? "nested" : "nothing");
+    // After its outcome the handler may be done, and its slot another's; what it calls then, nobody waits for.
+    const isOver = this.#outcome !== undefined;
+    const waits = isOver ? "nothing" : any > 0 ? "any" : nested > 0 ? "nested" : "nothing";
+    this.#settings.nest.lend(this.#settings.holder, waits);
   }
 
   onFailure(callback: () => void): () => void {

@@ -106,6 +106,27 @@ export function nestedRules(lab: () => CallLab): void {
     await first;
   });
 
+  it("calls that a handler makes after its end lend nothing, and are canceled with it if it failed", async () => {
+    const it = lab();
+    const worker = await it.worker({ concurrency: 2 });
+    const made: Promise<unknown>[] = [];
+    it.acts["leave"] = async ({ tasks }) => {
+      setTimeout(() => {
+        made.push(tasks.safe.held("late"), tasks.with({ cancelWithParent: true }).submit.held("canceled"));
+      }, 20);
+      throw new Error("enough");
+    };
+    await it.client().safe.acting("leave");
+    await it.begun("late");
+    expect(worker.health().waiting).toBe(0);
+    const [, submitted] = (await Promise.all([it.release("late"), made[1]])) as [
+      unknown,
+      { status(): Promise<object> },
+    ];
+    await expect.poll(() => submitted.status()).toMatchObject({ state: "canceled" });
+    await Promise.all(made);
+  });
+
   it("parents that hold every slot all end, and no more are begun meanwhile", async () => {
     const it = lab();
     const worker = await it.worker({ concurrency: 2 });
