@@ -28,6 +28,13 @@ local function flagged(r, flag) return bit.band(byte(r, FLAGS), flag) ~= 0 end
 
 local function deadline_of(r) return (struct.unpack('>d', r, DEADLINE)) end
 
+-- The list that a call waits in, by the priority in its flags.
+local function list_of(r)
+  local priority = bit.band(byte(r, FLAGS), 48)
+  return priority == 0 and P .. 'queue' or priority == 16 and P .. 'queue:high'
+    or priority == 32 and P .. 'queue:low' or P .. 'queue:nested'
+end
+
 -- Whether a record without a header is a reply of the plain level: a map that begins with 'value' or 'error'.
 local function is_plain_reply(r)
   local first = byte(r, 1) == 222 and sub(r, 4, 9) or sub(r, 2, 7)
@@ -153,35 +160,54 @@ local function lanes()
     return true
   end
 
-  -- Lets the first call of a lane go to the head of its list, to be judged by the next claim. Returns whether there is one.
+  -- A call's place in a line, if it comes now, and that before which nobody of its kind stands: nested calls are before
+  -- all suspects, those before all others. Of these, what is of high priority has waited an hour longer, and of low
+  -- one an hour less. µs
+  function L.place(r)
+    local flags, time = byte(r, FLAGS), call('TIME')
+    local priority, place = bit.band(flags, 48), (time[1] * 1000 + ARGV[1]) * 1000 + time[2]
+    if flags % LIMITED >= SUSPECT then return place - 4e15, '-4e15' end
+    if priority == 48 then return place - 8e15, '-inf' end
+    return place - (priority == 16 and 3.6e9 or priority == 32 and -3.6e9 or 0), '0'
+  end
+
+  -- Lets the first call of a lane go to the head of its list, to be judged by the next claim. A suspect may have to wait
+  -- there until somebody may try it: the first of the others goes, too. Returns whether there is one.
   function L.invite(lane)
+    local line, from, invited = P .. 'line:' .. lane, '-inf', false
     while true do
-      local id = call('ZRANGE', P .. 'line:' .. lane, 0, 0)[1]
+      local id = call('ZRANGE', line, from, '+inf', 'BYSCORE', 'LIMIT', 0, 1)[1]
       if not id then
-        call('HDEL', LANES, lane)
-        return false
+        if not invited then call('HDEL', LANES, lane) end
+        return invited
       end
       local r = call('GETRANGE', RESULT .. id, 0, 44)
       if has_header(r) and byte(r, STATE) < 4 and byte(r, FLAGS) >= LIMITED then
-        local flags = byte(r, FLAGS)
-        local priority = bit.band(flags, 48)
-        local list = flags % LIMITED >= SUSPECT and 'suspects' or priority == 16 and 'queue:high'
-          or priority == 32 and 'queue:low' or priority == 48 and 'queue:nested' or 'queue'
         call('HSET', LANES, lane, call('TIME')[1])
-        call('LPUSH', P .. list, id)
-        ring()
-        if list == 'queue:nested' and call('RPUSH', P .. 'bell:nested', '1') > 1 then call('LPOP', P .. 'bell:nested') end
-        return true
+        if byte(r, FLAGS) % LIMITED < SUSPECT then
+          call('LPUSH', list_of(r), id)
+          ring()
+          if list_of(r) == P .. 'queue:nested' and call('RPUSH', P .. 'bell:nested', '1') > 1 then
+            call('LPOP', P .. 'bell:nested')
+          end
+          return true
+        end
+        if not call('LPOS', P .. 'suspects', id) then
+          call('LPUSH', P .. 'suspects', id)
+          ring()
+        end
+        invited, from = true, '0'
+      else
+        L.leave(lane, id)
       end
-      L.leave(lane, id)
     end
   end
 
-  -- Invites the first lane that waits at a gate.
+  -- Invites the first lane that waits at a gate. Returns whether there was one.
   function L.pass(gate)
     while true do
       local lane = call('LPOP', P .. 'turns:' .. gate)
-      if not lane or call('HGET', LANES, lane) == gate and L.invite(lane) then return end
+      if not lane or call('HGET', LANES, lane) == gate and L.invite(lane) then return lane end
     end
   end
 
@@ -203,8 +229,10 @@ local function lanes()
     if not lane then return false end
     local had_slot, waits = call('SREM', P .. slots, id) == 1, call('HEXISTS', LANES, lane) == 1
     if waits then
-      local first = call('ZRANGE', P .. 'line:' .. lane, 0, 0, 'WITHSCORES')[2] or 0
-      if call('ZADD', P .. 'line:' .. lane, first - 1, id) == 1 then call('INCR', P .. 'blocked') end
+      local place, from = L.place(r)
+      local first = call('ZRANGE', P .. 'line:' .. lane, from, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')[2]
+      place = math.min(place, (first or place) - 1)
+      if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then call('INCR', P .. 'blocked') end
     end
     if had_slot then L.pass(slots) end
     return waits
