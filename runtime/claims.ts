@@ -38,7 +38,8 @@ const farewellMs = 500;
 export class Claims {
   readonly #broker: Broker;
   readonly #settings: ClaimsSettings;
-  readonly #queues: ServedQueue[];
+  /** In the order in which they are asked. */
+  #queues: readonly ServedQueue[];
   readonly #stopped = new AbortController();
   /** Calls the claim off that is made at present. */
   #current = new AbortController();
@@ -52,7 +53,7 @@ export class Claims {
   constructor(broker: Broker, settings: ClaimsSettings) {
     this.#broker = broker;
     this.#settings = settings;
-    this.#queues = [...settings.queues];
+    this.#queues = settings.queues;
   }
 
   /** Claims until it is stopped. */
@@ -120,7 +121,7 @@ export class Claims {
   /** @returns how many there were. */
   async #claim(limit: number): Promise<number> {
     const { worker, leaseMs } = this.#settings;
-    const queues = this.#inTurn();
+    const queues = this.#queues;
     const { signal } = this.#current;
     const nestedOnly = this.#nestedOnly;
     const suspect = this.#settings.takesSuspect();
@@ -139,6 +140,7 @@ export class Claims {
       claiming
         .then((batches) => {
           left();
+          this.#turn(batches);
           this.#take(batches);
           resolve(batches.reduce((sum, { calls }) => sum + calls.length, 0));
         })
@@ -155,9 +157,11 @@ export class Claims {
     else this.#settings.begin(batches);
   }
 
-  /** Queues are asked in the order given: each is first in its turn. */
-  #inTurn(): readonly ServedQueue[] {
-    if (this.#queues.length > 1) this.#queues.push(this.#queues.shift()!);
-    return this.#queues;
+  /** Those that have given calls are behind those that have not, and each is first in its turn. */
+  #turn(batches: readonly ClaimedBatch[]): void {
+    if (this.#queues.length === 1) return;
+    const turned = [...this.#queues.slice(1), ...this.#queues.slice(0, 1)];
+    const gave = new Set(batches.map(({ queue }) => queue));
+    this.#queues = [...turned.filter(({ name }) => !gave.has(name)), ...turned.filter(({ name }) => gave.has(name))];
   }
 }
