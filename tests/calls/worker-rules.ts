@@ -43,6 +43,20 @@ export function workerRules(lab: () => CallLab): void {
     expect(new Set(fences).size).toBe(3);
   });
 
+  it("a quiet queue does not wait behind a busy one", async () => {
+    const it = lab();
+    await it.worker({ concurrency: 1 });
+    const tasks = it.client();
+    const busy = 2_000;
+    await Promise.all(Array.from({ length: busy }, () => tasks.submit.movable([])));
+    // The other queue has been found empty by now.
+    await expect.poll(() => it.ran.length).toBeGreaterThan(50);
+    const before = it.ran.length;
+    expect(before).toBeLessThan(busy / 2);
+    await expect(tasks.elsewhere("quiet")).resolves.toBe("quiet elsewhere");
+    expect(it.ran.length - before).toBeLessThan(300);
+  });
+
   it("stop lets running calls finish within their grace", async () => {
     const it = lab();
     const worker = await it.worker();

@@ -73,6 +73,23 @@ export function claimRules(lab: () => Lab): void {
     expect(callsOf(await lab().batches({ queues })).length).toBe(3);
   });
 
+  test("of the suspects of many queues a claim has one", async () => {
+    const queues = ["q1", "q2", "q3"].map((name) => ({ name, tasks: ["q.task"], fences: [] }));
+    for (const { name } of queues)
+      await lab().broker.submit(name, { calls: [submission(`${name} a`)], acknowledged: [] });
+    for (let left = queues.length; left > 0;)
+      left -= (await lab().claim({ worker: "dying", leaseMs: 1_000, queues })).length;
+    await lab().advance(1_001);
+    const beat = { worker: "w", leaseMs: 10_000, presenceMs: 60_000, maxDeliveries: 3, reap: true };
+    expect((await lab().broker.renew({ ...beat, queues })).reaped).toBe(3);
+    const claimed: string[] = [];
+    for (let claim = 1; claim <= queues.length; claim++) {
+      claimed.push(...ids(await lab().claim({ queues, suspect: true, waitMs: 60_000 })));
+      expect(claimed.length).toBe(claim);
+    }
+    expect(claimed.sort()).toEqual(["q1 a", "q2 a", "q3 a"]);
+  });
+
   describe("waiting", () => {
     test("a waiting claim is woken by a submit, also of another connection", async () => {
       const claim = lab().claim({ waitMs: 60_000 });

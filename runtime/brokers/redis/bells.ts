@@ -20,7 +20,7 @@ export interface Wait {
 /** A script that goes out in the same write as the wait. */
 export interface Fused {
   readonly script: Script;
-  readonly key: string;
+  readonly key: string | readonly string[];
   readonly args: () => readonly Argument[];
 }
 
@@ -52,7 +52,7 @@ const longestFarewellMs = 250;
 
 /**
  * Waits for bells, on one connection for all who wait: behind a command that blocks, any other would have to wait.
- * With one who waits for one bell, which is how a worker of one queue does, his script goes out in the same write.
+ * With one who waits, which is how a worker does, his script goes out in the same write.
  */
 export class Bells {
   readonly #connection: Connection;
@@ -155,14 +155,16 @@ export class Bells {
   async #blockFused(redis: Redis, waiter: Waiter, { script, key, args }: Fused, seconds: number): Promise<void> {
     const replies = await redis
       .pipeline()
-      .blpop(waiter.bells[0]!, seconds)
+      .blpop([...waiter.bells], seconds)
       .callBuffer("EVALSHA", this.#connection.argumentsOf(script, key, args()))
       .exec();
+    const [unheard, rang] = replies?.[0] ?? [];
     const [refused, reply] = replies?.[1] ?? [];
-    const fault = replies?.[0]?.[0] ?? refused;
-    if (fault === null || fault === undefined) return waiter.settle({ reply });
+    const fault = unheard ?? refused;
+    const bell = (rang as readonly [string, string] | null | undefined)?.[0];
+    if (fault === null || fault === undefined) return waiter.settle({ bell, reply });
     // Not loaded: who waits runs it by himself.
-    if (wordsOf(fault).startsWith("NOSCRIPT")) return waiter.settle({});
+    if (wordsOf(fault).startsWith("NOSCRIPT")) return waiter.settle({ bell });
     const error = this.#connection.errorOf(fault, redis);
     // Lost with its connection: whose script it is asks for what it was given.
     if (error.code === "outcome_unknown") waiter.settle({});

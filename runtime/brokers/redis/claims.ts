@@ -6,7 +6,9 @@ import { Bells, type Fused, type Woken } from "./bells.ts";
 import type { Connection } from "./connection.ts";
 import { unavailable } from "./failure.ts";
 import { unpacked } from "./packed.ts";
+import { type Left, QueueViews } from "./queue-views.ts";
 import { claimScript } from "./scripts/claim.ts";
+import { ringingScript } from "./scripts/ringing.ts";
 import { reportScript } from "./scripts/report.ts";
 
 /** What a claim needs of its broker. */
@@ -16,26 +18,18 @@ export interface ClaimSettings {
   readonly blocking: Connection;
 }
 
-/** What is known to be left in a queue after a claim: suspects are for those who may have one. */
-type Left = "nothing" | "calls" | "suspects";
-
-/** What is known of a queue since it was last asked. */
-interface QueueView {
-  readonly left: Left;
-  /** When its next delayed call is due, by {@link performance.now}; Infinity for none. */
-  readonly dueAt: number;
-}
-
 /** Replies by number: what is left. */
 const kindsLeft: readonly Left[] = ["nothing", "calls", "suspects"];
-
-const unknownView: QueueView = { left: "calls", dueAt: Number.POSITIVE_INFINITY };
 
 /** For how long a reply shows that a connection is not half open, ms. */
 const freshMs = 250;
 
 /**
- * Claims calls. One that waits for one queue has the claim in the same write as the wait. If the connection is half open
+ * Claims calls. Queues are asked when they are known to hold more, or their bells have rung: several in one write, each
+ * for its share of the limit. While some hold more, the bells of the others are listened to now and then, so that a quiet
+ * queue does not wait behind a busy one.
+ *
+ * A claim that waits for one queue has the claim in the same write as the wait. If the connection is half open
  * by then, what it is given is stranded until that is noticed: where the last reply is older than {@link freshMs}, it
  * asks for one call, and the rest is claimed at once after it. While replies come all the time it asks for all it has
  * room for: with 100 calls in flight that makes batches three times as large, and saves a third of all CPU.
@@ -43,9 +37,9 @@ const freshMs = 250;
 export class Claims {
   readonly #settings: ClaimSettings;
   readonly #bells: Bells;
-  /** By queue, as seen by claims of all calls, and by those of nested ones only. */
-  readonly #views = new Map<string, QueueView>();
-  readonly #nestedViews = new Map<string, QueueView>();
+  /** As seen by claims of all calls, and by those of nested ones only. */
+  readonly #views = new QueueViews();
+  readonly #nestedViews = new QueueViews();
   readonly #askings: Askings;
   /** When the blocking connection last brought a claim's reply, by {@link performance.now}. */
   #heardAt = Number.NEGATIVE_INFINITY;
@@ -88,61 +82,79 @@ export class Claims {
 
   async #claim(request: ClaimRequest): Promise<readonly ClaimedBatch[]> {
     const until = performance.now() + request.waitMs;
+    const views = this.#viewsOf(request.nestedOnly);
+    const { queues } = request;
     let waited = false;
-    let asked: readonly ServedQueue[] = request.waitMs > 0 ? this.#promising(request) : request.queues;
+    if (request.waitMs <= 0) views.forget(queues);
+    /** Their tokens are taken: they are asked before the others, and even if it is called off. */
+    let rung: readonly ServedQueue[] = [];
     for (;;) {
-      if (request.signal.aborted) return [];
+      if (request.signal.aborted && rung.length === 0) return [];
+      const promising = views.promising(request);
+      if (promising.length > 0 && promising.length < queues.length && rung.length === 0) {
+        // Those that were empty are not to wait until the others are.
+        const others = queues.filter((queue) => !promising.includes(queue));
+        rung = await this.#heardNow(views.unheard(others), request, request.limit);
+      }
+      const asked = rung.length === 0 ? promising : [...new Set([...rung, ...promising])];
+      rung = [];
       const batches = asked.length > 0 ? await this.#askAll(asked, request) : [];
       if (batches.length > 0) return batches;
       // Another claim may be allowed a suspect where this one is not.
-      if (waited && !request.suspect && this.#suspectsWait(request)) return [];
-      asked = this.#promising(request);
+      if (waited && !request.suspect && views.suspected(queues) !== undefined) return [];
       if (asked.length > 0) continue;
       const leftMs = until - performance.now();
       if (leftMs <= 0 || this.#closed) return [];
       const woken = await this.#wait(request, leftMs);
       if ("batch" in woken) return [woken.batch];
-      asked = woken.ask;
+      rung = woken.rung;
       waited = true;
     }
   }
 
-  #suspectsWait({ queues, nestedOnly }: ClaimRequest): boolean {
-    const views = this.#viewsOf(nestedOnly);
-    return queues.some(({ name }) => views.get(name)?.left === "suspects");
-  }
-
-  #viewsOf(nestedOnly = false): Map<string, QueueView> {
+  #viewsOf(nestedOnly = false): QueueViews {
     return nestedOnly ? this.#nestedViews : this.#views;
   }
 
-  /** The queues that hold more that this one may have, or are not known to hold none. */
-  #promising({ queues, suspect, nestedOnly }: ClaimRequest): readonly ServedQueue[] {
-    const now = performance.now();
-    const views = this.#viewsOf(nestedOnly);
-    return queues.filter(({ name }) => {
-      const { left, dueAt } = views.get(name) ?? unknownView;
-      return left === "calls" || (left === "suspects" && suspect) || dueAt <= now;
-    });
+  /** Whose bells ring: no more than can be asked at once, for what is heard here is heard by nobody else. */
+  async #heardNow(
+    queues: readonly ServedQueue[],
+    request: ClaimRequest,
+    most: number,
+  ): Promise<readonly ServedQueue[]> {
+    if (queues.length === 0 || most === 0) return [];
+    const { script, key, args } = this.#ringing(queues, request, most);
+    return rungOf(queues, await this.#settings.commands.run(script, key, args));
   }
 
-  /** Claims from some queues, one after the other, until the limit is reached. */
+  #ringing(queues: readonly ServedQueue[], { nestedOnly }: ClaimRequest, most: number): Fused {
+    const key = queues.map((queue) => this.#keys(queue).queue);
+    return { script: ringingScript, key, args: () => [most, nestedOnly === true ? "bell:nested" : "bell"] };
+  }
+
+  /** Claims from some queues in one write, each with its share of the limit. */
   async #askAll(queues: readonly ServedQueue[], request: ClaimRequest): Promise<readonly ClaimedBatch[]> {
-    const batches: ClaimedBatch[] = [];
-    let { limit, suspect } = request;
-    for (const queue of queues) {
-      if (limit <= 0) break;
-      try {
-        const batch = await this.#ask(queue, { ...request, limit, suspect });
-        if (batch === undefined) continue;
-        batches.push(batch);
-        limit -= batch.calls.length;
-        suspect &&= !batch.calls.some((call) => call.suspect);
-      } catch (error) {
-        if (batches.length === 0) throw error;
-        break; // What has been claimed counts; the next claim meets what is wrong.
-      }
+    const asked = queues.slice(0, request.limit);
+    if (asked.length === 1) {
+      const batch = await this.#ask(asked[0]!, request);
+      return batch === undefined ? [] : [batch];
     }
+    const share = Math.floor(request.limit / asked.length);
+    const rest = request.limit % asked.length;
+    const forSuspect = request.suspect ? (this.#viewsOf(request.nestedOnly).suspected(asked) ?? asked[0]) : undefined;
+    const asking = this.#settings.commands.together(() =>
+      asked.map((queue, index) =>
+        this.#ask(queue, { ...request, limit: index < rest ? share + 1 : share, suspect: queue === forSuspect }),
+      ),
+    );
+    const batches: ClaimedBatch[] = [];
+    let failed: PromiseRejectedResult | undefined;
+    for (const answer of await Promise.allSettled(asking)) {
+      if (answer.status === "rejected") failed ??= answer;
+      else if (answer.value !== undefined) batches.push(answer.value);
+    }
+    // What has been claimed counts; the next claim meets what is wrong.
+    if (failed !== undefined && batches.length === 0) throw failed.reason;
     return batches;
   }
 
@@ -157,29 +169,33 @@ export class Claims {
     }
   }
 
-  /** Waits until there may be something, and says which queues to ask, or has the claim of one already. */
+  /** Waits until there may be something, and says whose bells have rung, or has the claim of the only queue already. */
   async #wait(
     request: ClaimRequest,
     leftMs: number,
-  ): Promise<{ readonly ask: readonly ServedQueue[] } | { readonly batch: ClaimedBatch }> {
-    const { queues, signal, nestedOnly } = request;
-    const bell = nestedOnly === true ? "nestedBell" : "bell";
-    const bells = new Map(queues.map((queue) => [this.#keys(queue)[bell], queue]));
+  ): Promise<{ readonly rung: readonly ServedQueue[] } | { readonly batch: ClaimedBatch }> {
+    const { queues, signal, limit, nestedOnly } = request;
     const views = this.#viewsOf(nestedOnly);
-    const due = Math.min(...queues.map(({ name }) => views.get(name)?.dueAt ?? Number.POSITIVE_INFINITY));
-    const wait = { bells: [...bells.keys()], waitMs: Math.min(leftMs, due - performance.now()), signal };
+    const bells = queues.map((queue) => this.#keys(queue)[nestedOnly === true ? "nestedBell" : "bell"]);
+    const wait = { bells, waitMs: Math.min(leftMs, views.dueAt(queues) - performance.now()), signal };
     if (queues.length === 1) return this.#waitFused(queues[0]!, request, wait);
-    const { bell: heard } = await this.#bells.wait(wait);
-    const rang = heard === undefined ? undefined : bells.get(heard);
-    // After a wait without a bell all are asked: a bell is a hint, and may be lost.
-    return { ask: rang === undefined ? queues : [rang] };
+    // One token comes from the wait itself.
+    const fused = this.#ringing(queues, request, limit - 1);
+    const { bell, reply } = await this.#bells.wait({ ...wait, fused });
+    if (bell === undefined) {
+      // A bell is a hint, and may be lost: all are asked.
+      views.forget(queues);
+      return { rung: rungOf(queues, reply) };
+    }
+    const others = reply === undefined ? await this.#heardNow(queues, request, limit - 1) : rungOf(queues, reply);
+    return { rung: [queues[bells.indexOf(bell)]!, ...others] };
   }
 
   async #waitFused(
     queue: ServedQueue,
     request: ClaimRequest,
     wait: Parameters<Bells["wait"]>[0],
-  ): Promise<{ readonly ask: readonly ServedQueue[] } | { readonly batch: ClaimedBatch }> {
+  ): Promise<{ readonly rung: readonly ServedQueue[] } | { readonly batch: ClaimedBatch }> {
     const limit = performance.now() - this.#heardAt < freshMs ? request.limit : 1;
     const asking = this.#askings.begin(queue, { ...request, limit });
     const fused: Fused = { script: claimScript, key: asking.key, args: asking.args };
@@ -192,18 +208,18 @@ export class Claims {
     }
     if (woken.reply === undefined) {
       asking.unanswered();
-      return { ask: [queue] };
+      this.#viewsOf(request.nestedOnly).forget([queue]);
+      return { rung: [] };
     }
     this.#heardAt = performance.now();
     const batch = this.#learn(queue.name, woken.reply, request.nestedOnly);
-    return batch === undefined ? { ask: [] } : { batch };
+    return batch === undefined ? { rung: [] } : { batch };
   }
 
   #learn(queue: string, reply: unknown, nestedOnly: boolean | undefined): ClaimedBatch | undefined {
     if (!Array.isArray(reply)) throw new TaskError("internal", "Redis answered a claim with what is no list");
     const [fence, now, dueMs, left, suspect, given] = reply as (Buffer | number)[];
-    const dueAt = Number(dueMs) < 0 ? Number.POSITIVE_INFINITY : performance.now() + Number(dueMs);
-    this.#viewsOf(nestedOnly).set(queue, { left: kindsLeft[Number(left)] ?? "nothing", dueAt });
+    this.#viewsOf(nestedOnly).learn(queue, kindsLeft[Number(left)] ?? "nothing", Number(dueMs));
     const calls: ClaimedCall[] = [];
     const items = unpacked(given as Buffer);
     for (let at = 0; at + 1 < items.length; at += 2) {
@@ -224,4 +240,9 @@ export class Claims {
   #keys(queue: ServedQueue): ReturnType<typeof queueKeys> {
     return queueKeys(this.#settings.namespace, queue.name);
   }
+}
+
+/** What {@link ringingScript} has answered of some queues. */
+function rungOf(queues: readonly ServedQueue[], reply: unknown): readonly ServedQueue[] {
+  return Array.isArray(reply) ? reply.map((index: number) => queues[index]!) : [];
 }

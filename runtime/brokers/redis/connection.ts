@@ -18,7 +18,7 @@ const askMs = 250;
 /** A script that is to be run: what {@link Connection.run} is given. */
 interface Work {
   readonly script: Script;
-  readonly key: string;
+  readonly key: string | readonly string[];
   readonly args: (again: boolean) => readonly Argument[];
   readonly patient: (() => boolean) | undefined;
 }
@@ -66,7 +66,7 @@ export class Connection {
    */
   run(
     script: Script,
-    key: string,
+    key: string | readonly string[],
     args: (again: boolean) => readonly Argument[],
     patient?: () => boolean,
   ): Promise<unknown> {
@@ -121,6 +121,17 @@ export class Connection {
     }
   }
 
+  /** What is run meanwhile goes out in one write. */
+  together<Result>(act: () => Result): Result {
+    const stream = this.ready?.stream;
+    stream?.cork();
+    try {
+      return act();
+    } finally {
+      stream?.uncork();
+    }
+  }
+
   /** The connection if it can be used now. */
   get ready(): Redis | undefined {
     return isReady(this.#link) && !this.#closing.signal.aborted ? this.#link : undefined;
@@ -158,8 +169,9 @@ export class Connection {
   }
 
   /** What `EVALSHA` is given for a script. */
-  argumentsOf(script: Script, key: string, args: readonly Argument[]): Argument[] {
+  argumentsOf(script: Script, key: string | readonly string[], args: readonly Argument[]): Argument[] {
     const { clockOffset, listeners } = this.#settings;
+    if (typeof key !== "string") return [script.sha, key.length, ...key, clockOffset(), ...args];
     const second = listeners?.keyFor(key);
     if (second === undefined) return [script.sha, 1, key, clockOffset(), ...args];
     return [script.sha, 2, key, second, clockOffset(), ...args];

@@ -18,6 +18,7 @@ import { renewScript } from "./renew.ts";
 import { replayScript } from "./replay.ts";
 import { reportScript } from "./report.ts";
 import { revokeScript } from "./revoke.ts";
+import { ringingScript } from "./ringing.ts";
 import { schedulesScript } from "./schedules.ts";
 import type { Script } from "./script.ts";
 import { submitScript } from "./submit.ts";
@@ -26,6 +27,7 @@ import { unlockScript } from "./unlock.ts";
 /** All scripts, in the order in which the protocol's page tells of them. */
 export const scripts: readonly Script[] = [
   submitScript,
+  ringingScript,
   claimScript,
   finishScript,
   reportScript,
