@@ -20,7 +20,9 @@ local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, KEYS_AT, TO = 
 
 local function number(n) return string.format('%.17g', n) end
 
-local function pack_call(id, r) return struct.pack('>I4c0I4c0', #id, id, #r, r) end
+-- What stands before a record where it is packed with its id. The record itself is left to table.concat: struct.pack
+-- copies byte by byte.
+local function pack_head(id, r) return struct.pack('>I4c0I4', #id, id, #r) end
 
 local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
 
@@ -514,7 +516,7 @@ local function given_before()
       if has_header(r) and byte(r, FLAGS) >= LIMITED then lanes().freed(id, r) end
       call('LPUSH', blamed and P .. 'suspects' or has_header(r) and list_of(r) or P .. 'queue', id)
     else
-      given[i - 1] = pack_call(id, r)
+      given[2 * i - 3], given[2 * i - 2] = pack_head(id, r), r
       if blamed then blamed_one = i - 1 end
     end
   end
@@ -772,7 +774,7 @@ elseif count > 0 then
 end
 if judged then due = rare.next_due() end
 local given = {}
-for i = 1, count do given[i] = pack_call(ids[i], records[i]) end
+for i = 1, count do given[2 * i - 1], given[2 * i] = pack_head(ids[i], records[i]), records[i] end
 if HEARD then
   rare = rare or rarely()
   for i = 1, count do

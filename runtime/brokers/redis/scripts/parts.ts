@@ -58,7 +58,9 @@ local function unpack_calls(bytes)
 end
 `,
   String.raw`
-local function pack_call(id, r) return struct.pack('>I4c0I4c0', #id, id, #r, r) end
+-- What stands before a record where it is packed with its id. The record itself is left to table.concat: struct.pack
+-- copies byte by byte.
+local function pack_head(id, r) return struct.pack('>I4c0I4', #id, id, #r) end
 `,
   String.raw`
 local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end

@@ -83,7 +83,7 @@ end
 local times = {}
 local normal, NESTED, lists = P .. 'queue', P .. 'queue:nested', {}
 for i = 1, n do
-  local id, r, held, list = ids[i], records[i], delays[i] or 0, normal
+  local id, r, held, list, patch = ids[i], records[i], delays[i] or 0, normal, nil
   if has_header(r) then
     local duration = sub(r, DEADLINE, DEADLINE + 7)
     local time = times[duration]
@@ -92,7 +92,9 @@ for i = 1, n do
       time = after > 0 and struct.pack('>d', now + after)
       times[duration] = time
     end
-    if time then r = sub(r, 1, DEADLINE - 1) .. time .. sub(r, DEADLINE + 8) end
+    -- Of a large record, a copy costs more than a command.
+    if time and #r > 8192 then patch = time
+    elseif time then r = sub(r, 1, DEADLINE - 1) .. time .. sub(r, DEADLINE + 8) end
     local state, _, flags = byte(r, STATE, FLAGS)
     local first = held > 0 and DELAYED or QUEUED
     if state ~= first then r = sub(r, 1, STATE - 1) .. string.char(first) .. sub(r, STATE + 1) end
@@ -105,11 +107,13 @@ for i = 1, n do
   elseif stored == 0 then
     rare = rare or rarely()
     rare.again(i - 1, id, r)
-  elseif held > 0 then
-    rare.delay(id, now + held)
-    room = room - 1
   else
+    if patch then call('SETRANGE', RESULT .. id, DEADLINE - 1, patch) end
     room = room - 1
+  end
+  if stored == 1 and held > 0 then
+    rare.delay(id, now + held)
+  elseif stored == 1 then
     local new = lists[list]
     if not new then
       new = { size = 0 }
