@@ -146,6 +146,7 @@ export class Claims {
         })
         .catch((thrown: unknown) => {
           left();
+          this.#turn([]); // The others are not to wait until that of the first is mended.
           reject(thrown);
         });
     });
