@@ -1,35 +1,20 @@
 import { existsSync, readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Config, configFaults, type ImportExtension, type Settings, settingsOf } from "./config.ts";
-import { type Diagnostic, errorAt, type Place, startOf } from "./diagnostic.ts";
-import { type ContractFile, createModuleLoader, failureOf } from "./load.ts";
+import { type ImportExtension, type Settings, settingsOf } from "./config.ts";
+import { configName, readConfig } from "./config-file.ts";
+import { type Diagnostic, errorAt } from "./diagnostic.ts";
+import type { ContractFile } from "./load.ts";
 import { allowsTsExtensions } from "./read.ts";
 import { packageName } from "./symbols.ts";
-
-/** The file that says how a project is laid out. */
-export const configName = `${packageName}.config.ts`;
 
 /** Reads how a project is laid out; without `taskpact.config.ts`, as one usually is. */
 export async function openProject(
   root: string,
 ): Promise<{ readonly settings: Settings; readonly diagnostics: readonly Diagnostic[] }> {
   const project = { root, importExtension: importExtensionOf(root), command: commandOf(root) };
-  const failed = (at: Place, reasons: readonly string[]) => ({
-    settings: settingsOf({}, project),
-    diagnostics: reasons.map((reason) => errorAt(at, `${configName}: ${reason}`, "mend the configuration")),
-  });
-  const file = join(root, configName);
-  if (!existsSync(file)) return { settings: settingsOf({}, project), diagnostics: [] };
-  try {
-    const { default: config } = (await createModuleLoader(root)).load(file);
-    const faults = configFaults(config);
-    if (faults.length > 0) return failed(startOf(configName), faults);
-    return { settings: settingsOf(config as Config, project), diagnostics: [] };
-  } catch (thrown) {
-    const { at, message } = failureOf(thrown, root, file);
-    return failed(at, [`it can't be imported: ${message}`]);
-  }
+  const { config, diagnostics } = await readConfig(root);
+  return { settings: settingsOf(config, project), diagnostics };
 }
 
 /**

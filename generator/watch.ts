@@ -1,9 +1,10 @@
 import { existsSync, type FSWatcher, watch as watchFolder } from "node:fs";
 import { dirname, join } from "node:path";
+import { configName } from "./config-file.ts";
 import { hasErrors } from "./diagnostic.ts";
 import type { ContractFile } from "./load.ts";
 import { createModules, type Module, type Modules } from "./module.ts";
-import { configName, contractFiles, openProject } from "./project.ts";
+import { contractFiles, openProject } from "./project.ts";
 import { report, run, type RunOptions, type Terminal } from "./run.ts";
 
 /** How long to wait for the other events of one save, ms. */

@@ -1,0 +1,36 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type Config, configFaults } from "./config.ts";
+import { type Diagnostic, errorAt, type Place, startOf } from "./diagnostic.ts";
+import { createModuleLoader, failureOf } from "./load.ts";
+import { packageName } from "./symbols.ts";
+
+/** The file that says how a project is laid out. */
+export const configName = `${packageName}.config.ts`;
+
+/** The same once a build has made it JavaScript, for where no tsx is installed. */
+const builtConfigName = `${packageName}.config.js`;
+
+/** Reads the configuration of a project; one that can't be followed counts as an empty one, and is told of. */
+export async function readConfig(
+  root: string,
+): Promise<{ readonly config: Config; readonly diagnostics: readonly Diagnostic[] }> {
+  const name = [configName, builtConfigName].find((name) => existsSync(join(root, name)));
+  if (name === undefined) return { config: {}, diagnostics: [] };
+  const failed = (at: Place, reasons: readonly string[]) => ({
+    config: {},
+    diagnostics: reasons.map((reason) => errorAt(at, `${name}: ${reason}`, "mend the configuration")),
+  });
+  const file = join(root, name);
+  try {
+    const { default: config } = (
+      name === configName ? (await createModuleLoader(root)).load(file) : await import(pathToFileURL(file).href)
+    ) as { readonly default?: unknown };
+    const faults = configFaults(config);
+    return faults.length > 0 ? failed(startOf(name), faults) : { config: config as Config, diagnostics: [] };
+  } catch (thrown) {
+    const { at, message } = failureOf(thrown, root, file);
+    return failed(at, [`it can't be imported: ${message}`]);
+  }
+}
