@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions: [...conditions, "node", "import", "default"] } },
   test: {
-    include: ["{generator,runtime,examples,tests,bench}/**/*.test.ts"],
+    include: ["{cli,generator,runtime,examples,tests,bench}/**/*.test.ts"],
     globalSetup: ["./tests/redis/global-setup.ts"],
     execArgv: ["--conditions=taskpact-source"],
   },

@@ -1,4 +1,6 @@
-/** How `taskpact.config.ts` lays a project out. All of it may be left out. */
+import { type WorkerConfig, workerFaults } from "./worker-config.ts";
+
+/** What `taskpact.config.ts` says of a project. All of it may be left out. */
 export interface Config {
   /** The folder of the contracts. @default "contracts" */
   readonly contracts?: string | undefined;
@@ -17,6 +19,12 @@ export interface Config {
    * @default "flat"
    */
   readonly client?: ClientShape | undefined;
+  /** The URL of the broker that the `taskpact` command goes to; `--broker` and `TASKPACT_BROKER` go before it. */
+  readonly broker?: string | undefined;
+  /** What sets this application's keys apart from others', for the command. @default "taskpact" */
+  readonly namespace?: string | undefined;
+  /** How `taskpact worker` runs. */
+  readonly worker?: WorkerConfig | undefined;
 }
 
 /** What a generated import ends with; `""` for bundlers that add it. */
@@ -46,7 +54,15 @@ export function defineConfig(config: Config): Config {
 
 const shapes: readonly ClientShape[] = ["flat", "byContract"];
 const extensions: readonly ImportExtension[] = [".ts", ".js", ""];
-const options: readonly string[] = ["contracts", "generated", "importExtension", "client"];
+const options: readonly string[] = [
+  "contracts",
+  "generated",
+  "importExtension",
+  "client",
+  "broker",
+  "namespace",
+  "worker",
+];
 
 /** What is wrong with a configuration, a sentence each; nothing for a good one. */
 export function configFaults(config: unknown): readonly string[] {
@@ -58,7 +74,7 @@ export function configFaults(config: unknown): readonly string[] {
   for (const name of Object.keys(given)) {
     if (!options.includes(name)) faults.push(`there is no option "${name}"; there are ${options.join(", ")}`);
   }
-  const { contracts, generated, importExtension, client } = given;
+  const { contracts, generated, importExtension, client, broker, namespace, worker } = given;
   if (!isFolder(contracts)) faults.push(`contracts must be a folder's path inside the project, like "contracts"`);
   if (!isFolder(generated)) faults.push(`generated must be a folder's path inside the project, like "generated"`);
   if (
@@ -70,6 +86,9 @@ export function configFaults(config: unknown): readonly string[] {
   }
   if (!isOneOf(importExtension, extensions)) faults.push(`importExtension must be ".ts", ".js" or ""`);
   if (!isOneOf(client, shapes)) faults.push(`client must be "flat" or "byContract"`);
+  if (!isText(broker)) faults.push(`broker must be a URL, like "redis://127.0.0.1:6379"`);
+  if (!isText(namespace)) faults.push(`namespace must be a string, like "shop"`);
+  faults.push(...workerFaults(worker));
   return faults;
 }
 
@@ -90,6 +109,10 @@ export function settingsOf(
 
 function isOneOf(value: unknown, allowed: readonly string[]): boolean {
   return value === undefined || (typeof value === "string" && allowed.includes(value));
+}
+
+function isText(value: unknown): boolean {
+  return value === undefined || (typeof value === "string" && value !== "");
 }
 
 /** The project's own folder is none: the generator deletes in `generated`. */

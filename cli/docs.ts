@@ -1,0 +1,49 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { generatedFolder, type Project } from "./project.ts";
+
+/** What the generated text of a contract says of a task. */
+export interface TaskText {
+  readonly doc: string | undefined;
+  /** `(a?: number, b?: number) => Promise<number>`. */
+  readonly signature: string;
+}
+
+/**
+ * The docs and printed types of a contract's tasks, by name. They are in no value: they are read off the file that the
+ * generator has written, a line a task, or the declarations that a build has made of it.
+ */
+export function textsOf(project: Project, contract: string): ReadonlyMap<string, TaskText> {
+  const folder = join(project.root, generatedFolder(project));
+  const file = [`${contract}.ts`, `${contract}.d.ts`]
+    .map((name) => join(folder, name))
+    .find((path) => existsSync(path));
+  if (file === undefined) return new Map();
+  const tasks = readFileSync(file, "utf8").matchAll(
+    /^ *(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n *)?"?([\w$]+)"?: Signature<(.*)$/gm,
+  );
+  return new Map(
+    [...tasks].map(([, comment, name = "", rest = ""]) => [name, { doc: docOf(comment), signature: callOf(rest) }]),
+  );
+}
+
+function docOf(comment: string | undefined): string | undefined {
+  return comment
+    ?.split("\n")
+    .map((line) => line.replace(/^\s*\* ?/, "").trim())
+    .join("\n")
+    .trim();
+}
+
+/** The first of the type arguments: up to the comma that stands in no brackets. */
+function callOf(text: string): string {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const sign = text[at]!;
+    if ("([{<".includes(sign)) depth += 1;
+    else if (sign === ">" && text[at - 1] === "=") continue;
+    else if (")]}>".includes(sign)) depth -= 1;
+    if (depth < 0 || (depth === 0 && sign === ",")) return text.slice(0, at);
+  }
+  return text;
+}

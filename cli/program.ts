@@ -1,0 +1,182 @@
+import { Argument, Command, Option } from "commander";
+import { generatorCommand } from "../generator/command.ts";
+import { countOf, durationOf, momentOf } from "./flag-value.ts";
+
+/** What a command does, of its flags and then its arguments. */
+type Action = (options: never, ...args: readonly string[]) => Promise<void>;
+
+/**
+ * The `taskpact` command. What its parts do is loaded when they run: `--help` needs none of it, and comes at once.
+ */
+export function program(): Command {
+  const root = new Command("taskpact")
+    .description("Runs workers, makes calls, and looks after the queues of a Taskpact project.")
+    .exitOverride()
+    .showHelpAfterError("(--help tells how it is used)")
+    .addHelpText("after", "\nExit codes, settings and examples: docs/cli.md");
+  const add = (parent: Command, usage: string, description: string, examples: readonly string[]): Command =>
+    parent.command(usage).description(description).addHelpText("after", examplesText(examples));
+
+  runs(
+    inProject(
+      add(root, "ls", "Lists the tasks; of one that is named, tells all.", [
+        "taskpact ls",
+        "taskpact ls addition --json",
+      ]),
+    ).argument("[task]"),
+    async () => (await import("./ls.ts")).list,
+  );
+
+  runs(
+    calling(
+      add(root, "call", "Calls a task, waits, and prints its result.", [
+        "taskpact call addition --a 4 --b 6",
+        "taskpact call addition 4 6",
+        `taskpact call place --order '{"customer":…}' --timeout 2m`,
+        `echo '{"a":4,"b":6}' | taskpact call addition -`,
+      ]),
+    )
+      .option("--timeout <time>", "how long it may take, waiting included (default: as its contract says)", durationOf)
+      .addOption(
+        new Option("--policy <policy>", "where it runs")
+          .choices(["remote-only", "auto", "local-first"])
+          .default("remote-only"),
+      ),
+    async () => (await import("./call.ts")).call,
+  );
+  runs(
+    calling(
+      add(root, "submit", "Hands a call to its queue, and prints its id.", [
+        "taskpact submit division --dividend 1 --divisor 4 --delay 5m",
+        "taskpact submit cancelOrder --id night-7 -- --id 4711     # behind --, every flag is a parameter",
+      ]),
+    )
+      .option("--delay <time>", "holds it back", durationOf)
+      .addOption(
+        new Option("--at <date>", "the earliest time at which it may start").argParser(momentOf).conflicts("delay"),
+      )
+      .option("--expires <time>", "how long it may wait in its queue", durationOf),
+    async () => (await import("./call.ts")).submit,
+  );
+
+  const onCall = (parent: Command, name: string, description: string): Command =>
+    onBroker(
+      add(parent, name, description, [`taskpact ${parent === root ? "" : `${parent.name()} `}${name} division 0Qx3…`]),
+    )
+      .argument("<task>")
+      .argument("<id>");
+  runs(onCall(root, "status", "Tells where a call stands."), async () => (await import("./handle.ts")).status);
+  runs(
+    onCall(root, "show", "Tells all that is kept of a call, its answer included."),
+    async () => (await import("./handle.ts")).show,
+  );
+  runs(
+    onCall(root, "cancel", "Cancels a call, and tells its state."),
+    async () => (await import("./handle.ts")).cancel,
+  );
+
+  const parked = root.command("parked").description("Calls that nobody could run, or whose workers died.");
+  runs(
+    onBroker(
+      add(parked, "ls", "Lists parked calls, those parked last first.", [
+        "taskpact parked ls",
+        "taskpact parked ls math --limit 20",
+        "taskpact parked ls --task division",
+      ]),
+    )
+      .argument("[queue]", "(default: all queues)")
+      .option("--task <task>", "only this task's")
+      .option("--limit <count>", "how many at the most", countOf, 100),
+    async () => (await import("./parked.ts")).list,
+  );
+  runs(onCall(parked, "show", "Tells all that is kept of a call."), async () => (await import("./handle.ts")).show);
+  runs(
+    onCall(parked, "replay", "Runs a call again, under the same id."),
+    async () => (await import("./parked.ts")).replay,
+  );
+  runs(onCall(parked, "discard", "Forgets a parked call."), async () => (await import("./parked.ts")).discard);
+
+  const schedule = root.command("schedule").description("Tasks that are called by themselves.");
+  runs(
+    onBroker(add(schedule, "ls", "Lists scheduled tasks, and when they are due.", ["taskpact schedule ls --json"])),
+    async () => (await import("./schedule.ts")).list,
+  );
+  const scheduled = (name: string, description: string): Command =>
+    onBroker(add(schedule, name, description, [`taskpact schedule ${name} forget`])).argument("<task>");
+  runs(scheduled("pause", "Lets its slots pass without a call."), async () => (await import("./schedule.ts")).pause);
+  runs(scheduled("resume", "Goes on with a schedule, from now."), async () => (await import("./schedule.ts")).resume);
+  runs(
+    scheduled("run", "Calls it now, as its schedule would, and prints the call's id."),
+    async () => (await import("./schedule.ts")).run,
+  );
+
+  const pausing = (name: string, description: string): Command =>
+    onBroker(add(root, name, description, [`taskpact ${name} addition`, `taskpact ${name} --queue math`]))
+      .argument("[task]")
+      .option("--queue <queue>", "all tasks of a queue");
+  runs(
+    pausing("pause", "Lets no more calls be started on workers; without a task or queue, tells what is paused."),
+    async () => (await import("./pause.ts")).pause,
+  );
+  runs(pausing("resume", "Goes on with what was paused."), async () => (await import("./pause.ts")).resume);
+
+  root.addCommand(generatorCommand("gen").copyInheritedSettings(root));
+  runs(
+    add(root, "completion", "Prints what a shell needs to complete this command.", [
+      "taskpact completion bash >> ~/.bashrc",
+      "taskpact completion zsh > ~/.zfunc/_taskpact",
+      "taskpact completion fish > ~/.config/fish/completions/taskpact.fish",
+    ]).addArgument(new Argument("<shell>").choices(["bash", "zsh", "fish"])),
+    async () => (await import("./completion.ts")).completion,
+  );
+  runs(
+    inProject(root.command("complete", { hidden: true }))
+      .argument("[words...]")
+      .allowUnknownOption()
+      .helpOption(false),
+    async () => (await import("./completion.ts")).complete,
+  );
+  return root;
+}
+
+function runs(command: Command, load: () => Promise<Action>): void {
+  command.action(async () => {
+    const action = await load();
+    await action(command.opts<never>(), ...command.args);
+  });
+}
+
+/** What reads the project. */
+function inProject(command: Command): Command {
+  return command
+    .addOption(flag("--project <folder>", "the folder of taskpact.config.ts", "PROJECT").default("."))
+    .option("--json", "prints JSON");
+}
+
+/** What goes to the broker. */
+function onBroker(command: Command): Command {
+  return inProject(
+    command
+      .addOption(flag("--broker <url>", "the broker (default: that of the configuration)", "BROKER"))
+      .addOption(flag("--namespace <name>", "keeps applications on one server apart", "NAMESPACE")),
+  );
+}
+
+/** What takes the parameters of a task: flags that are the contract's, and known when it is loaded. */
+function calling(command: Command): Command {
+  return onBroker(command)
+    .argument("<task>")
+    .argument("[params...]", "--name value, a value for each in their order, {…} or - (standard input) for all as JSON")
+    .allowUnknownOption()
+    .option("--id <id>", "the call's id: the same id is the same call")
+    .addOption(new Option("--priority <priority>").choices(["high", "normal", "low"]));
+}
+
+/** A flag that a variable may stand for. */
+function flag(flags: string, description: string, variable: string): Option {
+  return new Option(flags, description).env(`TASKPACT_${variable}`);
+}
+
+function examplesText(examples: readonly string[]): string {
+  return `\n${examples.length > 1 ? "Examples" : "Example"}:\n${examples.map((example) => `  ${example}`).join("\n")}`;
+}
