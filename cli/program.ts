@@ -18,6 +18,35 @@ export function program(): Command {
     parent.command(usage).description(description).addHelpText("after", examplesText(examples));
 
   runs(
+    onBroker(
+      add(
+        root,
+        "worker",
+        "Runs the handlers that a module exports, in processes that are started again when they die.",
+        [
+          "taskpact worker handlers/index.ts --broker redis://127.0.0.1:6379",
+          "taskpact worker dist/handlers/index.js --workers 4 --concurrency 100 --max-calls 10000",
+        ],
+      ),
+    )
+      .argument("[module]", "exports what implement…() made (default: worker.module of the configuration)")
+      .addOption(flag("--workers <count>", "how many processes (default: 1)", "WORKERS").argParser(countOf))
+      .addOption(
+        flag("--concurrency <count>", "calls that each runs at a time (default: 100)", "CONCURRENCY").argParser(
+          countOf,
+        ),
+      )
+      .addOption(
+        flag("--max-calls <count>", "gives way to a fresh process after so many calls", "MAX_CALLS").argParser(countOf),
+      )
+      .addOption(
+        flag("--grace <time>", "for running calls when it is stopped (default: 10s)", "GRACE").argParser(durationOf),
+      )
+      .addOption(flag("--no-schedule", "leaves schedules to other workers", "NO_SCHEDULE")),
+    async () => (await import("./worker.ts")).work,
+  );
+
+  runs(
     inProject(
       add(root, "ls", "Lists the tasks; of one that is named, tells all.", [
         "taskpact ls",

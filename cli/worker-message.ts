@@ -1,0 +1,31 @@
+/** What the processes of `taskpact worker` tell each other. */
+
+/** How a worker's process is to run: told and not written into its command line, as a broker's URL may hold a password. */
+export interface WorkerOrder {
+  /** Absolute. */
+  readonly module: string;
+  readonly broker: string;
+  readonly namespace: string | undefined;
+  readonly concurrency: number | undefined;
+  /** After how many calls it gives way to a fresh process. */
+  readonly maxCalls: number | undefined;
+  readonly graceMs: number;
+  readonly schedule: boolean;
+}
+
+/** To a worker's process. */
+export type ToMember =
+  | { readonly kind: "run"; readonly order: WorkerOrder }
+  /** Lets running calls finish within the grace, and ends. */
+  | { readonly kind: "stop" }
+  /** Ends at once. */
+  | { readonly kind: "hurry" };
+
+/** From a worker's process. */
+export type FromMember =
+  /** Its module is loaded, its worker made. */
+  | { readonly kind: "fit" }
+  /** It can't run, and no other process with this order could. */
+  | { readonly kind: "unfit"; readonly reason: string }
+  /** It has run its number of calls: it claims no more, and ends when those that run are done. */
+  | { readonly kind: "full" };

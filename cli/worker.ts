@@ -1,0 +1,87 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { streamLogger } from "../runtime/log.ts";
+import { onStopSignals } from "../runtime/signals.ts";
+import { Crew } from "./crew.ts";
+import { UsageError } from "./exit-code.ts";
+import { openProject, type Project } from "./project.ts";
+import { brokerOf, type CommonOptions } from "./session.ts";
+
+interface WorkerFlags extends CommonOptions {
+  readonly workers?: number | undefined;
+  readonly concurrency?: number | undefined;
+  readonly maxCalls?: number | undefined;
+  readonly grace?: number | undefined;
+  /** False where `--no-schedule` or its variable says so; else what the configuration says counts. */
+  readonly schedule: boolean;
+}
+
+const defaultGraceMs = 10_000;
+
+/** Runs a module's handlers in processes of their own, until it is told to stop. */
+export async function work(options: WorkerFlags, module?: string): Promise<void> {
+  const project = await openProject(options.project);
+  const { worker: configured = {}, namespace } = project.config;
+  const log = streamLogger();
+  const order = {
+    module: moduleFile(project, module),
+    broker: brokerOf(options, project),
+    namespace: options.namespace ?? namespace,
+    concurrency: options.concurrency ?? configured.concurrency,
+    maxCalls: options.maxCalls ?? configured.maxCalls,
+    graceMs: options.grace ?? configured.graceMs ?? defaultGraceMs,
+    schedule: options.schedule && configured.schedule !== false,
+  };
+  const workers = options.workers ?? configured.workers ?? 1;
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const program = new URL(`./member.${extension}`, import.meta.url);
+  const crew = new Crew({ order, workers, program, execArgv: nodeArguments(order.module, project), log });
+  const undo = onStopSignals((again) => {
+    log.info({}, again ? "stopping at once" : "stopping: running calls may finish; a second signal hurries");
+    crew.stop();
+  });
+  log.info({ module: order.module, workers, pid: process.pid }, "starting");
+  const code = await crew.run();
+  undo();
+  process.exitCode = code;
+}
+
+/** What is named on the command line is below the current folder, what the configuration names below the project's. */
+function moduleFile({ root, config }: Project, named: string | undefined): string {
+  const configured = config.worker?.module;
+  if (named === undefined && configured === undefined)
+    throw new UsageError(
+      "no module is named",
+      "taskpact worker handlers/index.ts, or worker.module in taskpact.config.ts",
+    );
+  const file = named === undefined ? join(root, configured!) : resolve(named);
+  if (!existsSync(file)) throw new UsageError(`there is no ${named ?? configured}`);
+  return file;
+}
+
+/** TypeScript is loaded by tsx, if it is installed and not yet there; else by Node, as far as that can. */
+function nodeArguments(file: string, { root }: Project): readonly string[] {
+  const inherited = process.execArgv;
+  const isLoaded = [...inherited, process.env["NODE_OPTIONS"] ?? ""].some((argument) => argument.includes("tsx"));
+  if (!/\.[cm]?tsx?$/.test(file) || isLoaded) return inherited;
+  const tsx = tsxIn(root);
+  if (tsx !== undefined) return [...inherited, "--import", tsx];
+  if ("typescript" in process.features && Boolean(process.features.typescript)) return inherited;
+  throw new UsageError(
+    "tsx is not installed, which loads TypeScript",
+    "npm install tsx, or name a module that was built",
+  );
+}
+
+function tsxIn(root: string): string | undefined {
+  for (const from of [join(root, "package.json"), import.meta.url]) {
+    try {
+      return pathToFileURL(createRequire(from).resolve("tsx")).href;
+    } catch {
+      // It may be installed beside the other one.
+    }
+  }
+  return undefined;
+}
