@@ -51,6 +51,7 @@ async function npx(bin: string, ...args: readonly string[]): Promise<string> {
 }
 
 const gen = "taskpact/dist/generator/cli.js";
+const command = "taskpact/dist/cli/main.js";
 const tsx = "tsx/dist/cli.mjs";
 
 beforeAll(async () => {
@@ -139,6 +140,27 @@ describeRedis("a new user with a Redis", () => {
       worker.kill();
       if (worker.exitCode === null) await once(worker, "exit");
     }
+  });
+});
+
+describeRedis("a new user at a terminal", () => {
+  it("starts workers, and calls them", { timeout: 60_000 }, async () => {
+    await using redis = await startRedis();
+    const block = shell.find((text) => text.startsWith("npx taskpact worker"))!;
+    const lines = block.trim().replaceAll("redis://127.0.0.1:6379", redis.url).split("\n");
+    const [worker = [], ...others] = lines.map((line) => line.split(" ").slice(2));
+    const running = spawn(process.execPath, [join(folder, "node_modules", command), ...worker], {
+      cwd: folder,
+      stdio: "ignore",
+    });
+    try {
+      const printed = await Promise.all(others.map((args) => npx(command, ...args)));
+      expect(printed).toEqual([expect.stringMatching(/^math\.addition +math +local-first +Adds/m), "10\n"]);
+    } finally {
+      running.kill();
+      if (running.exitCode === null) await once(running, "exit");
+    }
+    expect(running.exitCode).toBe(0);
   });
 });
 
