@@ -27,6 +27,7 @@ test("help loads nothing but the commands' names", async () => {
   const loaded = stderr.split("\n").filter((line) => line.startsWith("file:"));
   const own = loaded.flatMap((url) => /\/taskpact\/dist\/(.+)$/.exec(url)?.[1] ?? []).toSorted();
   expect(own).toEqual([
+    "cli/command-parts.js",
     "cli/exit-code.js",
     "cli/flag-value.js",
     "cli/main.js",

@@ -1,9 +1,7 @@
 import { Argument, Command, Option } from "commander";
 import { generatorCommand } from "../generator/command.ts";
+import { calling, examplesText, flag, inProject, onBroker, runs } from "./command-parts.ts";
 import { countOf, durationOf, momentOf } from "./flag-value.ts";
-
-/** What a command does, of its flags and then its arguments. */
-type Action = (options: never, ...args: readonly string[]) => Promise<void>;
 
 /**
  * The `taskpact` command. What its parts do is loaded when they run: `--help` needs none of it, and comes at once.
@@ -149,6 +147,49 @@ export function program(): Command {
   );
   runs(pausing("resume", "Goes on with what was paused."), async () => (await import("./pause.ts")).resume);
 
+  runs(
+    onBroker(add(root, "workers", "Lists the workers that listen.", ["taskpact workers --json"])),
+    async () => (await import("./workers.ts")).list,
+  );
+  runs(
+    onBroker(
+      add(root, "queues", "Lists the queues, and how they stand.", ["taskpact queues", "taskpact queues --json"]),
+    ),
+    async () => (await import("./queues.ts")).list,
+  );
+  runs(
+    onBroker(
+      add(root, "purge", "Cancels the calls that wait in a queue, once you have said yes.", [
+        "taskpact purge math",
+        "taskpact purge math --state parked --older-than 7d --yes",
+      ]),
+    )
+      .argument("<queue>")
+      .addOption(
+        new Option("--state <states...>", "which calls (default: queued, delayed and retrying)").choices([
+          "queued",
+          "delayed",
+          "retrying",
+          "parked",
+        ]),
+      )
+      .option("--older-than <time>", "only calls made, or parked, so long ago", durationOf)
+      .option("--yes", "does not ask"),
+    async () => (await import("./queues.ts")).purge,
+  );
+  runs(
+    onBroker(
+      add(root, "events", "Prints what happens to calls and workers, as it happens.", [
+        "taskpact events --follow",
+        "taskpact events addition --follow --kind failed parked --json",
+      ]),
+    )
+      .argument("[task]", "(default: all tasks)")
+      .option("--follow", "until it is interrupted, as is always done: nothing of the past is kept")
+      .option("--kind <kinds...>", "only such: queued, started, succeeded, failed, parked, workerUp, …"),
+    async () => (await import("./events.ts")).follow,
+  );
+
   root.addCommand(generatorCommand("gen").copyInheritedSettings(root));
   runs(
     add(root, "completion", "Prints what a shell needs to complete this command.", [
@@ -166,46 +207,4 @@ export function program(): Command {
     async () => (await import("./completion.ts")).complete,
   );
   return root;
-}
-
-function runs(command: Command, load: () => Promise<Action>): void {
-  command.action(async () => {
-    const action = await load();
-    await action(command.opts<never>(), ...command.args);
-  });
-}
-
-/** What reads the project. */
-function inProject(command: Command): Command {
-  return command
-    .addOption(flag("--project <folder>", "the folder of taskpact.config.ts", "PROJECT").default("."))
-    .option("--json", "prints JSON");
-}
-
-/** What goes to the broker. */
-function onBroker(command: Command): Command {
-  return inProject(
-    command
-      .addOption(flag("--broker <url>", "the broker (default: that of the configuration)", "BROKER"))
-      .addOption(flag("--namespace <name>", "keeps applications on one server apart", "NAMESPACE")),
-  );
-}
-
-/** What takes the parameters of a task: flags that are the contract's, and known when it is loaded. */
-function calling(command: Command): Command {
-  return onBroker(command)
-    .argument("<task>")
-    .argument("[params...]", "--name value, a value for each in their order, {…} or - (standard input) for all as JSON")
-    .allowUnknownOption()
-    .option("--id <id>", "the call's id: the same id is the same call")
-    .addOption(new Option("--priority <priority>").choices(["high", "normal", "low"]));
-}
-
-/** A flag that a variable may stand for. */
-function flag(flags: string, description: string, variable: string): Option {
-  return new Option(flags, description).env(`TASKPACT_${variable}`);
-}
-
-function examplesText(examples: readonly string[]): string {
-  return `\n${examples.length > 1 ? "Examples" : "Example"}:\n${examples.map((example) => `  ${example}`).join("\n")}`;
 }
