@@ -110,13 +110,15 @@ export class Replies {
     }
     const waiting = this.#waiting.get(notice.id);
     if (waiting === undefined) return;
-    if (Array.isArray(waiting)) for (const wait of waiting) this.#tell(wait, notice);
-    else this.#tell(waiting, notice);
+    if (Array.isArray(waiting)) for (const wait of waiting) this.#tell(wait, notice, false);
+    else this.#tell(waiting, notice, true);
   }
 
-  #tell(wait: Wait, notice: Exclude<Notice, { readonly kind: "resumed" }>): void {
-    // A message doesn't tell the queue: what may be known in two is looked up in its own.
-    if (wait.unique && notice.kind === "progress") wait.progress?.told(notice.value);
+  /** @param alone - whether nobody else waits for this id, here. */
+  #tell(wait: Wait, notice: Exclude<Notice, { readonly kind: "resumed" }>, alone: boolean): void {
+    // A message doesn't tell the queue: what may be known in two is looked up in its own. By then a call may have ended, and
+    // its last progress be gone; so of one that nobody else waits for here, it is taken from the message.
+    if (notice.kind === "progress" && (wait.unique || alone)) wait.progress?.told(notice.value);
     else if (wait.unique && notice.kind === "ended" && notice.record !== undefined) wait.ended(notice.record);
     else this.#lookUp([wait]);
   }

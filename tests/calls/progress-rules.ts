@@ -36,6 +36,17 @@ export function progressRules(lab: () => CallLab): void {
     }
   });
 
+  it("the last progress before the end is heard, also with an id of the user's own", async () => {
+    const it = lab();
+    await it.worker();
+    const tasks = it.client().with({ policy: "remote-only" });
+    for (const options of [{}, { id: "own" }]) {
+      const heard: unknown[] = [];
+      await tasks.with({ ...options, onProgress: (value: unknown) => heard.push(value) }).twice(3);
+      expect(heard.at(-1)).toEqual({ attempt: 2, step: 30 });
+    }
+  });
+
   it.for(["local-only", "remote-only"] as const)(
     "a listener that throws, or rejects, harms no call and is logged once: %s",
     async (policy) => {
