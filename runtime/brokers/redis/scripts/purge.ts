@@ -70,6 +70,7 @@ elseif where == 'delayed' or where == 'retrying' then
 else
   -- Those at the head leave the list; others stay in it as ghosts.
   local ids, kept, first = call('LRANGE', P .. where, from, from + 499), 0, 0
+  local length = call('LLEN', P .. where)
   for _, id in ipairs(ids) do
     if not purged(id) then
       kept = kept + 1
@@ -77,6 +78,8 @@ else
       first = first + 1
     end
   end
+  -- Before them stand now those whom their ends let go on, who waited for a limit.
+  if call('LLEN', P .. where) > length then first = 0 end
   if first > 0 then call('LTRIM', P .. where, first, -1) end
   if #ids == 500 then next = tostring(from + #ids - first) end
 end

@@ -9,6 +9,7 @@ import { readRequest, writeReply, writeRequest } from "../../../envelope.ts";
 import { type Header, newHeader, readHeader } from "../../../header.ts";
 import { RedisBroker } from "../broker.ts";
 import { scripts } from "./all.ts";
+import { purgeScript } from "./purge.ts";
 
 describe("each script", () => {
   test.each(scripts.map(({ name, lua }) => [name, lua]))("%s says what it takes and returns", (name, lua) => {
@@ -240,6 +241,19 @@ describeRedis("scripts", () => {
       return (await claim({ queues })).ids;
     };
     await expect.poll(claimWithNext).toEqual(["b"]);
+  });
+
+  test("what is let go on while its list is purged stays in it", async () => {
+    const limits = [{ task: "q.task", maxConcurrency: 1, rate: undefined }];
+    const queues = [{ name: queue, tasks: ["q.task"], limits }];
+    const limitKeys = "0000000000000000";
+    const calls = ["a", "b", "c"].map((id) => submission(id, { limitKeys }));
+    await broker.submit(queue, { calls, acknowledged: [] });
+    const { fence, ids } = await claim({ queues });
+    await finish(fence, ids);
+    expect(await redis.lrange(key("queue"), 0, -1)).toEqual(["b"]);
+    expect(await redis.eval(purgeScript.lua, 1, key("queue"), 0, "queue", 0, "")).toEqual([1, ""]);
+    expect((await claim({ queues })).ids).toEqual(["c"]);
   });
 
   test("a claim that finds nothing but what others have leaves no lease for ever", async () => {
