@@ -52,15 +52,26 @@ if where == 'parked' then
   if #ids > 0 then call('ZREM', P .. 'parked', unpack(ids)) end
   if #ids == 500 then next = '0' end
 elseif where == 'lines' then
-  -- A line is gone through again while there is something to end in it.
-  local scan = call('HSCAN', P .. 'lanes', from, 'COUNT', 5)
+  -- A step ends within a line, which the next one goes on with: '<cursor> <how many of it stay> <lane>'.
+  local cursor, stay, lane = string.match(from, '^(%d+) ?(%d*) ?(.*)$')
+  local scan, looked = call('HSCAN', P .. 'lanes', cursor, 'COUNT', 5), 0
+  local begun = call('HEXISTS', P .. 'lanes', lane) == 0
+  next = scan[1] ~= '0' and scan[1] or ''
   for i = 1, #scan[2], 2 do
-    local line = P .. 'line:' .. scan[2][i]
-    if ended_now < 500 then
-      for _, id in ipairs(call('ZRANGE', line, 0, 499 - ended_now)) do purged(id) end
+    local name = scan[2][i]
+    local line, at = P .. 'line:' .. name, name == lane and tonumber(stay) or 0
+    begun = begun or name == lane
+    local ids = begun and call('ZRANGE', line, at, at + 499 - looked) or {}
+    for _, id in ipairs(ids) do
+      purged(id)
+      if call('ZSCORE', line, id) then at = at + 1 end
+    end
+    looked = looked + #ids
+    if looked == 500 then
+      next = cursor .. ' ' .. at .. ' ' .. name
+      break
     end
   end
-  next = ended_now > 0 and from or scan[1] ~= '0' and scan[1] or ''
 elseif where == 'delayed' or where == 'retrying' then
   local ids, kept = call('ZRANGE', P .. 'delayed', from, from + 499), 0
   for _, id in ipairs(ids) do

@@ -7,6 +7,7 @@ import type { ClaimRequest, Notice } from "../../../broker.ts";
 import { encode } from "../../../codec.ts";
 import { readRequest, writeReply, writeRequest } from "../../../envelope.ts";
 import { type Header, newHeader, readHeader } from "../../../header.ts";
+import { newId } from "../../../id.ts";
 import { RedisBroker } from "../broker.ts";
 import { scripts } from "./all.ts";
 import { purgeScript } from "./purge.ts";
@@ -254,6 +255,26 @@ describeRedis("scripts", () => {
     expect(await redis.lrange(key("queue"), 0, -1)).toEqual(["b"]);
     expect(await redis.eval(purgeScript.lua, 1, key("queue"), 0, "queue", 0, "")).toEqual([1, ""]);
     expect((await claim({ queues })).ids).toEqual(["c"]);
+  });
+
+  test("a purge looks through long lines, and through many, in steps, and ends what is old in them", async () => {
+    const lineOf = (lane: number, ...ids: readonly string[]) =>
+      ids.map((id) => submission(id, { limitKeys: `${lane.toString(16).padStart(8, "0")}00000000` }));
+    const old = [newId(), newId()];
+    // Of others than ours it is not known when they were made.
+    const long = Array.from({ length: 700 }, (_, index) => `long${index}`);
+    const calls = Array.from({ length: 60 }, (_, lane) => lineOf(lane + 1, `first${lane}`, `${lane}`, `also ${lane}`));
+    calls.push(lineOf(0, ...long, old[0]!), lineOf(61, "last", old[1]!));
+    await broker.submit(queue, { calls: calls.flat(), acknowledged: [] });
+    const limits = [{ task: "q.task", maxConcurrency: 1, rate: undefined }];
+    const queues = [{ name: queue, tasks: ["q.task"], limits }];
+    await expect
+      .poll(async () => (await claim({ queues, limit: 10 })).ids.length + (await redis.llen(key("queue"))))
+      .toBe(0);
+    const waiting = Number(await redis.get(key("blocked")));
+    const purged = await broker.operator.purge(queue, { states: ["queued"], olderThanMs: 1 });
+    expect(purged).toEqual({ canceled: 2, forgotten: 0 });
+    expect(Number(await redis.get(key("blocked")))).toBe(waiting - 2);
   });
 
   test("a claim that finds nothing but what others have leaves no lease for ever", async () => {
