@@ -109,7 +109,7 @@ export class EventHub implements Events<Record<string, unknown>> {
         throw error;
       }
     };
-    return (async function* events(): AsyncGenerator<never, void> {
+    const events = (async function* (): AsyncGenerator<never, void> {
       const listening = await begin();
       try {
         for (;;) {
@@ -123,6 +123,18 @@ export class EventHub implements Events<Record<string, unknown>> {
         await listening?.stop();
       }
     })();
+    return {
+      next: () => events.next(),
+      // A generator that waits hears of it only when it goes on.
+      return: () => {
+        over = true;
+        wake();
+        return events.return();
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
   }
 
   async close(): Promise<void> {

@@ -51,6 +51,10 @@ export function operateRules(lab: () => CallLab): void {
     expect((await first).value).toMatchObject({ kind: "succeeded", task: "addition", attempt: 1 });
     await stream.return?.();
     expect(await stream.next()).toEqual({ done: true, value: undefined });
+    const unheard = events.stream("failed");
+    const next = unheard.next();
+    await unheard.return?.();
+    expect(await next).toEqual({ done: true, value: undefined });
     const left = events.stream();
     const end = left.next();
     await tasks.client.close();
