@@ -67,7 +67,7 @@ export interface QueueInfo {
   readonly waiting: Readonly<Record<Priority | "nested", number>>;
   /** Calls that wait for a limit, for a worker that implements them, or for their task to go on; and suspects, whose worker died. */
   readonly held: { readonly limited: number; readonly aside: number; readonly suspect: number };
-  /** Held back by `delayMs` or `runAt`, or for their next attempt. Where they are more than 200 in all, which is which is estimated. */
+  /** Held back by `delayMs` or `runAt`, or for their next attempt. Where they are more than 100 in all, which is which is estimated. */
   readonly delayed: number;
   readonly retrying: number;
   readonly running: number;

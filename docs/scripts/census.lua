@@ -31,7 +31,7 @@ local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' en
 -- lists; and the tasks with calls put aside.
 local aside, tasks = 0, call('SMEMBERS', P .. 'asides')
 for _, task in ipairs(tasks) do aside = aside + call('LLEN', P .. 'aside:' .. task) end
-local some = call('ZRANDMEMBER', P .. 'delayed', 200)
+local some = call('ZRANDMEMBER', P .. 'delayed', 100)
 local delayed, retrying = 0, 0
 for _, id in ipairs(some) do
   -- What begins with a zero byte is a gate.

@@ -14,7 +14,7 @@ export const censusScript = script(
 -- lists; and the tasks with calls put aside.
 local aside, tasks = 0, call('SMEMBERS', P .. 'asides')
 for _, task in ipairs(tasks) do aside = aside + call('LLEN', P .. 'aside:' .. task) end
-local some = call('ZRANDMEMBER', P .. 'delayed', 200)
+local some = call('ZRANDMEMBER', P .. 'delayed', 100)
 local delayed, retrying = 0, 0
 for _, id in ipairs(some) do
   -- What begins with a zero byte is a gate.

@@ -11,7 +11,7 @@ export const purgeScript = script(
 -- ARGV[2] -> where: a list ('queue', 'suspects', 'aside:math.addition', …), 'lines', 'delayed', 'retrying' or 'parked'
 -- ARGV[3] -> where the step before has ended, or '0'
 -- ARGV[4] -> '' for all calls, or how long ago they must have been made, or parked, ms
--- Returns how many calls were ended or forgotten, at most 500, and where the next step is to begin; '' after the last one.
+-- Returns how many calls were ended or forgotten, at most 100, and where the next step is to begin; '' after the last one.
 local where, from, ended_now = ARGV[2], ARGV[3], 0
 
 -- The first seven characters of ids that Taskpact has made tell when: 64 digits, in the order of their codes.
@@ -41,7 +41,7 @@ end
 local next = ''
 if where == 'parked' then
   local latest = ARGV[4] == '' and '+inf' or number(now - ARGV[4])
-  local ids = call('ZRANGE', P .. 'parked', '-inf', latest, 'BYSCORE', 'LIMIT', 0, 500)
+  local ids = call('ZRANGE', P .. 'parked', '-inf', latest, 'BYSCORE', 'LIMIT', 0, 100)
   for _, id in ipairs(ids) do
     local r = call('GETRANGE', RESULT .. id, 0, 44)
     if has_header(r) and byte(r, STATE) == PARKED then
@@ -50,7 +50,7 @@ if where == 'parked' then
     end
   end
   if #ids > 0 then call('ZREM', P .. 'parked', unpack(ids)) end
-  if #ids == 500 then next = '0' end
+  if #ids == 100 then next = '0' end
 elseif where == 'lines' then
   -- A step ends within a line, which the next one goes on with: '<cursor> <how many of it stay> <lane>'.
   local cursor, stay, lane = string.match(from, '^(%d+) ?(%d*) ?(.*)$')
@@ -61,26 +61,26 @@ elseif where == 'lines' then
     local name = scan[2][i]
     local line, at = P .. 'line:' .. name, name == lane and tonumber(stay) or 0
     begun = begun or name == lane
-    local ids = begun and call('ZRANGE', line, at, at + 499 - looked) or {}
+    local ids = begun and call('ZRANGE', line, at, at + 99 - looked) or {}
     for _, id in ipairs(ids) do
       purged(id)
       if call('ZSCORE', line, id) then at = at + 1 end
     end
     looked = looked + #ids
-    if looked == 500 then
+    if looked == 100 then
       next = cursor .. ' ' .. at .. ' ' .. name
       break
     end
   end
 elseif where == 'delayed' or where == 'retrying' then
-  local ids, kept = call('ZRANGE', P .. 'delayed', from, from + 499), 0
+  local ids, kept = call('ZRANGE', P .. 'delayed', from, from + 99), 0
   for _, id in ipairs(ids) do
     if byte(id) == 0 or not purged(id, where == 'delayed' and DELAYED or RETRYING) then kept = kept + 1 end
   end
-  if #ids == 500 then next = tostring(from + kept) end
+  if #ids == 100 then next = tostring(from + kept) end
 else
   -- Those at the head leave the list; others stay in it as ghosts.
-  local ids, kept, first = call('LRANGE', P .. where, from, from + 499), 0, 0
+  local ids, kept, first = call('LRANGE', P .. where, from, from + 99), 0, 0
   local length = call('LLEN', P .. where)
   for _, id in ipairs(ids) do
     if not purged(id) then
@@ -92,7 +92,7 @@ else
   -- Before them stand now those whom their ends let go on, who waited for a limit.
   if call('LLEN', P .. where) > length then first = 0 end
   if first > 0 then call('LTRIM', P .. where, first, -1) end
-  if #ids == 500 then next = tostring(from + #ids - first) end
+  if #ids == 100 then next = tostring(from + #ids - first) end
 end
 publish()
 return { ended_now, next }
