@@ -1,4 +1,4 @@
-import { Redis } from "ioredis";
+import { type ChainableCommander, Redis } from "ioredis";
 import type { Broker } from "taskpact";
 import type { Journal } from "./journal.ts";
 import { overridden } from "./overridden.ts";
@@ -45,14 +45,20 @@ export function die(): void {
   process.kill(process.pid, "SIGKILL");
 }
 
-/** The bell is the driver's business: the broker has it and the claim in one step. */
+/** The bell is the driver's business: the broker has it and the claim in one step. It goes out together with what asks on. */
 export function listenToBells(mortality: Mortality): void {
-  const prototype = Redis.prototype as unknown as { blpop: (...args: unknown[]) => Promise<unknown> };
-  const { blpop } = prototype;
-  prototype.blpop = async function (this: unknown, ...args: unknown[]) {
-    const rang = await blpop.apply(this, args);
-    if (rang !== null) mortality.pass("after the bell");
-    return rang;
+  const prototype = Redis.prototype as unknown as { pipeline: (...args: unknown[]) => ChainableCommander };
+  const { pipeline } = prototype;
+  prototype.pipeline = function (this: unknown, ...args: unknown[]) {
+    const made = pipeline.apply(this, args);
+    const exec = made.exec.bind(made);
+    made.exec = async () => {
+      const replies = await exec();
+      const first = replies?.[0]?.[1];
+      if (Array.isArray(first) && /:bell(:nested)?$/.test(String(first[0]))) mortality.pass("after the bell");
+      return replies;
+    };
+    return made;
   };
 }
 
