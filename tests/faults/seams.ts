@@ -1,5 +1,5 @@
-import { type ChainableCommander, Redis } from "ioredis";
 import type { Broker } from "taskpact";
+import { Wire } from "../../runtime/brokers/redis/wire.ts";
 import type { Journal } from "./journal.ts";
 import { overridden } from "./overridden.ts";
 
@@ -45,20 +45,16 @@ export function die(): void {
   process.kill(process.pid, "SIGKILL");
 }
 
-/** The bell is the driver's business: the broker has it and the claim in one step. It goes out together with what asks on. */
+/** The bell is the broker's own business, and so is the claim that goes out with it. */
 export function listenToBells(mortality: Mortality): void {
-  const prototype = Redis.prototype as unknown as { pipeline: (...args: unknown[]) => ChainableCommander };
-  const { pipeline } = prototype;
-  prototype.pipeline = function (this: unknown, ...args: unknown[]) {
-    const made = pipeline.apply(this, args);
-    const exec = made.exec.bind(made);
-    made.exec = async () => {
-      const replies = await exec();
-      const first = replies?.[0]?.[1];
-      if (Array.isArray(first) && /:bell(:nested)?$/.test(String(first[0]))) mortality.pass("after the bell");
-      return replies;
-    };
-    return made;
+  const { sendTogether } = Wire.prototype;
+  Wire.prototype.sendTogether = function (this: Wire, commands) {
+    const [ringing, ...others] = sendTogether.call(this, commands);
+    const heard = ringing!.then((rang) => {
+      if (Array.isArray(rang) && /:bell(:nested)?$/.test(String(rang[0]))) mortality.pass("after the bell");
+      return rang;
+    });
+    return [heard, ...others];
   };
 }
 

@@ -276,7 +276,7 @@ describeRedis("hole 10: a message is not heard", () => {
     const tasks = place.tasks(proxy.url);
     const call = tasks.asynchronous(5);
     await begun.given;
-    expect(proxy.cut("subscribe")).toBe(1);
+    expect(proxy.cut("SUBSCRIBE")).toBe(1);
     go.give();
     expect(await call).toBe(5);
   });

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { ClaimRequest, ServedQueue } from "../../broker.ts";
 import { queueKeys } from "../../keys.ts";
 import type { ToldLimits } from "../../limits.ts";
-import type { Argument } from "./connection.ts";
+import type { Argument } from "./resp.ts";
 
 /** One claim of one queue, on its way. */
 export interface Asking {

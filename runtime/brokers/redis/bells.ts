@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Redis } from "ioredis";
 import type { AnyTaskError } from "../../errors.ts";
-import type { Argument, Connection } from "./connection.ts";
-import { unavailable, wordsOf } from "./failure.ts";
+import type { Connection } from "./connection.ts";
+import { isUnsent, unavailable, wordsOf } from "./failure.ts";
+import type { Argument } from "./resp.ts";
+import type { Wire } from "./wire.ts";
 import type { Script } from "./scripts/script.ts";
 
 /** One who waits for a bell. */
@@ -32,11 +33,12 @@ export interface Woken {
   readonly reply?: unknown;
 }
 
-interface Waiter extends Wait {
+interface Waiter {
+  readonly wait: Wait;
   /** By {@link performance.now}. */
   readonly until: number;
-  settle(woken: Woken): void;
-  reject(error: AnyTaskError): void;
+  readonly resolve: (woken: Woken) => void;
+  readonly reject: (error: AnyTaskError) => void;
 }
 
 interface Block {
@@ -61,7 +63,9 @@ export class Bells {
   #serving: Promise<void> | undefined;
   /** What blocks at the moment, and the id of its connection at the server. */
   #block: Block | undefined;
-  readonly #ids = new WeakMap<Redis, number>();
+  readonly #ids = new WeakMap<Wire, number | undefined>();
+  /** Those that are listened to already: one signal serves many waits. */
+  readonly #signals = new WeakSet<AbortSignal>();
   #closed = false;
 
   /** @param commands - on which a blocked connection can be woken. */
@@ -73,26 +77,14 @@ export class Bells {
   /** @throws TaskError `unavailable` when Redis can't be reached or refuses it. */
   wait(wait: Wait): Promise<Woken> {
     if (this.#closed) return Promise.reject(unavailable("the connection to Redis was closed"));
+    const { signal } = wait;
+    if (!this.#signals.has(signal)) {
+      this.#signals.add(signal);
+      signal.addEventListener("abort", () => this.#unblock(), { once: true });
+    }
     return new Promise((resolve, reject) => {
-      const wake = () => this.#unblock();
-      const leave = () => {
-        this.#waiters.delete(waiter);
-        wait.signal.removeEventListener("abort", wake);
-      };
-      const waiter: Waiter = {
-        ...wait,
-        until: performance.now() + Math.min(wait.waitMs, longestBlockMs),
-        settle(woken) {
-          leave();
-          resolve(woken);
-        },
-        reject(error) {
-          leave();
-          reject(error);
-        },
-      };
-      wait.signal.addEventListener("abort", wake, { once: true });
-      this.#waiters.add(waiter);
+      const until = performance.now() + Math.min(wait.waitMs, longestBlockMs);
+      this.#waiters.add({ wait, until, resolve, reject });
       if (this.#serving === undefined) this.#serving = this.#serve();
       else this.#unblock(); // What blocks now does not listen to this one's bells.
     });
@@ -110,72 +102,84 @@ export class Bells {
   }
 
   async #serve(): Promise<void> {
+    // Whoever made the first wait has it before it can be over.
     while (this.#waiters.size > 0) {
-      let redis: Redis | undefined;
+      let wire = this.#connection.ready;
       try {
-        redis = await this.#connection.usable();
-        await this.#blockOn(redis);
+        wire ??= await this.#connection.usable();
+        if (!this.#ids.has(wire)) await this.#askId(wire);
+        this.#dismiss();
+        await this.#blockOn(wire);
       } catch (thrown) {
-        const error = this.#connection.errorOf(thrown, redis);
+        const error = this.#connection.errorOf(thrown, wire);
         // After a loss, all wait on with the next connection.
-        if (error.code !== "outcome_unknown") for (const waiter of this.#waiters) waiter.reject(error);
+        if (!isLost(error, thrown)) for (const waiter of this.#waiters) this.#reject(waiter, error);
       }
       this.#dismiss();
     }
     this.#serving = undefined;
   }
 
-  async #blockOn(redis: Redis): Promise<void> {
-    const id = await this.#idOf(redis);
-    this.#dismiss();
+  async #blockOn(wire: Wire): Promise<void> {
     const [first, ...others] = this.#waiters;
     if (first === undefined) return;
     const until = others.reduce((least, waiter) => Math.min(least, waiter.until), first.until);
     const seconds = Math.max(shortestBlockMs, until - performance.now()) / 1_000;
-    const block: Block = { id, over: false };
+    const block: Block = { id: this.#ids.get(wire), over: false };
     this.#block = block;
     try {
-      if (others.length === 0 && first.fused !== undefined) await this.#blockFused(redis, first, first.fused, seconds);
-      else await this.#blockForAll(redis, seconds);
+      const { fused } = first.wait;
+      if (others.length === 0 && fused !== undefined) await this.#blockFused(wire, first, fused, seconds);
+      else await this.#blockForAll(wire, seconds);
     } finally {
       block.over = true;
       this.#block = undefined;
     }
   }
 
-  async #blockForAll(redis: Redis, seconds: number): Promise<void> {
-    const bells = new Set([...this.#waiters].flatMap((waiter) => waiter.bells));
-    const rang = await redis.blpop([...bells], seconds);
-    if (rang === null) return;
-    const [bell] = rang;
+  async #blockForAll(wire: Wire, seconds: number): Promise<void> {
+    const bells = new Set([...this.#waiters].flatMap(({ wait }) => wait.bells));
+    const bell = bellOf(await wire.send(["BLPOP", ...bells, seconds]));
+    if (bell === undefined) return;
     // He who has waited longest. Where there is more, his claim rings for the next one.
-    for (const waiter of this.#waiters) if (waiter.bells.includes(bell)) return waiter.settle({ bell });
+    for (const waiter of this.#waiters) if (waiter.wait.bells.includes(bell)) return this.#settle(waiter, { bell });
   }
 
-  async #blockFused(redis: Redis, waiter: Waiter, { script, key, args }: Fused, seconds: number): Promise<void> {
-    const replies = await redis
-      .pipeline()
-      .blpop([...waiter.bells], seconds)
-      .callBuffer("EVALSHA", this.#connection.argumentsOf(script, key, args()))
-      .exec();
-    const [unheard, rang] = replies?.[0] ?? [];
-    const [refused, reply] = replies?.[1] ?? [];
-    const fault = unheard ?? refused;
-    const bell = (rang as readonly [string, string] | null | undefined)?.[0];
-    if (fault === null || fault === undefined) return waiter.settle({ bell, reply });
-    // Not loaded: who waits runs it by himself.
-    if (wordsOf(fault).startsWith("NOSCRIPT")) return waiter.settle({ bell });
-    const error = this.#connection.errorOf(fault, redis);
-    // Lost with its connection: whose script it is asks for what it was given.
-    if (error.code === "outcome_unknown") waiter.settle({});
-    else waiter.reject(error);
+  async #blockFused(wire: Wire, waiter: Waiter, { script, key, args }: Fused, seconds: number): Promise<void> {
+    const [ringing, running] = wire.sendTogether([
+      ["BLPOP", ...waiter.wait.bells, seconds],
+      this.#connection.commandOf(script, key, args()),
+    ]);
+    running!.catch(() => undefined); // It is heard after the other.
+    let bell: string | undefined;
+    try {
+      bell = bellOf(await ringing);
+      this.#settle(waiter, { bell, reply: await running });
+    } catch (thrown) {
+      // Not loaded: who waits runs it by himself.
+      if (wordsOf(thrown).startsWith("NOSCRIPT")) return this.#settle(waiter, { bell });
+      const error = this.#connection.errorOf(thrown, wire);
+      // Lost with its connection: whose script it is asks for what it was given.
+      if (isLost(error, thrown)) this.#settle(waiter, {});
+      else this.#reject(waiter, error);
+    }
+  }
+
+  #settle(waiter: Waiter, woken: Woken): void {
+    this.#waiters.delete(waiter);
+    waiter.resolve(woken);
+  }
+
+  #reject(waiter: Waiter, error: AnyTaskError): void {
+    this.#waiters.delete(waiter);
+    waiter.reject(error);
   }
 
   /** Settles those whose wait is over. */
   #dismiss(): void {
     const now = performance.now();
     for (const waiter of this.#waiters) {
-      if (this.#closed || waiter.signal.aborted || waiter.until <= now) waiter.settle({});
+      if (this.#closed || waiter.wait.signal.aborted || waiter.until <= now) this.#settle(waiter, {});
     }
   }
 
@@ -189,7 +193,7 @@ export class Bells {
     try {
       while (!block.over && block.id !== undefined) {
         const commands = await this.#commands.usable();
-        if (block.over || (await commands.client("UNBLOCK", block.id)) === 1) return;
+        if (block.over || (await commands.send(["CLIENT", "UNBLOCK", block.id])) === 1) return;
         // It is on its way: it has not reached the server yet, or its reply not us.
         await sleep(unblockAgainMs);
       }
@@ -198,13 +202,18 @@ export class Bells {
     }
   }
 
-  /** The connection's id at the server; undefined where the user may not ask for it. */
-  async #idOf(redis: Redis): Promise<number | undefined> {
-    let id = this.#ids.get(redis);
-    if (id === undefined) {
-      id = await redis.client("ID").catch(() => undefined);
-      if (id !== undefined) this.#ids.set(redis, id);
-    }
-    return id;
+  /** Asks for the connection's id at the server: undefined where the user may not ask for it. */
+  async #askId(wire: Wire): Promise<void> {
+    const id = await wire.send(["CLIENT", "ID"]).catch(() => undefined);
+    if (wire.usable) this.#ids.set(wire, id as number | undefined);
   }
+}
+
+function isLost({ code }: AnyTaskError, thrown: unknown): boolean {
+  return code === "outcome_unknown" || isUnsent(wordsOf(thrown));
+}
+
+/** Which bell has rung, by the reply of `BLPOP`. */
+function bellOf(rang: unknown): string | undefined {
+  return Array.isArray(rang) ? String(rang[0]) : undefined;
 }

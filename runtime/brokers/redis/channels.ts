@@ -1,7 +1,7 @@
-import type { Redis } from "ioredis";
 import type { Notice, Unsubscribe } from "../../broker.ts";
 import type { Connection } from "./connection.ts";
 import { readMessage } from "./message.ts";
+import type { Wire } from "./wire.ts";
 
 type Listener = (notice: Notice) => void;
 
@@ -9,10 +9,10 @@ type Listener = (notice: Notice) => void;
 const askMs = 2_000;
 
 /** One that only listens would never notice that it is half open: what waits for an answer does. */
-function askNowAndThen(redis: Redis): void {
-  const timer = setInterval(() => void redis.ping().catch(() => undefined), askMs);
+function askNowAndThen(wire: Wire): void {
+  const timer = setInterval(() => void wire.send(["PING"]).catch(() => undefined), askMs);
   timer.unref();
-  redis.once("end", () => clearInterval(timer));
+  wire.onEnd(() => clearInterval(timer));
 }
 
 /** Hears channels, on a connection of their own, and again whenever that was lost. */
@@ -24,9 +24,9 @@ export class Channels {
   constructor(connection: Connection, namespace: string) {
     this.#connection = connection;
     this.#prefix = `${namespace}:`;
-    connection.onUsable = (redis) => {
-      redis.on("messageBuffer", (channel: Buffer, message: Buffer) => this.#hear(channel.toString(), message));
-      askNowAndThen(redis);
+    connection.onUsable = (wire) => {
+      wire.hear((channel, message) => this.#hear(channel, message));
+      askNowAndThen(wire);
     };
     connection.onLost = () => void this.#resume();
   }
@@ -46,7 +46,7 @@ export class Channels {
     return async () => {
       if (!this.#forget(name, heard)) return;
       // What comes until it is confirmed, or should it fail, is heard by nobody.
-      await this.#connection.ifUsable((redis) => redis.unsubscribe(name));
+      await this.#connection.ready?.send(["UNSUBSCRIBE", name]).catch(() => undefined);
     };
   }
 
@@ -58,12 +58,12 @@ export class Channels {
   /** Subscribes to channels, on another connection if one is lost before the answer. */
   async #confirm(names: readonly string[], patient?: () => boolean): Promise<void> {
     for (;;) {
-      const redis = await this.#connection.usable(patient);
+      const wire = await this.#connection.usable(patient);
       try {
-        await redis.subscribe(...names);
+        await Promise.all(wire.sendTogether(names.map((name) => ["SUBSCRIBE", name])));
         return;
       } catch (thrown) {
-        const error = this.#connection.errorOf(thrown, redis);
+        const error = this.#connection.errorOf(thrown, wire);
         if (error.code !== "outcome_unknown") throw error;
       }
     }

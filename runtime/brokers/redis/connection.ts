@@ -1,14 +1,13 @@
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
-import type { Redis, RedisOptions } from "ioredis";
+import type { RedisOptions } from "ioredis";
 import { settles } from "../../clock.ts";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
-import { connect, type ConnectionSettings, loadDriver, newInstance } from "./driver.ts";
+import { type ConnectionSettings, open } from "./driver.ts";
 import { commandError, isDemotion, isFinal, isUnsent, unavailable, wordsOf } from "./failure.ts";
+import type { Argument } from "./resp.ts";
 import type { Script } from "./scripts/script.ts";
 import { placeOf } from "./source.ts";
-
-/** What a script is given, besides its key and the clock's offset. */
-export type Argument = string | Buffer | number;
+import type { Wire } from "./wire.ts";
 
 const firstPauseMs = 50;
 const longestPauseMs = 2_000;
@@ -25,23 +24,22 @@ interface Work {
 
 /** A sending that has failed. */
 interface Failed {
-  readonly redis: Redis;
-  readonly given: Argument[];
+  readonly wire: Wire;
+  readonly command: Argument[];
   readonly thrown: unknown;
 }
 
 /** One connection to Redis, which is made when it is first needed and again when it was lost. */
 export class Connection {
   /** Called each time that it is usable. */
-  onUsable: (redis: Redis) => void = () => {};
+  onUsable: (wire: Wire) => void = () => {};
   /** Called each time that it is lost. */
   onLost: () => void = () => {};
   readonly #options: RedisOptions;
   readonly #settings: ConnectionSettings;
   readonly #place: string;
   readonly #closing = new AbortController();
-  #link: Redis | undefined;
-  #connecting: Redis | undefined;
+  #wire: Wire | undefined;
   #attempt: Promise<void> | undefined;
   #failures = 0;
   /** What the last attempt failed of, and whether the next one will, too. */
@@ -70,12 +68,12 @@ export class Connection {
     args: (again: boolean) => readonly Argument[],
     patient?: () => boolean,
   ): Promise<unknown> {
-    const { ready } = this;
-    if (ready === undefined) return this.#persist({ script, key, args, patient });
+    const wire = this.ready;
+    if (wire === undefined) return this.#persist({ script, key, args, patient });
     // Mostly nothing is amiss: one promise then, and not one for each thing that may be.
-    const given = this.argumentsOf(script, key, args(false));
-    const failed = (thrown: unknown) => this.#persist({ script, key, args, patient }, { redis: ready, given, thrown });
-    return ready.callBuffer("EVALSHA", given).catch(failed);
+    const command = this.commandOf(script, key, args(false));
+    const failed = (thrown: unknown) => this.#persist({ script, key, args, patient }, { wire, command, thrown });
+    return wire.send(command).catch(failed);
   }
 
   /** Sends a script until it is answered, or there is no sense in it any more. */
@@ -85,30 +83,30 @@ export class Connection {
     let failed = before;
     for (;;) {
       if (failed === undefined) {
-        let redis: Redis;
+        let wire: Wire;
         try {
-          redis = await this.usable(patient);
+          wire = await this.usable(patient);
         } catch (error) {
           throw unknown ?? error;
         }
-        const given = this.argumentsOf(script, key, args(unknown !== undefined));
+        const command = this.commandOf(script, key, args(unknown !== undefined));
         try {
-          return await redis.callBuffer("EVALSHA", given);
+          return await wire.send(command);
         } catch (thrown) {
-          failed = { redis, given, thrown };
+          failed = { wire, command, thrown };
         }
       }
-      const { redis, given } = failed;
+      const { wire, command } = failed;
       let { thrown } = failed;
       failed = undefined;
       if (wordsOf(thrown).startsWith("NOSCRIPT")) {
         try {
-          return await redis.callBuffer("EVAL", [script.lua, ...given.slice(1)]);
+          return await wire.send(["EVAL", script.lua, ...command.slice(2)]);
         } catch (again) {
           thrown = again;
         }
       }
-      const error = this.errorOf(thrown, redis);
+      const error = this.errorOf(thrown, wire);
       const lost = error.code === "outcome_unknown";
       if (lost) unknown = error;
       else if (!isUnsent(wordsOf(thrown))) throw error;
@@ -116,25 +114,20 @@ export class Connection {
       until = Math.min(until, performance.now() + this.#settings.patienceMs);
       const waits = performance.now() < until || patient?.() === true;
       if (this.#closing.signal.aborted || !waits) throw unknown ?? error;
-      // ioredis says "ready" until it has heard of the loss, which takes a turn of the event loop.
+      // That it is lost may be heard only in the next turn of the event loop.
       await turn();
     }
   }
 
   /** What is run meanwhile goes out in one write. */
   together<Result>(act: () => Result): Result {
-    const stream = this.ready?.stream;
-    stream?.cork();
-    try {
-      return act();
-    } finally {
-      stream?.uncork();
-    }
+    const { ready } = this;
+    return ready === undefined ? act() : ready.together(act);
   }
 
   /** The connection if it can be used now. */
-  get ready(): Redis | undefined {
-    return isReady(this.#link) && !this.#closing.signal.aborted ? this.#link : undefined;
+  get ready(): Wire | undefined {
+    return this.#wire?.usable === true && !this.#closing.signal.aborted ? this.#wire : undefined;
   }
 
   /**
@@ -143,14 +136,15 @@ export class Connection {
    * @param patient - asked now and then, after `patienceMs`, whether to go on waiting for one that was lost.
    * @throws TaskError `unavailable` with what is wrong.
    */
-  async usable(patient?: () => boolean): Promise<Redis> {
+  async usable(patient?: () => boolean): Promise<Wire> {
     const until = performance.now() + this.#settings.patienceMs;
     for (;;) {
       if (this.#closing.signal.aborted) throw unavailable("the connection to Redis was closed");
-      if (isReady(this.#link)) return this.#link;
+      const { ready } = this;
+      if (ready !== undefined) return ready;
       const leftMs = until - performance.now();
       const settled = await settles((this.#attempt ??= this.#open()), leftMs > 0 ? leftMs : askMs);
-      if (isReady(this.#link) || this.#closing.signal.aborted) continue;
+      if (this.ready !== undefined || this.#closing.signal.aborted) continue;
       if (this.#known && patient?.() === true) continue;
       if ((settled && this.#final) || performance.now() >= until) {
         throw this.#failure ?? this.#unreachable(`no answer within ${this.#settings.patienceMs} ms`);
@@ -158,28 +152,23 @@ export class Connection {
     }
   }
 
-  /** Does what is of no use on another connection, and need not succeed. */
-  async ifUsable(act: (redis: Redis) => Promise<unknown>): Promise<void> {
-    if (isReady(this.#link)) await act(this.#link).catch(() => undefined);
-  }
-
   /** Leaves the connection that it has, as if it had been lost. */
   leave(): void {
-    this.#link?.disconnect();
+    void this.#wire?.close();
   }
 
-  /** What `EVALSHA` is given for a script. */
-  argumentsOf(script: Script, key: string | readonly string[], args: readonly Argument[]): Argument[] {
+  /** The command that runs a script. */
+  commandOf(script: Script, key: string | readonly string[], args: readonly Argument[]): Argument[] {
     const { clockOffset, listeners } = this.#settings;
-    if (typeof key !== "string") return [script.sha, key.length, ...key, clockOffset(), ...args];
+    if (typeof key !== "string") return ["EVALSHA", script.sha, key.length, ...key, clockOffset(), ...args];
     const second = listeners?.keyFor(key);
-    if (second === undefined) return [script.sha, 1, key, clockOffset(), ...args];
-    return [script.sha, 2, key, second, clockOffset(), ...args];
+    if (second === undefined) return ["EVALSHA", script.sha, 1, key, clockOffset(), ...args];
+    return ["EVALSHA", script.sha, 2, key, second, clockOffset(), ...args];
   }
 
   /** What a command's failure means. A server that has become a replica is left: its address may lead elsewhere by now. */
-  errorOf(thrown: unknown, redis: Redis | undefined): AnyTaskError {
-    if (isDemotion(wordsOf(thrown))) redis?.disconnect();
+  errorOf(thrown: unknown, wire: Wire | undefined): AnyTaskError {
+    if (isDemotion(wordsOf(thrown))) void wire?.close();
     return thrown instanceof TaskError ? thrown : commandError(thrown, this.#place);
   }
 
@@ -190,37 +179,28 @@ export class Connection {
 
   async #end(): Promise<void> {
     this.#closing.abort();
-    this.#connecting?.disconnect();
     await this.#attempt;
-    const link = this.#link;
-    if (link === undefined) return;
-    const gone = new Promise<void>((resolve) => link.once("end", () => resolve()));
-    link.disconnect();
-    if (link.status !== "end") await gone;
+    await this.#wire?.close();
   }
 
   /** Tries to connect, once. */
   async #open(): Promise<void> {
     try {
       await this.#pause();
-      const redis = newInstance(await loadDriver(), this.#options, this.#settings);
-      this.#connecting = redis;
-      if (!this.#closing.signal.aborted) await connect(redis, this.#place, this.#settings);
-      redis.once("end", () => this.#lost(redis));
-      if (!isReady(redis)) throw new Error("it hung up at once");
+      const wire = await open(this.#options, this.#place, this.#settings, this.#closing.signal);
+      wire.onEnd(() => this.#lost(wire));
+      if (!wire.usable) throw new Error("it hung up at once");
       this.#failures = 0;
       this.#failure = undefined;
       this.#final = false;
       this.#known = true;
-      this.#link = redis;
-      this.onUsable(redis);
+      this.#wire = wire;
+      this.onUsable(wire);
     } catch (thrown) {
-      this.#connecting?.disconnect();
       this.#failures++;
       this.#failure = thrown instanceof TaskError ? thrown : this.#unreachable(wordsOf(thrown));
       this.#final = thrown instanceof TaskError || isFinal(wordsOf(thrown));
     } finally {
-      this.#connecting = undefined;
       this.#attempt = undefined;
     }
   }
@@ -232,18 +212,13 @@ export class Connection {
     await sleep(pauseMs, undefined, { signal: this.#closing.signal });
   }
 
-  #lost(redis: Redis): void {
-    if (this.#link !== redis) return;
-    this.#link = undefined;
+  #lost(wire: Wire): void {
+    if (this.#wire !== wire) return;
+    this.#wire = undefined;
     this.onLost();
   }
 
   #unreachable(words: string): AnyTaskError {
     return unavailable(`can't reach Redis${this.#place}: ${words}`);
   }
-}
-
-/** Whether a command would be sent: the loss of a connection shows here first. */
-function isReady(redis: Redis | undefined): redis is Redis {
-  return redis?.status === "ready";
 }

@@ -6,6 +6,7 @@ import { TaskError } from "../../errors.ts";
 import { unavailable, wordsOf } from "./failure.ts";
 import type { Listeners } from "./listeners.ts";
 import { checkServer } from "./server-check.ts";
+import { Wire } from "./wire.ts";
 
 /** How a connection is made. */
 export interface ConnectionSettings {
@@ -113,11 +114,33 @@ export function instanceOptions(options: RedisOptions, settings: ConnectionSetti
 }
 
 /**
- * Connects an instance to a server that can be used.
+ * Opens a connection to a server that can be used.
  *
+ * @param signal - gives it up.
  * @throws TaskError for one that never can; else an Error whose words tell what is wrong.
  */
-export async function connect(redis: Redis, place: string, { patienceMs, warn }: ConnectionSettings): Promise<void> {
+export async function open(
+  options: RedisOptions,
+  place: string,
+  settings: ConnectionSettings,
+  signal: AbortSignal,
+): Promise<Wire> {
+  const redis = newInstance(await loadDriver(), options, settings);
+  const giveUp = () => redis.disconnect();
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    signal.throwIfAborted();
+    await connect(redis, place, settings);
+    return new Wire(redis, settings.silenceMs);
+  } catch (thrown) {
+    redis.disconnect();
+    throw thrown;
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
+}
+
+async function connect(redis: Redis, place: string, { patienceMs, warn }: ConnectionSettings): Promise<void> {
   let trouble: string | undefined;
   redis.on("error", (error: unknown) => {
     trouble ??= wordsOf(error);

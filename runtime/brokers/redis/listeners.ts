@@ -1,5 +1,5 @@
-import type { Redis } from "ioredis";
 import { listenersOf } from "../../keys.ts";
+import type { Wire } from "./wire.ts";
 
 /** How long a look is good for, ms: so long after the first has begun to listen, some may not know of it. */
 const freshMs = 1_000;
@@ -18,10 +18,10 @@ interface Look {
 export class Listeners {
   readonly #looks = new Map<string, Look>();
   readonly #asked = new Set<string>();
-  readonly #connection: () => Redis | undefined;
+  readonly #connection: () => Wire | undefined;
 
   /** @param connection - one that can be used now. */
-  constructor(connection: () => Redis | undefined) {
+  constructor(connection: () => Wire | undefined) {
     this.#connection = connection;
   }
 
@@ -34,11 +34,11 @@ export class Listeners {
   }
 
   #ask(list: string): void {
-    const redis = this.#connection();
-    if (redis === undefined) return;
+    const wire = this.#connection();
+    if (wire === undefined) return;
     const at = performance.now();
     this.#asked.add(list);
-    redis.exists(listenersOf(list)).then(
+    wire.send(["EXISTS", listenersOf(list)]).then(
       (found) => {
         this.#looks.set(list, { at, heard: found === 1 });
         this.#asked.delete(list);

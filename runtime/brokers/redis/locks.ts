@@ -1,5 +1,5 @@
 import { type LockAnswer, type LockOwner, type Locks, type LockWish, localLifeMs } from "../../locks.ts";
-import type { Argument } from "./connection.ts";
+import type { Argument } from "./resp.ts";
 import { lockScript } from "./scripts/lock.ts";
 import { unlockScript } from "./scripts/unlock.ts";
 import type { RunScript } from "./submissions.ts";

@@ -2,7 +2,7 @@ import type { SubmitBatch, Submission, Submitted } from "../../broker.ts";
 import { readHeader } from "../../header.ts";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
 import { chunked } from "./chunks.ts";
-import type { Argument } from "./connection.ts";
+import type { Argument } from "./resp.ts";
 import { packed } from "./packed.ts";
 import { submitScript } from "./scripts/submit.ts";
 import type { Script } from "./scripts/script.ts";

@@ -75,7 +75,7 @@ async function dieAt(
     plan,
     joined: (worker) =>
       void whenItFinishes(worker, () => {
-        cut += proxy.cut("subscribe");
+        cut += proxy.cut("SUBSCRIBE");
       }),
     died: ({ id }) => {
       reclaims.killed(id);

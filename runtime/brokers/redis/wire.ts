@@ -1,0 +1,163 @@
+import type { Redis } from "ioredis";
+import { type Argument, commandPieces, CommandWriter, ReplyReader } from "./resp.ts";
+
+type Socket = Redis["stream"];
+
+/** One command on its way. */
+interface Sent {
+  resolve(reply: unknown): void;
+  reject(error: Error): void;
+}
+
+/** How many looks a connection may be silent at, while commands wait, before it is taken for dead. */
+const silentLooks = 5;
+
+/**
+ * A connection that ioredis has made, and what is said on it since: ioredis finds the server, proves who we are, and tells of the
+ * connection's end, but a command that goes through it costs as much as all else that we do for a call that is alone. So its
+ * socket is read and written here, in RESP2. No command is sent twice, nor kept for another connection.
+ */
+export class Wire {
+  readonly #redis: Redis;
+  readonly #socket: Socket;
+  readonly #writer = new CommandWriter();
+  readonly #reader = new ReplyReader((reply) => this.#replied(reply));
+  /** Those that wait for their replies, in their order, from `#first` on. */
+  #sent: (Sent | undefined)[] = [];
+  #first = 0;
+  readonly #lookMs: number;
+  #look: NodeJS.Timeout | undefined;
+  #silent = 0;
+  /** Whether anything was heard since the last look. */
+  #heard = false;
+  #hear: ((channel: string, message: Buffer) => void) | undefined;
+
+  /**
+   * @param redis - connected, and without commands on their way.
+   * @param silenceMs - how long a command may be without an answer before the connection is taken for dead.
+   */
+  constructor(redis: Redis, silenceMs: number) {
+    this.#redis = redis;
+    this.#socket = redis.stream;
+    this.#lookMs = silenceMs / silentLooks;
+    this.#socket.removeAllListeners("data");
+    this.#socket.on("data", (chunk: Buffer) => this.#arrived(chunk));
+    const gone = () => this.#end(new Error("Connection is closed."));
+    this.#socket.once("close", gone);
+    redis.once("end", gone);
+  }
+
+  /** Whether a command would be sent. */
+  get usable(): boolean {
+    return this.#redis.status === "ready" && this.#socket.writable;
+  }
+
+  /** Sends a command. @throws Error with the server's words, or those of a connection that is lost. */
+  send(command: readonly Argument[]): Promise<unknown> {
+    const { usable } = this;
+    if (usable) this.#write([command]);
+    return this.#reply(usable);
+  }
+
+  /** Sends some commands in one write. */
+  sendTogether(commands: readonly (readonly Argument[])[]): readonly Promise<unknown>[] {
+    const { usable } = this;
+    if (usable) this.#write(commands);
+    return commands.map(() => this.#reply(usable));
+  }
+
+  /** What is sent meanwhile goes out in one write. */
+  together<Result>(act: () => Result): Result {
+    this.#socket.cork();
+    try {
+      return act();
+    } finally {
+      this.#socket.uncork();
+    }
+  }
+
+  /** From now on this connection is for channels, whose messages go to `hear`. */
+  hear(hear: (channel: string, message: Buffer) => void): void {
+    this.#hear = hear;
+  }
+
+  /** Called once, when it is lost, or closed. */
+  onEnd(ended: () => void): void {
+    if (this.#redis.status === "end") ended();
+    else this.#redis.once("end", ended);
+  }
+
+  /** Ends it; resolves when nothing of it is left. */
+  async close(): Promise<void> {
+    const gone = new Promise<void>((resolve) => this.onEnd(resolve));
+    this.#redis.disconnect();
+    await gone;
+  }
+
+  #reply(usable: boolean): Promise<unknown> {
+    if (!usable) return Promise.reject(new Error(unsent));
+    return new Promise((resolve, reject) => {
+      this.#sent.push({ resolve, reject });
+      this.#look ??= setInterval(() => this.#lookForSilence(), this.#lookMs).unref();
+    });
+  }
+
+  #write(commands: readonly (readonly Argument[])[]): void {
+    const socket = this.#socket;
+    const written = this.#writer.write(commands);
+    if (written !== undefined) {
+      socket.write(written);
+      // Mostly it is the system's by now; else the socket still needs it.
+      if (socket.writableLength > 0) this.#writer.renew();
+      return;
+    }
+    socket.cork();
+    for (const piece of commandPieces(commands)) socket.write(piece);
+    socket.uncork();
+  }
+
+  #arrived(chunk: Buffer): void {
+    this.#heard = true;
+    try {
+      this.#reader.push(chunk);
+    } catch (error) {
+      this.#socket.destroy(error as Error);
+    }
+  }
+
+  #replied(reply: unknown): void {
+    if (this.#hear !== undefined && Array.isArray(reply) && String(reply[0]) === "message") {
+      this.#hear(String(reply[1]), reply[2] as Buffer);
+      return;
+    }
+    const sent = this.#sent[this.#first];
+    if (sent === undefined) throw new Error("a reply that nothing was sent for");
+    this.#sent[this.#first++] = undefined;
+    if (this.#first === this.#sent.length) {
+      this.#sent.length = 0;
+      this.#first = 0;
+    }
+    if (reply instanceof Error) sent.reject(reply);
+    else sent.resolve(reply);
+  }
+
+  /** A half-open connection never says that it is: what waits for an answer notices. */
+  #lookForSilence(): void {
+    const waiting = this.#sent.length > this.#first;
+    this.#silent = waiting && !this.#heard ? this.#silent + 1 : 0;
+    this.#heard = false;
+    if (this.#silent >= silentLooks) this.#socket.destroy(new Error("nothing was heard for too long"));
+  }
+
+  #end(error: Error): void {
+    clearInterval(this.#look);
+    this.#look = undefined;
+    const lost = this.#sent.slice(this.#first);
+    this.#sent = [];
+    this.#first = 0;
+    for (const sent of lost) sent?.reject(error);
+  }
+}
+
+/** In ioredis's words, which failure.ts knows. */
+const unsent = "Stream isn't writeable and enableOfflineQueue options is false";
