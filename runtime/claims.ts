@@ -1,4 +1,3 @@
-import { setImmediate as turn } from "node:timers/promises";
 import { batchLimit, firstEarly } from "./batch.ts";
 import type { Broker, ClaimedBatch, ServedQueue } from "./broker.ts";
 import { pause } from "./clock.ts";
@@ -64,7 +63,7 @@ export class Claims {
     let trouble: string | undefined;
     while (!signal.aborted) {
       const { any, nested } = this.#settings.free();
-      const limit = Math.min(any > 0 ? any : nested, batchLimit);
+      const limit = shareOf(any > 0 ? any : nested);
       if (limit <= 0) {
         await new Promise<void>((resolve) => (this.#slotFreed = resolve));
         continue;
@@ -72,8 +71,8 @@ export class Claims {
       try {
         this.#nestedOnly = any <= 0;
         const claimed = await this.#claim(limit);
-        // What calls are answered with goes before the next claim: of many, the first have been answered by now.
-        if (claimed > 0 && claimed <= firstEarly) await turn();
+        // Few are answered before the next claim, which is then not in their way. Many begin behind it (see executions.ts).
+        if (claimed > 0 && claimed < firstEarly) await new Promise((resolve) => setImmediate(resolve));
         pauseMs = firstPauseMs;
         if (trouble !== undefined) log.info({}, "claims succeed again");
         trouble = undefined;
@@ -119,7 +118,7 @@ export class Claims {
   }
 
   /** @returns how many there were. */
-  async #claim(limit: number): Promise<number> {
+  #claim(limit: number): Promise<number> {
     const { worker, leaseMs } = this.#settings;
     const queues = this.#queues;
     const { signal } = this.#current;
@@ -165,4 +164,12 @@ export class Claims {
     const gave = new Set(batches.map(({ queue }) => queue));
     this.#queues = [...turned.filter(({ name }) => !gave.has(name)), ...turned.filter(({ name }) => gave.has(name))];
   }
+}
+
+/**
+ * How many to claim for so many slots. Of many slots, some are kept for the next claim: it is on its way, and the broker busy with
+ * it, while these calls run.
+ */
+function shareOf(slots: number): number {
+  return Math.min(slots, batchLimit, Math.max(firstEarly, Math.ceil(slots / 2)));
 }

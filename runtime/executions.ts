@@ -66,14 +66,19 @@ export class Executions {
     return this.#due.some(({ call }) => call.suspect);
   }
 
-  /** Begins what was claimed: of many, the first now, for their answers are on their way while the others run. */
+  /**
+   * Begins what was claimed. Of many, some at a time, for their answers are on their way while the others run; and not before the
+   * next claim is on its way, too.
+   */
   begin(batches: readonly ClaimedBatch[]): void {
+    const idle = this.#due.length === 0;
     for (const batch of batches) {
       const lease = this.#settings.leases.claimed(batch);
       for (const call of batch.calls) this.#due.push({ lease, call });
     }
     // All are held before a handler of the first may block.
-    this.#beginSome();
+    if (idle && this.#due.length < firstEarly) this.#beginSome();
+    else if (idle) setImmediate(this.#beginSome);
   }
 
   readonly #beginSome = (): void => {

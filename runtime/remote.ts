@@ -190,24 +190,25 @@ export class RemoteCalls implements Owner {
     batch.add(sending);
   }
 
-  async #submit(queue: string, added: readonly Sending[]): Promise<void> {
-    const sendings = added.filter(({ submission }) => submission.caller?.wanted() !== false);
+  #submit(queue: string, added: readonly Sending[]): Promise<void> {
+    const sendings = added.every(isWanted) ? added : added.filter(isWanted);
     const acknowledged = this.#acknowledged.get(queue) ?? none;
     if (acknowledged.length > 0) this.#acknowledged.delete(queue);
-    if (sendings.length === 0 && acknowledged.length === 0) return;
-    try {
-      if (!this.#replies.heard) await this.#replies.ready();
-      const calls = sendings.map(({ submission }) => submission);
-      const results = await this.broker.submit(queue, {
-        calls,
-        acknowledged,
-        maxLength: this.#limits.maxQueueLength,
-      });
-      for (let index = 0; index < sendings.length; index++) sendings[index]!.by.submitted(results[index]!);
-    } catch (thrown) {
-      const error = TaskError.from(thrown, "internal");
-      for (const sending of sendings) sending.by.failed(error);
-    }
+    if (sendings.length === 0 && acknowledged.length === 0) return Promise.resolve();
+    const calls = sendings.map(({ submission }) => submission);
+    const batch = { calls, acknowledged, maxLength: this.#limits.maxQueueLength };
+    const submitted = this.#replies.heard
+      ? this.broker.submit(queue, batch)
+      : this.#replies.ready().then(() => this.broker.submit(queue, batch));
+    return submitted.then(
+      (results) => {
+        for (let index = 0; index < sendings.length; index++) sendings[index]!.by.submitted(results[index]!);
+      },
+      (thrown: unknown) => {
+        const error = TaskError.from(thrown, "internal");
+        for (const sending of sendings) sending.by.failed(error);
+      },
+    );
   }
 
   /** An answer has been received: its record goes with the next submit of its queue. */
@@ -219,6 +220,11 @@ export class RemoteCalls implements Owner {
 }
 
 const none: readonly string[] = [];
+
+/** Callers may have given up by the end of the turn. */
+function isWanted({ submission }: Sending): boolean {
+  return submission.caller?.wanted() !== false;
+}
 
 /** Whether its request is to be kept with its reply. */
 function keepsRequest({ options, declaration }: Call): boolean {

@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { batchLimit, TurnBatch } from "./batch.ts";
-import type { Broker, Report } from "./broker.ts";
+import type { Broker, Report, Verdict } from "./broker.ts";
 import { type Bounded, Deadlines } from "./deadlines.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { Logger } from "./log.ts";
@@ -136,26 +136,34 @@ export class Reports {
   }
 
   /** Resolves when they are taken, or given up. */
-  async #send(queue: string, reports: readonly Report[]): Promise<void> {
+  #send(queue: string, reports: readonly Report[]): Promise<void> {
+    return this.#broker.finish(queue, reports).then(
+      (verdicts) => this.#heard(queue, reports, verdicts),
+      (thrown: unknown) => this.#sendAgain(queue, reports, thrown),
+    );
+  }
+
+  #heard(queue: string, reports: readonly Report[], verdicts: readonly Verdict[]): void {
+    for (let index = 0; index < verdicts.length; index++) {
+      if (verdicts[index] === "refused") this.#logRefused(queue, reports[index]!);
+    }
+  }
+
+  async #sendAgain(queue: string, reports: readonly Report[], failure: unknown): Promise<void> {
+    let thrown = failure;
     for (let pause = firstPauseMs; ; pause = Math.min(pause * 2, longestPauseMs)) {
-      try {
-        const verdicts = await this.#broker.finish(queue, reports);
-        for (let index = 0; index < verdicts.length; index++) {
-          if (verdicts[index] === "refused") this.#logRefused(queue, reports[index]!);
-        }
-        return;
-      } catch (thrown) {
-        const error = TaskError.from(thrown, "internal");
-        if (!passing.has(error.code)) return this.#sendApart(queue, reports, error);
-        this.#log.warn(
-          { queue, reports: reports.length, error: error.message },
-          "reports were not taken; sending again",
-        );
-      }
+      const error = TaskError.from(thrown, "internal");
+      if (!passing.has(error.code)) return this.#sendApart(queue, reports, error);
+      this.#log.warn({ queue, reports: reports.length, error: error.message }, "reports were not taken; sending again");
       try {
         await sleep(pause, undefined, { signal: this.#giveUp.signal });
       } catch {
         return; // The leases lapse, and others run the calls again.
+      }
+      try {
+        return this.#heard(queue, reports, await this.#broker.finish(queue, reports));
+      } catch (again) {
+        thrown = again;
       }
     }
   }

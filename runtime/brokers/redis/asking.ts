@@ -36,6 +36,11 @@ export class Askings {
   readonly #mark = randomBytes(4).toString("hex");
   /** Tokens of claims whose replies were lost, by worker and queue. */
   readonly #unanswered = new Map<string, string[]>();
+  /** What the claims of a queue have in common. */
+  readonly #known = new WeakMap<
+    ServedQueue,
+    { readonly key: string; readonly tasks: string; readonly limits: readonly Argument[] }
+  >();
   #count = 0;
 
   constructor(namespace: string) {
@@ -46,28 +51,40 @@ export class Askings {
     const token = `${this.#mark}${this.#count.toString(36)}`;
     const list = beginnings[this.#count++ % beginnings.length]!;
     const { worker, limit, leaseMs, suspect, nestedOnly } = request;
-    const owner = JSON.stringify([worker, queue.name]);
-    let before = this.#unanswered.get(owner)?.shift();
+    const { key, tasks, limits } = this.#knownOf(queue);
+    const owner = (): string => JSON.stringify([worker, queue.name]);
+    let before = this.#unanswered.size === 0 ? undefined : this.#unanswered.get(owner())?.shift();
     let sent = false;
     const keep = (...lost: readonly (string | undefined)[]) => {
       // Before those that are younger.
-      const tokens = [...lost.filter((one) => one !== undefined), ...(this.#unanswered.get(owner) ?? [])];
-      this.#unanswered.set(owner, tokens.slice(-mostUnanswered));
+      const tokens = [...lost.filter((one) => one !== undefined), ...(this.#unanswered.get(owner()) ?? [])];
+      this.#unanswered.set(owner(), tokens.slice(-mostUnanswered));
     };
     return {
-      key: queueKeys(this.#namespace, queue.name).queue,
+      key,
       args: (again = false) => {
         sent = true;
         if (again && before !== token) {
           keep(before);
           before = token;
         }
-        const tasks = ` ${queue.tasks.join(" ")} `;
         const all = [worker, limit, leaseMs, suspect ? "1" : "", list, tasks, token, before ?? ""];
-        const limits = queue.limits?.flatMap(limitArgs) ?? [];
         return nestedOnly === true || limits.length > 0 ? [...all, nestedOnly === true ? "1" : "", ...limits] : all;
       },
       unanswered: () => keep(before === token ? undefined : before, sent ? token : undefined),
     };
+  }
+
+  #knownOf(queue: ServedQueue) {
+    let known = this.#known.get(queue);
+    if (known === undefined) {
+      known = {
+        key: queueKeys(this.#namespace, queue.name).queue,
+        tasks: ` ${queue.tasks.join(" ")} `,
+        limits: queue.limits?.flatMap(limitArgs) ?? [],
+      };
+      this.#known.set(queue, known);
+    }
+    return known;
   }
 }

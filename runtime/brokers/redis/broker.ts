@@ -74,6 +74,8 @@ const farewellMs = 500;
  */
 export class RedisBroker implements Broker {
   readonly #namespace: string;
+  /** The keys of queues' lists, by their names. */
+  readonly #lists = new Map<string, string>();
   readonly #commands: Connection;
   readonly #channels: Channels;
   readonly #loadWorkerSide: () => Promise<WorkerSide>;
@@ -208,7 +210,7 @@ export class RedisBroker implements Broker {
     patient?: () => boolean,
   ): Promise<unknown> => {
     if (this.#closed !== undefined) return Promise.reject(closedError());
-    return this.#commands.run(script, queueKeys(this.#namespace, queue).queue, args, patient);
+    return this.#commands.run(script, this.#listOf(queue), args, patient);
   };
 
   readonly operator = new RedisOperator(this.#run);
@@ -216,6 +218,12 @@ export class RedisBroker implements Broker {
   readonly timetable = new RedisTimetable(this.#run);
 
   readonly locks = new RedisLocks(this.#run);
+
+  #listOf(queue: string): string {
+    let list = this.#lists.get(queue);
+    if (list === undefined) this.#lists.set(queue, (list = queueKeys(this.#namespace, queue).queue));
+    return list;
+  }
 
   #checkOpen(): void {
     if (this.#closed !== undefined) throw closedError();

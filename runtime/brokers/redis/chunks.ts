@@ -1,20 +1,21 @@
-const mostItems = 250;
-const mostBytes = 4_194_304;
+/** How many items one script call takes, and bytes of them. */
+export const mostItems = 250;
+export const mostBytes = 4_194_304;
 
 /** Parts of a list, each for one script call: others wait for as long as one runs. */
-export function chunked<Item>(items: readonly Item[], sizeOf: (item: Item) => number): Item[][] {
-  const chunks: Item[][] = [];
-  let bytes = mostBytes;
-  for (const item of items) {
-    const size = sizeOf(item);
-    const last = chunks.at(-1);
-    if (last === undefined || last.length >= mostItems || bytes + size > mostBytes) {
-      chunks.push([item]);
-      bytes = size;
-    } else {
-      last.push(item);
-      bytes += size;
+export function chunked<Item>(items: readonly Item[], sizeOf: (item: Item) => number): readonly (readonly Item[])[] {
+  const chunks: (readonly Item[])[] = [];
+  let from = 0;
+  let bytes = 0;
+  for (let at = 0; at < items.length; at++) {
+    const size = sizeOf(items[at]!);
+    if (at > from && (at - from >= mostItems || bytes + size > mostBytes)) {
+      chunks.push(items.slice(from, at));
+      from = at;
+      bytes = 0;
     }
+    bytes += size;
   }
-  return chunks;
+  if (from === 0) return items.length === 0 ? [] : [items];
+  return [...chunks, items.slice(from)];
 }

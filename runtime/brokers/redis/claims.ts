@@ -1,8 +1,8 @@
 import type { ClaimedBatch, ClaimedCall, ClaimRequest, ServedQueue } from "../../broker.ts";
 import { TaskError } from "../../errors.ts";
-import { queueKeys } from "../../keys.ts";
+import { type QueueKeys, queueKeys } from "../../keys.ts";
 import { Askings } from "./asking.ts";
-import { Bells, type Fused, type Woken } from "./bells.ts";
+import { Bells, type Fused, type Wait } from "./bells.ts";
 import type { Connection } from "./connection.ts";
 import { unavailable } from "./failure.ts";
 import { unpacked } from "./packed.ts";
@@ -17,6 +17,9 @@ export interface ClaimSettings {
   readonly commands: Connection;
   readonly blocking: Connection;
 }
+
+/** Whose bells have rung, or the claim that went out with the wait. */
+type Heard = { readonly rung: readonly ServedQueue[] } | { readonly batch: ClaimedBatch };
 
 /** Replies by number: what is left. */
 const kindsLeft: readonly Left[] = ["nothing", "calls", "suspects"];
@@ -44,6 +47,7 @@ export class Claims {
   /** When the blocking connection last brought a claim's reply, by {@link performance.now}. */
   #heardAt = Number.NEGATIVE_INFINITY;
   #closed = false;
+  readonly #known = new WeakMap<ServedQueue, QueueKeys>();
   readonly #open = new Set<Promise<readonly ClaimedBatch[]>>();
 
   constructor(settings: ClaimSettings) {
@@ -52,8 +56,8 @@ export class Claims {
     this.#bells = new Bells(settings.blocking, settings.commands);
   }
 
-  async claim(request: ClaimRequest): Promise<readonly ClaimedBatch[]> {
-    if (this.#closed) throw unavailable("the connection to Redis was closed");
+  claim(request: ClaimRequest): Promise<readonly ClaimedBatch[]> {
+    if (this.#closed) return Promise.reject(unavailable("the connection to Redis was closed"));
     if (request.afresh === true) {
       this.#views.clear();
       this.#nestedViews.clear();
@@ -61,15 +65,17 @@ export class Claims {
     }
     const claiming = this.#claim(request);
     this.#open.add(claiming);
-    try {
-      const batches = await claiming;
-      return this.#closed ? [] : batches;
-    } catch (error) {
-      if (this.#closed) return [];
-      throw error;
-    } finally {
-      this.#open.delete(claiming);
-    }
+    return claiming.then(
+      (batches) => {
+        this.#open.delete(claiming);
+        return this.#closed ? [] : batches;
+      },
+      (error: unknown) => {
+        this.#open.delete(claiming);
+        if (this.#closed) return [];
+        throw error;
+      },
+    );
   }
 
   /** Lets waiting claims end empty: what they have just been given goes back. */
@@ -170,50 +176,49 @@ export class Claims {
   }
 
   /** Waits until there may be something, and says whose bells have rung, or has the claim of the only queue already. */
-  async #wait(
-    request: ClaimRequest,
-    leftMs: number,
-  ): Promise<{ readonly rung: readonly ServedQueue[] } | { readonly batch: ClaimedBatch }> {
-    const { queues, signal, limit, nestedOnly } = request;
-    const views = this.#viewsOf(nestedOnly);
+  #wait(request: ClaimRequest, leftMs: number): Promise<Heard> {
+    const { queues, signal, nestedOnly } = request;
     const bells = queues.map((queue) => this.#keys(queue)[nestedOnly === true ? "nestedBell" : "bell"]);
-    const wait = { bells, waitMs: Math.min(leftMs, views.dueAt(queues) - performance.now()), signal };
-    if (queues.length === 1) return this.#waitFused(queues[0]!, request, wait);
+    const waitMs = Math.min(leftMs, this.#viewsOf(nestedOnly).dueAt(queues) - performance.now());
+    const wait = { bells, waitMs, signal };
+    return queues.length === 1 ? this.#waitFused(queues[0]!, request, wait) : this.#waitForAny(request, wait);
+  }
+
+  async #waitForAny(request: ClaimRequest, wait: Wait): Promise<Heard> {
+    const { queues, limit, nestedOnly } = request;
+    const { bells } = wait;
     // One token comes from the wait itself.
     const fused = this.#ringing(queues, request, limit - 1);
     const { bell, reply } = await this.#bells.wait({ ...wait, fused });
     if (bell === undefined) {
       // A bell is a hint, and may be lost: all are asked.
-      views.forget(queues);
+      this.#viewsOf(nestedOnly).forget(queues);
       return { rung: rungOf(queues, reply) };
     }
     const others = reply === undefined ? await this.#heardNow(queues, request, limit - 1) : rungOf(queues, reply);
     return { rung: [queues[bells.indexOf(bell)]!, ...others] };
   }
 
-  async #waitFused(
-    queue: ServedQueue,
-    request: ClaimRequest,
-    wait: Parameters<Bells["wait"]>[0],
-  ): Promise<{ readonly rung: readonly ServedQueue[] } | { readonly batch: ClaimedBatch }> {
+  #waitFused(queue: ServedQueue, request: ClaimRequest, wait: Wait): Promise<Heard> {
     const limit = performance.now() - this.#heardAt < freshMs ? request.limit : 1;
     const asking = this.#askings.begin(queue, { ...request, limit });
     const fused: Fused = { script: claimScript, key: asking.key, args: asking.args };
-    let woken: Woken;
-    try {
-      woken = await this.#bells.wait({ ...wait, fused });
-    } catch (error) {
-      asking.unanswered();
-      throw error;
-    }
-    if (woken.reply === undefined) {
-      asking.unanswered();
-      this.#viewsOf(request.nestedOnly).forget([queue]);
-      return { rung: [] };
-    }
-    this.#heardAt = performance.now();
-    const batch = this.#learn(queue.name, woken.reply, request.nestedOnly);
-    return batch === undefined ? { rung: [] } : { batch };
+    return this.#bells.wait({ ...wait, fused }).then(
+      ({ reply }) => {
+        if (reply === undefined) {
+          asking.unanswered();
+          this.#viewsOf(request.nestedOnly).forget([queue]);
+          return { rung: [] };
+        }
+        this.#heardAt = performance.now();
+        const batch = this.#learn(queue.name, reply, request.nestedOnly);
+        return batch === undefined ? { rung: [] } : { batch };
+      },
+      (error: unknown) => {
+        asking.unanswered();
+        throw error;
+      },
+    );
   }
 
   #learn(queue: string, reply: unknown, nestedOnly: boolean | undefined): ClaimedBatch | undefined {
@@ -237,8 +242,10 @@ export class Claims {
     }
   }
 
-  #keys(queue: ServedQueue): ReturnType<typeof queueKeys> {
-    return queueKeys(this.#settings.namespace, queue.name);
+  #keys(queue: ServedQueue): QueueKeys {
+    let keys = this.#known.get(queue);
+    if (keys === undefined) this.#known.set(queue, (keys = queueKeys(this.#settings.namespace, queue.name)));
+    return keys;
   }
 }
 

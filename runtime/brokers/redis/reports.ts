@@ -1,19 +1,18 @@
 import type { Report } from "../../broker.ts";
-import { chunked } from "./chunks.ts";
+import { chunked, mostBytes, mostItems } from "./chunks.ts";
 import { packed } from "./packed.ts";
+import type { Argument } from "./resp.ts";
 import { finishScript } from "./scripts/finish.ts";
 import { reportScript } from "./scripts/report.ts";
 import type { Script } from "./scripts/script.ts";
 import { bufferOf, checkReply } from "./stored.ts";
 import { ttlOf } from "./ttl.ts";
 
-type Argument = string | Buffer | number;
-
-/** Reports that go out together, and where each stood in what the worker said. */
+/** Reports that go out together, and where each stood in what the worker said: undefined where all are in one chunk, in their order. */
 export interface ReportChunk {
   readonly script: Script;
   readonly args: readonly Argument[];
-  readonly indexes: readonly number[];
+  readonly indexes?: readonly number[] | undefined;
 }
 
 /**
@@ -23,14 +22,32 @@ export interface ReportChunk {
  * @throws TaskError `invalid_argument`, before anything is sent, for a reply that has not ended.
  */
 export function reportChunks(reports: readonly Report[]): readonly ReportChunk[] {
+  for (const report of reports) if ("record" in report) checkReply(report.record);
+  const alike = alikeChunk(reports);
+  if (alike !== undefined) return [alike];
   const indexed = reports.map((report, index) => ({ report, index }));
-  for (const { report } of indexed) if ("record" in report) checkReply(report.record);
   const finishes = indexed.filter(({ report }) => report.kind === "finish");
   const others = finishes.length === indexed.length ? [] : indexed.filter(({ report }) => report.kind !== "finish");
   return [
     ...chunked(others, ({ report }) => bytesOf(report)).map(reportChunk),
     ...chunked(finishes, ({ report }) => bytesOf(report)).map(finishChunk),
   ];
+}
+
+/** Mostly all are replies of one claim. Undefined where they are not, or are more than one chunk. */
+function alikeChunk(reports: readonly Report[]): ReportChunk | undefined {
+  const [first] = reports;
+  if (first?.kind !== "finish" || reports.length > mostItems) return undefined;
+  const { fence, ttlMs } = first;
+  const idsAndRecords: (string | Uint8Array)[] = [];
+  let bytes = 0;
+  for (const report of reports) {
+    if (report.kind !== "finish" || report.fence !== fence || report.ttlMs !== ttlMs) return undefined;
+    bytes += report.record.length;
+    idsAndRecords.push(report.id, report.record);
+  }
+  if (bytes > mostBytes) return undefined;
+  return { script: finishScript, args: [fence, ttlOf(ttlMs), packed(idsAndRecords)] };
 }
 
 interface Indexed {

@@ -2,8 +2,8 @@ import type { SubmitBatch, Submission, Submitted } from "../../broker.ts";
 import { readHeader } from "../../header.ts";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
 import { chunked } from "./chunks.ts";
-import type { Argument } from "./resp.ts";
 import { packed } from "./packed.ts";
+import type { Argument } from "./resp.ts";
 import { submitScript } from "./scripts/submit.ts";
 import type { Script } from "./scripts/script.ts";
 
@@ -49,19 +49,29 @@ function submitChunk(
   { maxLength }: SubmitBatch,
   acknowledged: readonly string[],
 ): Promise<readonly Submitted[]> {
-  /** Places of those that were sent, as callers may give up while the broker is away. */
+  /** Those that were sent, as callers may give up while the broker is away, and the places of these. */
   let sent: readonly number[] = [];
   const args = (again: boolean) => {
-    sent = [...calls.keys()].filter((index) => calls[index]!.caller?.wanted() ?? true);
-    const delays = calls.some(({ delayMs }) => delayMs > 0) ? sent.map((index) => calls[index]!.delayMs).join(",") : "";
     const idsAndRecords: (string | Uint8Array)[] = [];
-    for (const index of sent) {
-      const { id, record, caller } = calls[index]!;
+    const places: number[] = [];
+    let delayed = false;
+    for (let index = 0; index < calls.length; index++) {
+      const { id, record, delayMs, caller } = calls[index]!;
+      if (caller?.wanted() === false) continue;
       caller?.sent();
+      places.push(index);
+      delayed ||= delayMs > 0;
       idsAndRecords.push(id, record);
     }
+    sent = places;
+    const delays = delayed ? places.map((index) => calls[index]!.delayMs).join(",") : "";
     // Once: an id that was acknowledged may have been used again by the time of a second sending.
-    return [delays, maxLength ?? "", packed(idsAndRecords), again ? "" : packed(acknowledged)];
+    return [
+      delays,
+      maxLength ?? "",
+      packed(idsAndRecords),
+      again || acknowledged.length === 0 ? "" : packed(acknowledged),
+    ];
   };
   const patient = () => calls.some(({ caller }) => caller?.wanted() ?? false);
   return run(submitScript, queue, args, patient).then((reply) => {

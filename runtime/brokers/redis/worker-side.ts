@@ -39,7 +39,7 @@ export class WorkerSide {
       this.#settings
         .run(script, queue, () => args)
         .then((refused) => {
-          for (const at of refused as readonly number[]) verdicts[indexes[at]!] = "refused";
+          for (const at of refused as readonly number[]) verdicts[indexes?.[at] ?? at] = "refused";
         }),
     );
     await (running.length === 1 ? running[0] : Promise.all(running));
