@@ -90,6 +90,8 @@ export function driverPath(): string {
 export function newInstance(Driver: typeof Redis, options: RedisOptions, settings: ConnectionSettings): Redis {
   return new Driver({
     ...instanceOptions(options, settings),
+    // What is said once it is connected is not ioredis's to watch over: see wire.ts.
+    socketTimeout: undefined,
     // It is not to try again by itself.
     retryStrategy: () => null,
     sentinelRetryStrategy: () => null,
