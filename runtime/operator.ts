@@ -41,6 +41,13 @@ export interface Operator {
   /** Ends calls that wait as `canceled`, and forgets parked ones, in short steps. What comes meanwhile may be among them. */
   purge(queue: string, request: PurgeRequest): Promise<PurgedCalls>;
   /**
+   * Deletes what is left of a queue that nobody will serve any more, if no call waits or runs in it. With parked ones it stays
+   * as long as they do.
+   *
+   * @returns whether that was so.
+   */
+  drop(queue: string): Promise<boolean>;
+  /**
    * Has what happens in a queue told on the channel of its events (see keys.ts), for so long, ms.
    *
    * @returns for how long yet some of it may not be told, ms: not everybody knows at once.

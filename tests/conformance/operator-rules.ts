@@ -350,4 +350,46 @@ export function operatorRules(lab: () => Lab): void {
       expect(await operator().discard(queue, "nobody's")).toBeUndefined();
     });
   });
+
+  describe("drop", () => {
+    test("leaves a queue alone in which a call waits, runs or is delayed", async () => {
+      await lab().submit("a");
+      expect(await operator().drop(queue)).toBe(false);
+      const claimed = await lab().claimOne();
+      expect(await operator().drop(queue)).toBe(false);
+      await lab().retry(claimed, 60_000);
+      expect(await operator().drop(queue)).toBe(false);
+      expect(await lab().state("a")).toBe("retrying");
+      await lab().advance(60_000);
+      await lab().report(await lab().claimOne(), { kind: "aside", task: "q.other" });
+      expect(await operator().drop(queue)).toBe(false);
+      expect(await lab().state("a")).toBe("queued");
+    });
+
+    test("deletes what is left of one, but not what can still be read", async () => {
+      await lab().submit("a");
+      await lab().submit("b");
+      await lab().finish(await lab().claimOne());
+      await lab().broker.cancel(queue, "b");
+      await lab().claim({ waitMs: 0 });
+      expect(await operator().drop(queue)).toBe(true);
+      expect((await lab().keys()).filter((key) => !key.startsWith("result:"))).toEqual([]);
+      expect([await lab().state("a"), await lab().state("b")]).toEqual(["succeeded", "canceled"]);
+      expect(await operator().drop(queue)).toBe(true);
+      await lab().submit("c");
+      expect(ids(await lab().claim())).toEqual(["c"]);
+    });
+
+    test("keeps parked calls, to be listed and replayed", async () => {
+      await park("a");
+      const { fence } = readHeader((await operator().inspect(queue, "a"))!.record)!;
+      expect(fence).toBeGreaterThan(0);
+      expect(await operator().drop(queue)).toBe(true);
+      expect(ids((await operator().parked(queue, { limit: 10 })).calls)).toEqual(["a"]);
+      const record = await nextOf("a");
+      const replayed = await operator().replay(queue, "a", { record, lease: { worker: "here", leaseMs: 60_000 } });
+      expect(replayed).toMatchObject({ outcome: "leased" });
+      expect(replayed?.outcome === "leased" && replayed.fence > fence).toBe(true);
+    });
+  });
 }

@@ -158,6 +158,10 @@ export class MemoryOperator implements Operator {
     return purged;
   }
 
+  async drop(name: string): Promise<boolean> {
+    return this.#open().drop(name);
+  }
+
   /** Who hears a channel of memory is known to all at once. */
   async listen(): Promise<number> {
     this.#open();

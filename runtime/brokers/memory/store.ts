@@ -1,5 +1,6 @@
 import type { ClaimedBatch, ClaimRequest } from "../../broker.ts";
 import type { Clock } from "../../clock.ts";
+import { isTerminal } from "../../state.ts";
 import { Bell } from "./bell.ts";
 import { Channels } from "./channels.ts";
 import { claim } from "./claim.ts";
@@ -41,6 +42,15 @@ export class Store {
       this.#queues.set(name, queue);
     }
     return queue;
+  }
+
+  /** Forgets a queue in which no call waits or runs; one with calls that have ended stays until these are forgotten. @returns whether that is so. */
+  drop(name: string): boolean {
+    const queue = this.#queues.get(name);
+    if (queue === undefined) return true;
+    for (const { state } of queue.calls.values()) if (!isTerminal(state)) return false;
+    if (queue.calls.size + queue.schedules.size === 0) this.#queues.delete(name);
+    return queue.schedules.size === 0;
   }
 
   /** Whether it holds no call and no schedule, and nothing is paused, so that nothing is lost with it. */

@@ -17,6 +17,7 @@ import { haltScript } from "./scripts/halt.ts";
 import { listenScript } from "./scripts/listen.ts";
 import { purgeScript } from "./scripts/purge.ts";
 import { discardScript } from "./scripts/discard.ts";
+import { dropScript } from "./scripts/drop.ts";
 import { inspectScript } from "./scripts/inspect.ts";
 import { parkedScript } from "./scripts/parked.ts";
 import { replayScript } from "./scripts/replay.ts";
@@ -150,6 +151,10 @@ export class RedisOperator implements Operator {
 
   async listen(queue: string, forMs: number): Promise<number> {
     return Number(await this.#run(listenScript, queue, () => [Math.ceil(forMs)]));
+  }
+
+  async drop(queue: string): Promise<boolean> {
+    return (await this.#run(dropScript, queue, () => [])) === 1;
   }
 
   discard(queue: string, id: string): Promise<CallState | undefined> {

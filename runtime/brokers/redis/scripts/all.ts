@@ -5,6 +5,7 @@ import { finishScript } from "./finish.ts";
 import { haltScript } from "./halt.ts";
 import { fireScript } from "./fire.ts";
 import { discardScript } from "./discard.ts";
+import { dropScript } from "./drop.ts";
 import { inspectScript } from "./inspect.ts";
 import { listenScript } from "./listen.ts";
 import { lockScript } from "./lock.ts";
@@ -43,6 +44,7 @@ export const scripts: readonly Script[] = [
   discardScript,
   haltScript,
   purgeScript,
+  dropScript,
   censusScript,
   listenScript,
   fireScript,
