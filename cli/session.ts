@@ -1,4 +1,5 @@
-import { type Client, createClient } from "../runtime/client.ts";
+import type { Client } from "../runtime/client.ts";
+import { createClient } from "../runtime/create-client.ts";
 import { type Declaration, declarationsOf } from "../runtime/declaration.ts";
 import type { Handle } from "../runtime/handle.ts";
 import { streamLogger } from "../runtime/log.ts";

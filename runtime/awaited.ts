@@ -4,6 +4,7 @@ import { after } from "./clock.ts";
 import type { Bounded, Deadlines } from "./deadlines.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import { newId } from "./id.ts";
+import { forsaken, isAutomatic, isForsaken, takeBack } from "./node-queue.ts";
 import type { PresenceView } from "./presence.ts";
 import { ProgressFeed, progressOf } from "./progress.ts";
 import { receive } from "./receive.ts";
@@ -83,7 +84,7 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
     deadlines.add(this, this.#timeoutMs);
     if (this.#fallback !== undefined) this.#armFallback(this.#fallback);
     // Asked while the call is on its way, so that the answer is there when it has arrived.
-    if (!presence.proven(declaration.name)) presence.prefetch(this.queue, declaration.name);
+    if (!presence.proven(declaration.route)) presence.prefetch(declaration);
     if (options.signal !== undefined) this.#hearSignal(options.signal);
   }
 
@@ -112,7 +113,7 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
     this.stored = true;
     this.call.taken?.();
     if (ended !== undefined) return this.ended(ended);
-    if (!this.#owner.presence.proven(this.call.declaration.name)) void this.#checkServed();
+    if (!this.#owner.presence.proven(this.call.declaration.route)) void this.#checkServed();
   }
 
   failed(error: AnyTaskError): void {
@@ -129,7 +130,7 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
     }
     const settled = receive(this.call.declaration, this.id, record);
     // Only a worker succeeds with it or fails.
-    if (settled.ok || settled.error.attempt !== undefined) this.#owner.presence.prove(this.call.declaration.name);
+    if (settled.ok || settled.error.attempt !== undefined) this.#owner.presence.prove(this.call.declaration.route);
     this.#finish(settled, true);
   }
 
@@ -139,7 +140,9 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
 
   open({ state }: StoredCall): void {
     this.stored = true;
-    if (state === "queued" && !this.#owner.presence.proven(this.call.declaration.name)) void this.#checkServed();
+    if (state === "queued" && !this.#owner.presence.proven(this.call.declaration.route)) void this.#checkServed();
+    // Elsewhere whoever shares the queue takes back what a dead worker held.
+    else if (state === "running" && isAutomatic(this.queue)) void this.#takeBack();
   }
 
   closed(): void {
@@ -147,17 +150,24 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
   }
 
   /**
-   * Ends the call as `unimplemented` if workers listen to its queue, but none for its task. One of them may just have it
-   * in its hands, to put it aside: then it is tried again a little later.
+   * Ends the call as `unimplemented` if workers listen to its queue, but none for its task, and as `unavailable` if nobody ever
+   * will. A worker may just have it in its hands, to put it aside: then it is tried again a little later.
    */
   async #checkServed(againMs = firstRecheckMs): Promise<void> {
-    const { name, queue } = this.call.declaration;
+    const { queue } = this;
+    const { broker, presence } = this.#owner;
     try {
-      const served = await this.#owner.presence.look(queue, name);
+      const served = await presence.look(this.call.declaration);
       this.#unserved = served === "nobody";
-      if (served !== "others" || this.#over) return;
+      if (served === "served" || this.#over) return;
+      if (served === "nobody" && !(isAutomatic(queue) && (await isForsaken(broker, queue)))) return;
       if (await this.#revoke()) {
-        this.#fail(this.#error("unimplemented", `no worker that listens to queue "${queue}" implements it`), false);
+        this.#fail(
+          served === "nobody"
+            ? this.#error("unavailable", forsaken(queue))
+            : this.#error("unimplemented", `no worker that listens to queue "${queue}" implements it`),
+          false,
+        );
         return;
       }
     } catch {
@@ -165,6 +175,16 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
     }
     if (!this.#over && againMs < longestRecheckMs) {
       this.#endRecheck = after(againMs, () => void this.#checkServed(againMs * 2));
+    }
+  }
+
+  /** Ends the call if its process has died with it: in a queue of its own, nobody else sees to that. */
+  async #takeBack(): Promise<void> {
+    const { broker } = this.#owner;
+    try {
+      if ((await broker.presence(this.queue)).length === 0) await takeBack(broker, this.queue);
+    } catch {
+      // It is tried again with the next look for its reply.
     }
   }
 

@@ -309,6 +309,8 @@ export interface PresenceInfo {
   readonly host: string;
   readonly pid: number;
   readonly version: string;
+  /** The queue that it alone serves, if it has one. */
+  readonly nodeQueue?: string | undefined;
   readonly uptimeMs: number;
   readonly concurrency: number;
   /** How many calls it runs, of all queues. */

@@ -1,4 +1,4 @@
-import { checkDuration, checkNames, checkOneOf, checkRetry } from "./checks.ts";
+import { checkDuration, checkNames, checkOneOf, checkQueue, checkRetry } from "./checks.ts";
 import { policies, priorities } from "./contract.ts";
 import type { Declaration } from "./declaration.ts";
 import type { Origin } from "./envelope.ts";
@@ -137,6 +137,7 @@ const knownOptions: readonly string[] = [
   ...durations,
   ...submitOnly,
   "policy",
+  "queue",
   "parent",
   "priority",
   "retry",
@@ -169,6 +170,9 @@ function checkOptions(options: AllOptions): void {
     if (options.delayMs !== undefined) refuse("give delayMs or runAt, not both");
   }
   checkOneOf("policy", options.policy, policies, refuse);
+  checkQueue(options.queue, refuse);
+  if (options.queue !== undefined && options.policy !== undefined && options.policy !== "remote-only")
+    refuse(`a call with a queue runs there alone: leave policy out, or give remote-only; got ${options.policy}`);
   checkOneOf("priority", options.priority, priorities, refuse);
   checkRetry(options.retry, refuse);
   checkNames(options, knownOptions, refuse);

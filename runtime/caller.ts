@@ -9,7 +9,7 @@ import {
   withinParent,
 } from "./call.ts";
 import { pause } from "./clock.ts";
-import type { Declaration } from "./declaration.ts";
+import { type Declaration, inQueue } from "./declaration.ts";
 import { TaskError } from "./errors.ts";
 import type { Handle } from "./handle.ts";
 import { callWithin, submitWithin } from "./hooked-calls.ts";
@@ -17,6 +17,7 @@ import type { Hooks } from "./hooks.ts";
 import { newId } from "./id.ts";
 import { type Lineage, lineageOf } from "./lineage.ts";
 import type { Logger } from "./log.ts";
+import { forsaken, isAutomatic, isForsaken } from "./node-queue.ts";
 import { type Places, run } from "./policy.ts";
 import { ProgressListener } from "./progress.ts";
 import type { Answer } from "./answer.ts";
@@ -45,13 +46,14 @@ export function callerOf(
 ): Caller {
   /** Names, checks and counts a call; everything that is wrong with it is told here, before it goes anywhere. */
   const prepare = (
-    declaration: Declaration,
+    declared: Declaration,
     args: readonly unknown[],
     options: AllOptions,
     parent: Lineage | undefined,
     awaited: boolean,
   ): Call => {
     if (closed()) throw new TaskError("unavailable", "the client is closed");
+    const declaration = inQueue(declared, options.queue);
     const bounded = withinParent(options, declaration.timeoutMs);
     const { id = newId(), onProgress } = bounded;
     const listener = onProgress && new ProgressListener(onProgress, log, { task: declaration.name, callId: id });
@@ -95,13 +97,14 @@ export function callerOf(
         refuseCallOptions(options);
         const parent = parentOf(options);
         const call = prepare(declaration, args, options, parent, false);
-        if ((options.policy ?? declaration.task.policy) === "local-only") {
+        if (options.queue === undefined && (options.policy ?? declaration.task.policy) === "local-only") {
           throw new TaskError("invalid_argument", "a local-only call can't be submitted: it has no queue");
         }
         const timeoutMs = call.options.timeoutMs ?? declaration.timeoutMs;
+        if (options.queue !== undefined) await refuseForsaken(places, call.declaration);
         const send = (within: Call): Promise<void> => places.remote.submit(within, timeoutMs);
         const submitted = hooks === undefined ? send(call) : submitWithin(hooks, call, send);
-        const handle = open(declaration, call.id, options.id === undefined);
+        const handle = open(call.declaration, call.id, options.id === undefined);
         if (options.cancelWithParent === true)
           parent?.onFailure(() => void submitted.then(() => canceled(handle, closed)).catch(() => undefined));
         await submitted;
@@ -123,6 +126,13 @@ export function valueOf(settled: Settled): unknown {
 export function answerOf(settled: Settled): Answer<unknown> {
   if (settled.ok) return { ok: true, value: settled.value };
   return { ok: false, error: settled.error as TaskError };
+}
+
+/** @throws TaskError `unavailable` for a queue that nobody will ever listen to. A broker that is away says so itself. */
+async function refuseForsaken({ presence, remote }: Places, declaration: Declaration): Promise<void> {
+  const { queue } = declaration;
+  if (!isAutomatic(queue) || (await presence.look(declaration).catch(() => "served")) !== "nobody") return;
+  if (await isForsaken(remote.broker, queue).catch(() => false)) throw new TaskError("unavailable", forsaken(queue));
 }
 
 function parentOf({ parent }: AllOptions): Lineage | undefined {

@@ -19,6 +19,12 @@ export function checkCount(name: string, value: unknown, fail: (reason: string) 
   fail(`${name} must be a whole number, at least 1; got ${shown(value)}`);
 }
 
+/** Refuses what can't be the name of a queue. Absent is fine. */
+export function checkQueue(value: unknown, fail: (reason: string) => never): void {
+  if (value === undefined || (typeof value === "string" && /^[\w.:-]{1,128}$/.test(value))) return;
+  fail(`queue must be 1 to 128 letters, digits, "_", ".", ":" or "-"; got ${shown(value)}`);
+}
+
 /** Refuses options whose names nobody knows: misspelt, they would be ignored. */
 export function checkNames(options: object, known: readonly string[], fail: (reason: string) => never): void {
   for (const name of Object.keys(options)) {

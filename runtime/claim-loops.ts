@@ -5,12 +5,15 @@ import { SuspectTurn } from "./suspect-turn.ts";
 /** Queues that are claimed from together, and for how many of their calls there is room. */
 export interface QueueGroup {
   readonly queues: readonly ServedQueue[];
+  /** One of which it claims only while {@link ClaimLoops.serve} says so. */
+  readonly later?: ServedQueue | undefined;
   free(): FreeSlots;
 }
 
 /** A worker's loops of claims, one a group: what waits for room in one does not hold up the other. */
 export class ClaimLoops {
   readonly #loops: readonly Claims[];
+  readonly #later: { readonly loop: Claims; readonly queue: ServedQueue } | undefined;
 
   constructor(
     broker: Broker,
@@ -18,7 +21,7 @@ export class ClaimLoops {
     groups: readonly QueueGroup[],
   ) {
     const turn = new SuspectTurn();
-    const used = groups.filter(({ queues }) => queues.length > 0);
+    const used = groups.filter(({ queues, later }) => queues.length > 0 || later !== undefined);
     this.#loops = used.map((group) => {
       // Alone, it needs no turn.
       const takesSuspect = (): boolean => settings.takesSuspect() && (used.length === 1 || turn.take(group));
@@ -31,6 +34,16 @@ export class ClaimLoops {
         over: () => turn.over(group),
       });
     });
+    const at = used.findIndex(({ later }) => later !== undefined);
+    if (at !== -1) this.#later = { loop: this.#loops[at]!, queue: used[at]!.later! };
+  }
+
+  /** Claims from the queue of later, too, or no more. */
+  serve(serves: boolean): void {
+    const { loop, queue } = this.#later ?? {};
+    if (queue === undefined) return;
+    if (serves) loop?.serve(queue);
+    else loop?.leave(queue.name);
   }
 
   /** Claims until they are stopped. */

@@ -64,7 +64,7 @@ export class Claims {
     while (!signal.aborted) {
       const { any, nested } = this.#settings.free();
       const limit = shareOf(any > 0 ? any : nested);
-      if (limit <= 0) {
+      if (limit <= 0 || this.#queues.length === 0) {
         await new Promise<void>((resolve) => (this.#slotFreed = resolve));
         continue;
       }
@@ -95,6 +95,21 @@ export class Claims {
     this.#nestedOnly = false;
     this.#current.abort();
     this.#current = new AbortController();
+  }
+
+  /** Claims from a queue, too, from now on. */
+  serve(queue: ServedQueue): void {
+    this.leave(queue.name);
+    this.#queues = [...this.#queues, queue];
+    this.#slotFreed?.();
+    this.#callOff();
+  }
+
+  /** Claims no more from a queue. */
+  leave(name: string): void {
+    if (!this.#queues.some((queue) => queue.name === name)) return;
+    this.#queues = this.#queues.filter((queue) => queue.name !== name);
+    this.#callOff();
   }
 
   /** Calls the claim off that is made at present, and makes the next one over new connections. */
@@ -159,7 +174,7 @@ export class Claims {
 
   /** Those that have given calls are behind those that have not, and each is first in its turn. */
   #turn(batches: readonly ClaimedBatch[]): void {
-    if (this.#queues.length === 1) return;
+    if (this.#queues.length <= 1) return;
     const turned = [...this.#queues.slice(1), ...this.#queues.slice(0, 1)];
     const gave = new Set(batches.map(({ queue }) => queue));
     this.#queues = [...turned.filter(({ name }) => !gave.has(name)), ...turned.filter(({ name }) => gave.has(name))];

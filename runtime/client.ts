@@ -2,12 +2,12 @@ import type { Broker } from "./broker.ts";
 import { openBroker } from "./brokers/open.ts";
 import { checkId } from "./call.ts";
 import { callerOf } from "./caller.ts";
-import { checkCount, checkNames } from "./checks.ts";
+import { checkCount, checkNames, checkQueue } from "./checks.ts";
 import type { Context } from "./context.ts";
 import { pooledTasks } from "./cpu/place.ts";
 import { CpuPool } from "./cpu/pool.ts";
 import { checkPoolOptions, type PoolOptions, poolSettings } from "./cpu/pool-options.ts";
-import { type Declaration, declarationsOf } from "./declaration.ts";
+import { type Declaration, declarationsOf, inQueue } from "./declaration.ts";
 import { defaultGraceMs, defaultMaxBytes, defaultNamespace } from "./defaults.ts";
 import { Dependencies } from "./dependencies.ts";
 import { TaskError } from "./errors.ts";
@@ -21,14 +21,17 @@ import { boundTasks, type Implementation } from "./implementation.ts";
 import { LocalRuns } from "./local.ts";
 import { LockRoom } from "./lock-room.ts";
 import { checkLog, type Logger, loggerOf, type LogLevel } from "./log.ts";
-import { PresenceView } from "./presence.ts";
 import type { LocalReplays } from "./local-replays.ts";
+import { checkNodeQueue, nodeQueueOf } from "./node-queue.ts";
+import type { ServeNode } from "./node-serving.ts";
 import type { Operator } from "./operator.ts";
 import { overviewOf } from "./look-over.ts";
 import type { Overview } from "./overview.ts";
+import type { WhereOptions } from "./options.ts";
 import { ParkedCalls } from "./parked-calls.ts";
 import type { Parked } from "./parked.ts";
 import { pauseControl } from "./pause-control.ts";
+import { PresenceView } from "./presence.ts";
 import type { Registry } from "./registry.ts";
 import { RemoteCalls } from "./remote.ts";
 import { Replies } from "./replies.ts";
@@ -47,6 +50,12 @@ export interface ClientOptions {
   readonly namespace?: string | undefined;
   /** How many asynchronous calls run here at a time. @default 100 */
   readonly localConcurrency?: number | undefined;
+  /**
+   * Has this client serve, with its implementations, a queue that no other process serves: `true` for one with a new name, or
+   * a name that stays (see docs/node-queues.md). It takes up to `localConcurrency` calls of it besides those that run here.
+   * @default none
+   */
+  readonly nodeQueue?: boolean | string | undefined;
   /** Where its tasks with `cpu` run if they run here, each call in a thread or a process of its own. */
   readonly pool?: PoolOptions | undefined;
   /** How many calls may be awaited, or on their way to the broker, before more are refused. @default 100_000 */
@@ -69,9 +78,18 @@ export interface Client<Signatures> extends Overview<Signatures> {
   /**
    * A call made before, here or elsewhere, by its id. Asks nothing yet: an unknown id shows at the first use.
    *
-   * @throws TaskError `invalid_argument` for a task that does not exist or for what can't be an id.
+   * @throws TaskError `invalid_argument` for a task that does not exist, for what can't be an id, or a queue.
    */
-  handle<Name extends keyof Signatures & string>(task: Name, id: string): HandleOf<Signatures[Name]>;
+  handle<Name extends keyof Signatures & string>(
+    task: Name,
+    id: string,
+    where?: WhereOptions,
+  ): HandleOf<Signatures[Name]>;
+  /**
+   * The queue that this client alone serves, if its `nodeQueue` asks for one: whoever is told of it calls exactly here, with
+   * `tasks.with({ queue })`.
+   */
+  readonly nodeQueue: string | undefined;
   /** Calls that nobody could run or whose workers died, and finished ones whose request was kept: to be looked at and run again. */
   readonly parked: Parked<Signatures>;
   /** Tasks that are called by themselves: to be looked at, paused, and called at once. */
@@ -89,14 +107,10 @@ const knownOptions: readonly (keyof ClientOptions)[] = [
   "namespace",
   "hooks",
   "log",
+  "nodeQueue",
   "pool",
   ...counts,
 ];
-
-/** Makes the typed face of a registry of contracts. */
-export function createClient<Face>(registry: Registry, options: ClientOptions): Face {
-  return openClient(options).face(registry) as Face;
-}
 
 /** A client before it is known of which tasks. */
 export interface OpenClient {
@@ -105,12 +119,16 @@ export interface OpenClient {
   close(): Promise<void>;
 }
 
-/**
- * Opens a client, of one registry or of several.
- *
- * @param closeFace - what a face's `client.close` does. @default closes it
- */
-export function openClient(options: ClientOptions, closeFace?: () => Promise<void>): OpenClient {
+/** What an {@link OpenClient} is made of, besides its options. */
+export interface ClientParts {
+  /** What a face's `client.close` does. @default closes it */
+  readonly closeFace?: (() => Promise<void>) | undefined;
+  /** What serves its `nodeQueue`, without which it can't have one. */
+  readonly serveNode?: ServeNode | undefined;
+}
+
+/** Opens a client, of one registry or of several. */
+export function openClient(options: ClientOptions, { closeFace, serveNode }: ClientParts = {}): OpenClient {
   const { namespace = defaultNamespace } = options;
   const refuse = (reason: string): never => {
     throw new TaskError("invalid_argument", `createTasks(): ${reason}`);
@@ -121,6 +139,8 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
   checkPoolOptions(options.pool, refuse);
   checkHooks(options.hooks, refuse);
   checkLog(options.log, refuse);
+  checkNodeQueue(options.nodeQueue, refuse);
+  const nodeQueue = nodeQueueOf(options.nodeQueue);
   const log = loggerOf(options.log);
   const own = typeof options.broker === "string";
   const broker = typeof options.broker === "string" ? openBroker(options.broker, { namespace, log }) : options.broker;
@@ -139,15 +159,16 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
     return made;
   };
   const tasksFor = (registry: Registry, parent: Context): object => face(registry).with({ parent });
-  const pooled = pooledTasks(tasks.values(), refuse).length > 0;
-  const pool = pooled ? new CpuPool(poolSettings(options.pool), log) : undefined;
-  const around = { dependencies, hooks, log, locks, tasksFor, pool };
+  if (nodeQueue !== undefined && tasks.size === 0) refuse("nodeQueue needs implementations, which serve it");
+  const pooled = pooledTasks(tasks.values(), refuse);
+  const pool = pooled.length > 0 ? new CpuPool(poolSettings(options.pool), log) : undefined;
+  const around = { dependencies, hooks, log, locks, tasksFor, pool, nodeQueue };
   const local = new LocalRuns(tasks, options.localConcurrency ?? 100, around);
   // What a worker is made of: only a client that replays calls here needs it.
   let loading: Promise<LocalReplays> | undefined;
   const loadReplays = async (): Promise<LocalReplays> => {
     const { LocalReplays } = await import("./local-replays.ts");
-    return new LocalReplays({ broker, tasks, pool, local, dependencies, hooks, locks, log });
+    return new LocalReplays({ broker, nodeQueue, tasks, pool, local, dependencies, hooks, locks, log });
   };
   const replays = (): Promise<LocalReplays> => (loading ??= loadReplays());
   const places = {
@@ -159,12 +180,14 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
       maxQueueLength: options.maxQueueLength,
     }),
   };
+  const node =
+    nodeQueue === undefined ? undefined : serveNode?.({ ...options, broker, log }, { tasks, pooled, nodeQueue });
   let closing: Promise<void> | undefined;
   const end = async (): Promise<void> => {
     const runs = places.local.close(new TaskError<string, unknown>("canceled", "the client was closed"));
     handles.close();
     try {
-      await Promise.all(hubs.map((hub) => hub.close()));
+      await Promise.all([node?.stop(), ...hubs.map((hub) => hub.close())]);
       const replays = await loading;
       const handlers = Promise.all([runs, replays?.handlersDone()]);
       await replays?.close();
@@ -206,17 +229,26 @@ export function openClient(options: ClientOptions, closeFace?: () => Promise<voi
       if (known === undefined) throw new TaskError("invalid_argument", `there is no task "${task}"`);
       return known;
     };
+    const declarationIn = (task: string, where: WhereOptions = {}): Declaration => {
+      const refuse = (reason: string): never => {
+        throw new TaskError("invalid_argument", reason);
+      };
+      checkNames(where, ["queue"], refuse);
+      checkQueue(where.queue, refuse);
+      return inQueue(declaration(task), where.queue);
+    };
     const hub = new EventHub({ broker, operator, declarations, declaration, log });
     hubs.push(hub);
     const pauses = pauseControl({ operator, declarations, declaration });
     return {
       events: hub as never,
-      handle(task, id) {
-        const declared = declaration(task);
+      nodeQueue,
+      handle(task, id, where) {
+        const declared = declarationIn(task, where);
         checkId(id);
         return handles.open(declared, id, false) as never;
       },
-      parked: new ParkedCalls({ operator, declaration, handles, local, replays }) as never,
+      parked: new ParkedCalls({ broker, operator, declaration, declarationIn, handles, local, replays }) as never,
       ...overviewOf({ broker, operator, declarations, registry, pauses }),
       schedules: new ScheduledTasks({ timetable, declarations, declaration, submit: caller.submit }) as never,
       close: closeFace ?? close,

@@ -2,8 +2,9 @@
  * The door for generated code: `taskpact/codegen` exports just what it may use.
  * People import from `taskpact`.
  */
-export { createClient, declaredBy } from "./client.ts";
+export { declaredBy } from "./client.ts";
 export type { Client, ClientOptions } from "./client.ts";
+export { createClient } from "./create-client.ts";
 export { implement } from "./implementation.ts";
 export type { Implementation, ImplementOptions } from "./implementation.ts";
 export type { Conformance, Proven } from "./conformance.ts";

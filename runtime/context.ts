@@ -45,6 +45,11 @@ export interface Context<Errors = {}, Progress = unknown, Tasks = unknown, Depen
   readonly fail: (failure: Failure) => TaskError;
   /** What the implementation's `dependencies` have opened: a pool of connections, a client. Empty without them. */
   readonly dependencies: Dependencies;
+  /**
+   * The queue that only this process serves, if it has one: whoever is told of it calls exactly here, with
+   * `tasks.with({ queue })`.
+   */
+  readonly nodeQueue: string | undefined;
   /** Structured lines that name the task, the call, the attempt, and its metadata if there is any. */
   readonly log: Logger;
   /**

@@ -1,6 +1,6 @@
 import type { $InferObjectOutput, $ZodType } from "zod/v4/core";
 import type { Retry } from "./backoff.ts";
-import { checkDuration, checkNames, checkOneOf, checkRetry, shown } from "./checks.ts";
+import { checkDuration, checkNames, checkOneOf, checkQueue, checkRetry, shown } from "./checks.ts";
 import { TaskError } from "./errors.ts";
 import { checkLimits, isLimited, type Limits } from "./limits.ts";
 import { checkSchedule, type Schedule, type ScheduleOf } from "./schedule.ts";
@@ -196,7 +196,7 @@ function checkOptions(options: TaskOptions & Limits): void {
   checkOneOf("policy", options.policy, policies, refuse);
   checkOneOf("priority", options.priority, priorities, refuse);
   checkOneOf("cpu", options.cpu, [true, "process"], refuse);
-  if (options.queue !== undefined) checkQueue(options.queue);
+  checkQueue(options.queue, refuse);
   for (const name of ["idempotent", "keepRequest"] as const) {
     if (options[name] !== undefined && typeof options[name] !== "boolean")
       refuse(`${name} must be true or false; got ${shown(options[name])}`);
@@ -215,8 +215,3 @@ function checkTags(tags: unknown): void {
 }
 
 /** Queue names stand in keys and hash tags, so that braces, blanks and controls are out. */
-function checkQueue(queue: unknown): void {
-  if (typeof queue !== "string" || !/^[\w.:-]{1,128}$/.test(queue)) {
-    refuse(`queue must be 1 to 128 letters, digits, "_", ".", ":" or "-"; got ${shown(queue)}`);
-  }
-}

@@ -13,6 +13,8 @@ export interface Declaration {
   /** `addition`. */
   readonly shortName: string;
   readonly queue: string;
+  /** By what it is known whether it is served: its name, and with it its queue where a call has named another one. */
+  readonly route: string;
   /** What its handler runs in, if not in the event loop. */
   readonly cpu: CpuKind | undefined;
   readonly paramNames: readonly string[];
@@ -44,11 +46,18 @@ export function declarationsOf(contract: Contract): ReadonlyMap<string, Declarat
   return known;
 }
 
+/** A task whose calls go to another queue. */
+export function inQueue(declaration: Declaration, queue: string | undefined): Declaration {
+  if (queue === undefined || queue === declaration.queue) return declaration;
+  return { ...declaration, queue, route: `${declaration.name} ${queue}` };
+}
+
 function declare(contract: Contract, shortName: string, task: Task): Declaration {
   return {
     task,
     name: `${contract.name}.${shortName}`,
     shortName,
+    route: `${contract.name}.${shortName}`,
     // A queue of their own: a worker then takes no more of them than it has threads for, and they stand in nobody's way.
     queue: task.queue ?? (task.cpu === undefined ? contract.name : `${contract.name}.cpu`),
     cpu: task.cpu === true ? "thread" : task.cpu,

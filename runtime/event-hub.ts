@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Broker, HeardEvent, Notice, Unsubscribe } from "./broker.ts";
-import { shown } from "./checks.ts";
+import { checkQueue, shown } from "./checks.ts";
 import { decode } from "./codec.ts";
 import type { Declaration } from "./declaration.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
@@ -146,7 +146,7 @@ export class EventHub implements Events<Record<string, unknown>> {
 
   #listener(
     kind: EventKind | readonly EventKind[],
-    { task }: EventFilter,
+    { task, queue }: EventFilter,
     hear: Listener["hear"],
     end: () => void = () => {},
   ): Listener {
@@ -159,7 +159,9 @@ export class EventHub implements Events<Record<string, unknown>> {
       named !== undefined ? one === named : !(task instanceof RegExp) || one.name.search(task) >= 0;
     const all = [...this.#settings.declarations.values()].filter(accepts);
     if (all.length === 0) refuse(`no task's name matches ${String(task)}`);
-    return { queues: [...new Set(all.map(({ queue }) => queue))], kinds: wanted, accepts, hear, end };
+    checkQueue(queue, refuse);
+    const queues = queue === undefined ? [...new Set(all.map((one) => one.queue))] : [queue];
+    return { queues, kinds: wanted, accepts, hear, end };
   }
 
   async #add(listener: Listener): Promise<Listening> {
@@ -240,7 +242,7 @@ export class EventHub implements Events<Record<string, unknown>> {
     if (declaration === undefined) return;
     let event: AnyEvent | undefined;
     for (const listener of this.#listeners) {
-      if (!listener.kinds.has(kind) || !listener.accepts(declaration)) continue;
+      if (!listener.kinds.has(kind) || !listener.queues.includes(queue) || !listener.accepts(declaration)) continue;
       listener.hear((event ??= callEvent(kind, queue, task!, declaration, notice)));
     }
   }

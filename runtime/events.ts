@@ -69,6 +69,8 @@ type ProgressIn<Signature> = Signature extends { readonly progress: infer Progre
 export interface EventFilter<Name extends string = string> {
   /** One task, or those whose names on the wire (`math.addition`) match. Events of workers and gaps come anyway. @default all */
   readonly task?: Name | RegExp | undefined;
+  /** Those of one queue, as of a worker's `nodeQueue`. @default the queues of the tasks' contracts */
+  readonly queue?: string | undefined;
 }
 
 /** How listening ends. */

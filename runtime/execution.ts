@@ -23,6 +23,8 @@ import type { Logger } from "./log.ts";
 export interface ExecutionSettings {
   /** Who runs it. */
   readonly worker: string;
+  /** The queue that its process alone serves, if it has one. */
+  readonly nodeQueue?: string | undefined;
   readonly tasks: ReadonlyMap<string, BoundTask>;
   /** Where tasks with `cpu` run; undefined where there are none. */
   readonly pool?: CpuPool | undefined;
@@ -145,6 +147,7 @@ export class Execution {
     if (this.#settings.leases.kept) this.#tellKeeper(limitMs, limitedByCall, left);
     this.#attempt = new Attempt(this.#bound, this.#request.params, {
       queue: this.queue,
+      nodeQueue: this.#settings.nodeQueue,
       callId: this.id,
       origin: this.#request,
       nest: this.#settings.nest,
@@ -175,6 +178,7 @@ export class Execution {
       fence: this.fence,
       record: this.#call.record,
       keepRequest: this.#header.keepRequest,
+      nodeQueue: this.#settings.nodeQueue,
       attemptMs,
       leftMs: Math.max(0, leftMs),
       maxBytes: this.#settings.maxResultBytes,

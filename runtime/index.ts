@@ -52,7 +52,7 @@ export type {
   TaskDescription,
   WorkerInfo,
 } from "./overview.ts";
-export type { CallOptions, ProgressOptions, SubmitOptions, WaitOptions } from "./options.ts";
+export type { CallOptions, ProgressOptions, SubmitOptions, WaitOptions, WhereOptions } from "./options.ts";
 export type { CatchUp, Overlap, Schedule } from "./schedule.ts";
 export type { ScheduledTask, Schedules } from "./schedules.ts";
 export type { Answer, CallError } from "./answer.ts";

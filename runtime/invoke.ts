@@ -40,6 +40,8 @@ export interface AttemptSettings extends AttemptKnown {
   /** Whose locks it may take. */
   readonly queue: string;
   readonly nest: Nest;
+  /** The queue that its process alone serves, if it has one. */
+  readonly nodeQueue?: string | undefined;
   /** Who holds the attempt's slot. */
   readonly holder: object;
   /** How long the handler may run, ms. */
@@ -243,6 +245,10 @@ class AttemptContext extends AttemptFacts implements Context<Record<string, unkn
 
   get dependencies(): unknown {
     return this.#settings.dependencies;
+  }
+
+  get nodeQueue(): string | undefined {
+    return this.#settings.nodeQueue;
   }
 
   get lock(): Context["lock"] {

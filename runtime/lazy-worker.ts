@@ -7,6 +7,7 @@ import type { WorkerHealth } from "./health.ts";
 import { newAddress } from "./id.ts";
 import { type BoundTask, boundTasks } from "./implementation.ts";
 import { childLogger, loggerOf } from "./log.ts";
+import { nodeQueueOf } from "./node-queue.ts";
 import type * as workerModule from "./worker.ts";
 import { checkWorkerOptions, defaultConcurrency, type WorkerOptions } from "./worker-options.ts";
 
@@ -14,6 +15,11 @@ import { checkWorkerOptions, defaultConcurrency, type WorkerOptions } from "./wo
 export interface Worker {
   /** Its name among the workers. */
   readonly id: string;
+  /**
+   * The queue that it alone serves, if its `nodeQueue` asks for one: whoever is told of it calls exactly here, with
+   * `tasks.with({ queue })`.
+   */
+  readonly nodeQueue: string | undefined;
   /**
    * Runs calls until it is stopped; resolves then.
    *
@@ -59,6 +65,7 @@ export function loadWorker(): Promise<typeof workerModule> {
  */
 class LazyWorker implements Worker {
   readonly id = newAddress();
+  readonly nodeQueue: string | undefined;
   readonly #options: WorkerOptions;
   readonly #tasks: ReadonlyMap<string, BoundTask>;
   readonly #pooled: readonly BoundTask[];
@@ -71,6 +78,7 @@ class LazyWorker implements Worker {
   constructor(options: WorkerOptions, tasks: ReadonlyMap<string, BoundTask>, pooled: readonly BoundTask[]) {
     const { broker, namespace = defaultNamespace } = options;
     const log = childLogger(loggerOf(options.log), { worker: this.id });
+    this.nodeQueue = nodeQueueOf(options.nodeQueue);
     this.#options = options;
     this.#tasks = tasks;
     this.#pooled = pooled;
@@ -108,7 +116,8 @@ class LazyWorker implements Worker {
   async #open(): Promise<workerModule.RunningWorker> {
     const { RunningWorker } = await loadWorker();
     const keepers = await this.#broker.keepers?.();
-    const parts = { id: this.id, broker: this.#broker, keepers, tasks: this.#tasks, pooled: this.#pooled };
+    const { id, nodeQueue } = this;
+    const parts = { id, broker: this.#broker, keepers, tasks: this.#tasks, pooled: this.#pooled, nodeQueue };
     return (this.#running = new RunningWorker(this.#options, parts));
   }
 }

@@ -21,6 +21,8 @@ const beatMs = 1_000;
 /** Where a client's replays run. */
 export interface ReplayPlace {
   readonly broker: Broker;
+  /** The queue that this process alone serves, if it has one. */
+  readonly nodeQueue: string | undefined;
   readonly tasks: ReadonlyMap<string, BoundTask>;
   /** Where tasks with `cpu` run; undefined where there are none. */
   readonly pool: CpuPool | undefined;
@@ -122,7 +124,7 @@ class LocalReplay {
   readonly #patience = new AbortController();
 
   constructor(
-    { broker, tasks, pool, local, dependencies, hooks, locks, log }: ReplayPlace,
+    { broker, nodeQueue, tasks, pool, local, dependencies, hooks, locks, log }: ReplayPlace,
     keepers: Keepers | undefined,
     worker: string,
     { queue, id, record, ...lease }: Leased,
@@ -148,6 +150,7 @@ class LocalReplay {
       call,
       {
         worker,
+        nodeQueue,
         tasks,
         pool,
         dependencies,

@@ -25,6 +25,8 @@ interface Surroundings {
   readonly log: Logger;
   readonly locks: LockGiver;
   readonly tasksFor: Nest["tasksFor"];
+  /** The queue that this process alone serves, if it has one. */
+  readonly nodeQueue?: string | undefined;
   /** Where tasks with `cpu` run; undefined where there are none. */
   readonly pool?: CpuPool | undefined;
 }
@@ -217,6 +219,7 @@ class LocalRun {
         fence: 0,
         record: writeRequest(newHeader({}), { task: declaration.name, params, ...origin }),
         keepRequest: false,
+        nodeQueue: this.#surroundings.nodeQueue,
         attemptMs,
         leftMs: left,
         maxBytes: defaultMaxBytes,
@@ -229,6 +232,7 @@ class LocalRun {
     return new Attempt(this.#bound, params, {
       ...known,
       queue: declaration.queue,
+      nodeQueue: this.#surroundings.nodeQueue,
       nest: this.#nest,
       holder: this,
       limitMs: Math.min(attemptMs, left),

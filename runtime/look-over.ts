@@ -1,8 +1,10 @@
 import type { Broker, Presence } from "./broker.ts";
-import { checkDuration, checkNames, checkOneOf, shown } from "./checks.ts";
+import { checkDuration, checkNames, checkOneOf, checkQueue, shown } from "./checks.ts";
 import type { Declaration } from "./declaration.ts";
 import { TaskError } from "./errors.ts";
 import { madeAt } from "./id.ts";
+import { isNodeQueue } from "./node-queue.ts";
+import { nodesOf } from "./node-registry.ts";
 import type { Operator } from "./operator.ts";
 import type { Overview, PurgedState, PurgeOptions, QueueControl, QueueInfo, Rates, WorkerInfo } from "./overview.ts";
 import type { Pauses } from "./pauses.ts";
@@ -27,6 +29,16 @@ export function overviewOf(settings: OverviewSettings): Overview<Record<string, 
   const { broker, declarations, registry, pauses } = settings;
   const names = [...new Set([...declarations.values()].map(({ queue }) => queue))].toSorted();
 
+  /** Of whatever else shares the namespace, those that are of no use here are left out. */
+  async function nodeQueues(): Promise<readonly string[]> {
+    const wanted = new Set([...declarations.values()].map((one) => one.name));
+    const nodes = await nodesOf(broker);
+    return nodes
+      .filter(({ tasks }) => tasks.some((task) => wanted.has(task)))
+      .map((node) => node.queue)
+      .toSorted();
+  }
+
   async function info(name: string): Promise<QueueInfo> {
     const [census, listeners] = await Promise.all([settings.operator().census(name), broker.presence(name)]);
     const { now, limited, aside, suspects, oldest, ...counts } = census;
@@ -42,7 +54,8 @@ export function overviewOf(settings: OverviewSettings): Overview<Record<string, 
   }
 
   function queue(name: string): QueueControl {
-    if (!names.includes(name)) refuse(`there is no queue ${shown(name)}; there are ${names.join(", ")}`);
+    if (!names.includes(name) && !isNodeQueue(name))
+      refuse(`there is no queue ${shown(name)}; there are ${names.join(", ")}`);
     return {
       name,
       info: () => info(name),
@@ -61,10 +74,17 @@ export function overviewOf(settings: OverviewSettings): Overview<Record<string, 
   return {
     ...pauses,
     queue,
-    queues: () => Promise.all(names.map(info)),
+    queues: async () => Promise.all([...names, ...(await nodeQueues())].map(info)),
+    async presence(name) {
+      checkQueue(name ?? null, refuse);
+      const listeners = await broker.presence(name);
+      const infos = listeners.map((presence) => workerInfo(presence.worker, [{ queue: name, presence }]));
+      return infos.toSorted((one, other) => (one.id < other.id ? -1 : 1));
+    },
     async workers() {
       const found = new Map<string, { readonly queue: string; readonly presence: Presence }[]>();
-      const seen = await Promise.all(names.map(async (name) => [name, await broker.presence(name)] as const));
+      const all = [...names, ...(await nodeQueues())];
+      const seen = await Promise.all(all.map(async (name) => [name, await broker.presence(name)] as const));
       for (const [name, listeners] of seen) {
         for (const presence of listeners) {
           const theirs = found.get(presence.worker) ?? [];
@@ -82,7 +102,7 @@ export function overviewOf(settings: OverviewSettings): Overview<Record<string, 
 
 function workerInfo(id: string, parts: readonly { readonly queue: string; readonly presence: Presence }[]): WorkerInfo {
   const info = parts.find(({ presence }) => presence.info !== undefined)?.presence.info;
-  const tasks = parts.flatMap(({ presence }) => presence.tasks.filter((task) => !task.startsWith("@")));
+  const tasks = new Set(parts.flatMap(({ presence }) => presence.tasks.filter((task) => !task.startsWith("@"))));
   return {
     id,
     host: info?.host,
@@ -91,8 +111,9 @@ function workerInfo(id: string, parts: readonly { readonly queue: string; readon
     uptimeMs: info?.uptimeMs,
     concurrency: info?.concurrency,
     running: info?.running,
+    nodeQueue: info?.nodeQueue ?? parts.find(({ queue }) => isNodeQueue(queue))?.queue,
     queues: parts.map(({ queue }) => queue),
-    tasks: tasks.toSorted(),
+    tasks: [...tasks].toSorted(),
     perSecond: sumOf(parts.map(({ presence }) => presence)),
   };
 }

@@ -25,9 +25,14 @@ export class NestedCalls {
 
   tasksFor(registry: Registry, parent: Context): object {
     if (this.#closed) throw new TaskError("unavailable", "its worker has stopped");
-    this.#client ??= openClient({ broker: this.#broker, hooks: this.#hooks, log: this.#log }, async () => {
-      throw new TaskError("invalid_argument", "context.tasks is its worker's, and ends with it");
-    });
+    this.#client ??= openClient(
+      { broker: this.#broker, hooks: this.#hooks, log: this.#log },
+      {
+        closeFace: async () => {
+          throw new TaskError("invalid_argument", "context.tasks is its worker's, and ends with it");
+        },
+      },
+    );
     return this.#client.face(registry).with({ parent });
   }
 

@@ -22,6 +22,11 @@ export interface CallOptions {
    * accepted it; the call itself goes on by itself. On `context.tasks` it is set.
    */
   readonly parent?: Pick<Context, "remainingMs" | "signal"> | undefined;
+  /**
+   * The queue that the call goes to, as a worker's `nodeQueue`: it runs there and nowhere else, whatever the policy of its
+   * contract. @default that of its contract
+   */
+  readonly queue?: string | undefined;
   readonly priority?: Priority | undefined;
   readonly retry?: Retry | undefined;
   /** The call's id: the same id is the same call. @default a new one */
@@ -78,4 +83,10 @@ export interface WaitOptions {
    * come later it is `not_found`. @default false
    */
   readonly once?: boolean | undefined;
+}
+
+/** Which call is meant, besides its task and its id. */
+export interface WhereOptions {
+  /** The queue that it was given with `with({ queue })`: an id does not tell it. @default that of its contract */
+  readonly queue?: string | undefined;
 }

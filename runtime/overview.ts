@@ -6,11 +6,21 @@ import type { Pauses } from "./pauses.ts";
 export interface Overview<Signatures> extends Pauses<Signatures> {
   /** All tasks of this client, in the order of their names: nothing is asked of the broker. */
   describeTasks(): Promise<readonly TaskDescription<keyof Signatures & string>[]>;
-  /** The workers that listen to queues of this client's tasks. */
+  /** The workers that listen to queues of this client's tasks, node queues included. */
   workers(): Promise<readonly WorkerInfo[]>;
-  /** The queues of this client's tasks, by name. Costs one look for each, however much waits. */
+  /**
+   * The workers that listen to one queue, whichever that is; none for one that nobody has ever heard of. What each tells is of
+   * this queue alone: its tasks there, and its rates.
+   *
+   * @throws TaskError `invalid_argument` for what can't be a queue's name.
+   */
+  presence(queue: string): Promise<readonly WorkerInfo[]>;
+  /**
+   * The queues of this client's tasks, by name, and after them the node queues of those that implement some of them, or did so not
+   * long ago. Costs one look for each, however much waits.
+   */
   queues(): Promise<readonly QueueInfo[]>;
-  /** One of these queues. @throws TaskError `invalid_argument` for one that this client does not know. */
+  /** One of these queues, or a node queue. @throws TaskError `invalid_argument` for one that this client does not know. */
   queue(name: string): QueueControl;
 }
 
@@ -95,6 +105,8 @@ export interface WorkerInfo {
   readonly concurrency: number | undefined;
   /** How many it runs now, those whose slot is lent included. */
   readonly running: number | undefined;
+  /** The queue that it alone serves, if it has one. */
+  readonly nodeQueue: string | undefined;
   /** The queues and tasks, by their names on the wire, that it serves, of this client's queues. */
   readonly queues: readonly string[];
   readonly tasks: readonly string[];

@@ -1,3 +1,4 @@
+import type { Broker } from "./broker.ts";
 import { about, checkId } from "./call.ts";
 import { shown } from "./checks.ts";
 import type { Declaration } from "./declaration.ts";
@@ -7,7 +8,9 @@ import type { Handle } from "./handle.ts";
 import { attemptErrors, KeptRecord } from "./kept-record.ts";
 import type { LocalReplays } from "./local-replays.ts";
 import type { LocalRuns } from "./local.ts";
+import { forsaken, isAutomatic, isForsaken } from "./node-queue.ts";
 import type { InspectedCall, Operator, ParkedRecord } from "./operator.ts";
+import type { WhereOptions } from "./options.ts";
 import type { KeptCall, ParkedCall, ParkedPage, ParkedQuery, ReplayOptions } from "./parked.ts";
 import { isTerminal } from "./state.ts";
 
@@ -15,8 +18,11 @@ import { isTerminal } from "./state.ts";
 export interface ParkedSettings {
   /** @throws TaskError `unimplemented` for a broker that has none. */
   operator(): Operator;
+  readonly broker: Broker;
   /** @throws TaskError `invalid_argument` for a task that does not exist. */
   declaration(task: string): Declaration;
+  /** The same in the queue that is named. @throws TaskError `invalid_argument` for a queue that can't be one, too. */
+  declarationIn(task: string, where: WhereOptions | undefined): Declaration;
   readonly handles: Handles;
   readonly local: LocalRuns;
   /** What runs them in this process. */
@@ -52,8 +58,8 @@ export class ParkedCalls {
     }
   }
 
-  async show(task: string, id: string): Promise<KeptCall> {
-    return this.#about(task, id, async (declaration) => {
+  async show(task: string, id: string, where?: WhereOptions): Promise<KeptCall> {
+    return this.#about(task, id, where, async (declaration) => {
       const { call, kept } = await this.#look(declaration, id);
       checkReplayable(call, kept);
       const { request } = kept;
@@ -75,8 +81,8 @@ export class ParkedCalls {
     });
   }
 
-  async replay(task: string, id: string, { local = false }: ReplayOptions = {}): Promise<Handle> {
-    return this.#about(task, id, async (declaration) => {
+  async replay(task: string, id: string, { local = false, ...where }: ReplayOptions = {}): Promise<Handle> {
+    return this.#about(task, id, where, async (declaration) => {
       const { local: runs, handles } = this.#settings;
       const { queue, name } = declaration;
       if (local && declaration.limited)
@@ -91,6 +97,7 @@ export class ParkedCalls {
       const record = kept.next;
       if (record === undefined)
         return refuse(`it is ${call.state}, and nothing is left of it that could run; discard it`);
+      if (!local) await this.#refuseForsaken(queue);
       const operator = this.#settings.operator();
       const replayed = local
         ? await (await this.#settings.replays()).replay(operator, declaration, id, record)
@@ -101,14 +108,24 @@ export class ParkedCalls {
     });
   }
 
-  async discard(task: string, id: string): Promise<void> {
-    await this.#about(task, id, async (declaration) => {
+  async discard(task: string, id: string, where?: WhereOptions): Promise<void> {
+    await this.#about(task, id, where, async (declaration) => {
       const { call } = await this.#look(declaration, id);
       const parked = call.state === "parked";
       const state = parked ? await this.#settings.operator().discard(declaration.queue, id) : call.state;
       if (state === undefined) throw notFound();
       if (state !== "parked") refuse(`it is ${state}, not parked: there is nothing to discard`);
     });
+  }
+
+  /** @throws TaskError `unavailable` for a queue in which it would wait for ever. */
+  async #refuseForsaken(queue: string): Promise<void> {
+    const { broker } = this.#settings;
+    if (!isAutomatic(queue) || !(await isForsaken(broker, queue))) return;
+    throw new TaskError(
+      "unavailable",
+      `${forsaken(queue)}; replay it with local, or call anew with what parked.show() tells of it`,
+    );
   }
 
   /** What is kept of a call. */
@@ -122,8 +139,13 @@ export class ParkedCalls {
   }
 
   /** Does something about a call; what goes wrong with it names it. */
-  async #about<T>(task: string, id: string, act: (declaration: Declaration) => Promise<T>): Promise<T> {
-    const declaration = this.#settings.declaration(task);
+  async #about<T>(
+    task: string,
+    id: string,
+    where: WhereOptions | undefined,
+    act: (declaration: Declaration) => Promise<T>,
+  ): Promise<T> {
+    const declaration = this.#settings.declarationIn(task, where);
     checkId(id);
     try {
       return await act(declaration);

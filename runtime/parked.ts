@@ -2,6 +2,7 @@ import type { Priority } from "./contract.ts";
 import type { RequestOptions } from "./envelope.ts";
 import type { AnyTaskError } from "./errors.ts";
 import type { AttemptError } from "./kept-record.ts";
+import type { WhereOptions } from "./options.ts";
 import type { HandleOf } from "./signature.ts";
 import type { CallState } from "./state.ts";
 
@@ -20,13 +21,14 @@ export interface Parked<Signatures> {
    * @throws TaskError `not_found` for an id that is unknown or whose record is gone; `invalid_argument` for a call that
    * is neither parked nor finished with its request kept.
    */
-  show(task: keyof Signatures & string, id: string): Promise<KeptCall>;
+  show(task: keyof Signatures & string, id: string, where?: WhereOptions): Promise<KeptCall>;
   /**
    * Runs a call again, under the same id, in the next generation: from its first attempt, without a deadline. Of two who
    * replay it at a time, both get its handle, and it runs once.
    *
    * @throws TaskError as {@link show} does; with `local: true` `unimplemented`, if this client has no implementation of the task, and
-   * `unavailable`, if all its slots are taken. Nothing was done then.
+   * `unavailable`, if all its slots are taken; without it `unavailable` if the process that alone served its queue is gone. Nothing
+   * was done then.
    */
   replay<Name extends keyof Signatures & string>(
     task: Name,
@@ -38,7 +40,7 @@ export interface Parked<Signatures> {
    *
    * @throws TaskError `not_found` for an id that is unknown or whose record is gone; `invalid_argument` for a call that is not parked.
    */
-  discard(task: keyof Signatures & string, id: string): Promise<void>;
+  discard(task: keyof Signatures & string, id: string, where?: WhereOptions): Promise<void>;
 }
 
 /** Which parked calls to list: those of a queue, or of one task. */
@@ -97,7 +99,7 @@ export interface KeptCall extends Omit<ParkedCall, "parkedAt" | "reason"> {
 }
 
 /** How a call is run again. */
-export interface ReplayOptions {
+export interface ReplayOptions extends WhereOptions {
   /**
    * Runs it in this process, with the client's own implementation and as a worker would: under a lease of 15 s that is kept
    * as a worker's is, its answer stored and told. An attempt that is to be repeated goes to the queue.

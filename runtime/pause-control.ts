@@ -1,5 +1,6 @@
 import type { Declaration } from "./declaration.ts";
 import { TaskError } from "./errors.ts";
+import { isNodeQueue } from "./node-queue.ts";
 import type { Operator } from "./operator.ts";
 import type { Pausable, Paused, Pauses } from "./pauses.ts";
 
@@ -24,7 +25,7 @@ export function pauseControl(settings: PauseSettings): Pauses<Record<string, unk
       const declared = settings.declaration(task);
       return settings.operator().pause(declared.queue, declared.name, paused);
     }
-    if (queue === undefined || !queues.includes(queue))
+    if (queue === undefined || !(queues.includes(queue) || isNodeQueue(queue)))
       refuse(`there is no queue "${queue}"; there are ${queues.join(", ")}`);
     return settings.operator().pause(queue, undefined, paused);
   }

@@ -9,7 +9,7 @@ export interface Pauses<Signatures> {
    * Lets no more calls be started on workers. What runs goes on; calls are still submitted, and wait; other tasks' calls do
    * not wait behind those of a paused one. An awaited call's time goes on. Calls that run in the caller's process do so.
    *
-   * @throws TaskError `invalid_argument` for a task or a queue that this client does not know.
+   * @throws TaskError `invalid_argument` for a task or a queue that this client does not know, node queues aside.
    */
   pause(what: Pausable<keyof Signatures & string>): Promise<void>;
   /** Goes on with what was paused: workers that wait are woken. A task of a queue that is paused, too, waits for that. */

@@ -1,5 +1,6 @@
 import { about, type Call, type Settled } from "./call.ts";
 import { pause } from "./clock.ts";
+import type { Declaration } from "./declaration.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { LocalRuns } from "./local.ts";
 import type { PresenceView, Served } from "./presence.ts";
@@ -20,7 +21,9 @@ const defaultFallbackAfterMs = 1_000;
  */
 export function run(places: Places, call: Call): Settled | Promise<Settled> {
   const { declaration, options } = call;
-  const policy = options.policy ?? declaration.task.policy ?? "local-first";
+  // Who names a queue wants whoever serves it.
+  const policy =
+    options.queue !== undefined ? "remote-only" : (options.policy ?? declaration.task.policy ?? "local-first");
   const timeoutMs = options.timeoutMs ?? declaration.timeoutMs;
   const canceled = options.signal?.aborted === true;
   if (canceled) return notStarted(call, "canceled", "its signal was aborted before it began");
@@ -73,9 +76,8 @@ async function secondOnWorker(
   run: Settled | Promise<Settled>,
 ): Promise<Settled> {
   const first = await run;
-  const { name, queue } = call.declaration;
   if (!mayMove(call, first)) return first;
-  if ((await lookInTime(places, queue, name, left(timeoutMs, began))) !== "served") return first;
+  if ((await lookInTime(places, call.declaration, left(timeoutMs, began))) !== "served") return first;
   const leftMs = left(timeoutMs, began);
   if (leftMs <= 0) return first;
   const second = await places.remote.call(call, leftMs);
@@ -97,8 +99,7 @@ async function remoteFirst(places: Places, call: Call, timeoutMs: number, fallsB
 /** `auto`: on a worker if one is present; else here. */
 async function whereSomeoneIs(places: Places, call: Call, timeoutMs: number): Promise<Settled> {
   const began = performance.now();
-  const { name, queue } = call.declaration;
-  const served = await lookInTime(places, queue, name, timeoutMs);
+  const served = await lookInTime(places, call.declaration, timeoutMs);
   const leftMs = left(timeoutMs, began);
   if (call.options.signal?.aborted === true) return notStarted(call, "canceled", "its signal was aborted");
   if (leftMs <= 0) return notStarted(call, "deadline_exceeded", `no broker said within ${timeoutMs} ms who listens`);
@@ -107,10 +108,10 @@ async function whereSomeoneIs(places: Places, call: Call, timeoutMs: number): Pr
 }
 
 /** Who serves a task, as far as can be told in time: a broker that is away is nobody. */
-async function lookInTime(places: Places, queue: string, task: string, timeoutMs: number): Promise<Served> {
+async function lookInTime(places: Places, declaration: Declaration, timeoutMs: number): Promise<Served> {
   const over = new AbortController();
   const late = pause(Math.min(timeoutMs, longestLookMs), over.signal).then((): Served => "nobody");
-  const look = places.presence.look(queue, task).catch((): Served => "nobody");
+  const look = places.presence.look(declaration).catch((): Served => "nobody");
   const served = await Promise.race([look, late]);
   over.abort();
   return served;

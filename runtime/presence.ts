@@ -1,4 +1,5 @@
 import type { Broker, Presence } from "./broker.ts";
+import type { Declaration } from "./declaration.ts";
 
 /** Which workers of a queue list a task: none is there, some are but not for it, or one is. */
 export type Served = "nobody" | "others" | "served";
@@ -7,6 +8,9 @@ export type Served = "nobody" | "others" | "served";
 const freshMs = 1_000;
 /** How long a reply proves that its task is served, ms. */
 const provenMs = 5_000;
+
+/** How many routes and queues are known before those that are of no use any more are forgotten. */
+const mostKnown = 1_000;
 
 /** What a client knows of the workers that listen. */
 export class PresenceView {
@@ -18,34 +22,41 @@ export class PresenceView {
     this.#broker = broker;
   }
 
-  /** A reply has come: a worker serves the task. */
-  prove(task: string): void {
-    this.#proven.set(task, performance.now());
+  /** A reply has come: a worker serves the task in its queue. */
+  prove(route: string): void {
+    const now = performance.now();
+    this.#proven.set(route, now);
+    if (this.#proven.size > mostKnown) forgetOld(this.#proven, (at) => now - at > provenMs);
   }
 
   /** Whether a reply has proven it lately, without asking. */
-  proven(task: string): boolean {
-    const at = this.#proven.get(task);
+  proven(route: string): boolean {
+    const at = this.#proven.get(route);
     return at !== undefined && performance.now() - at < provenMs;
   }
 
   /** Asks ahead of a {@link look}. */
-  prefetch(queue: string, task: string): void {
-    this.look(queue, task).catch(() => undefined);
+  prefetch(declaration: Declaration): void {
+    this.look(declaration).catch(() => undefined);
   }
 
   /** What a reply has proven lately, or else the broker says, which is asked at most once a second and queue. */
-  async look(queue: string, task: string): Promise<Served> {
-    if (this.proven(task)) return "served";
+  async look({ queue, name, route }: Declaration): Promise<Served> {
+    if (this.proven(route)) return "served";
     const now = performance.now();
     let look = this.#looks.get(queue);
     if (look === undefined || now - look.at > freshMs) {
       look = { at: now, workers: this.#broker.presence(queue) };
       look.workers.catch(() => this.#looks.delete(queue));
       this.#looks.set(queue, look);
+      if (this.#looks.size > mostKnown) forgetOld(this.#looks, ({ at }) => now - at > freshMs);
     }
     const workers = await look.workers;
     if (workers.length === 0) return "nobody";
-    return workers.some(({ tasks }) => tasks.includes(task)) ? "served" : "others";
+    return workers.some(({ tasks }) => tasks.includes(name)) ? "served" : "others";
   }
+}
+
+function forgetOld<T>(known: Map<string, T>, isOld: (one: T) => boolean): void {
+  for (const [key, one] of known) if (isOld(one)) known.delete(key);
 }

@@ -13,11 +13,23 @@ export function queuesOf(tasks: ReadonlyMap<string, BoundTask>): ServedQueue[] {
     if (declared === undefined) queues.set(declaration.queue, [declaration]);
     else declared.push(declaration);
   }
-  return [...queues].map(([name, declared]) => ({
+  return [...queues].map(([name, declared]) => served(name, declared));
+}
+
+/** A queue in which calls of all these tasks may wait. */
+export function nodeQueueServed(tasks: ReadonlyMap<string, BoundTask>, name: string): ServedQueue {
+  return served(
+    name,
+    [...tasks.values()].map(({ declaration }) => declaration),
+  );
+}
+
+function served(name: string, declared: readonly Declaration[]): ServedQueue {
+  return {
     name,
     tasks: [...declared.map((one) => one.name), versionTask(protocolVersion)],
     limits: declared.filter(({ limited }) => limited).map(toldLimits),
-  }));
+  };
 }
 
 function toldLimits({ name, task: { maxConcurrency, rateLimit } }: Declaration): ToldLimits {
@@ -25,8 +37,10 @@ function toldLimits({ name, task: { maxConcurrency, rateLimit } }: Declaration):
 }
 
 /** The queues in which this worker has no tasks but those that run in a pool. */
-export function poolQueuesOf(tasks: ReadonlyMap<string, BoundTask>): ReadonlySet<string> {
+export function poolQueuesOf(tasks: ReadonlyMap<string, BoundTask>, nodeQueue?: string): ReadonlySet<string> {
   const declarations = [...tasks.values()].map(({ declaration }) => declaration);
   const others = new Set(declarations.filter(({ cpu }) => cpu === undefined).map(({ queue }) => queue));
-  return new Set(declarations.map(({ queue }) => queue).filter((queue) => !others.has(queue)));
+  const pooled = declarations.map(({ queue }) => queue).filter((queue) => !others.has(queue));
+  if (nodeQueue !== undefined && others.size === 0) pooled.push(nodeQueue);
+  return new Set(pooled);
 }

@@ -6,6 +6,7 @@ import type { Hook } from "./hook.ts";
 import { checkHooks } from "./hooks.ts";
 import type { Implementation } from "./implementation.ts";
 import { checkLog, type Logger, type LogLevel } from "./log.ts";
+import { checkNodeQueue } from "./node-queue.ts";
 
 /** How a worker is set up. */
 export interface WorkerOptions {
@@ -46,6 +47,11 @@ export interface WorkerOptions {
   readonly hooks?: readonly Hook[] | undefined;
   /** Whether it fires the schedules of the tasks that it implements, as any number of workers may. @default true */
   readonly schedule?: boolean | undefined;
+  /**
+   * Has it serve, besides the queues of its tasks, a queue that no other process serves: `true` for one with a new name, or a
+   * name that stays, as `"camera-7"` (see docs/node-queues.md). @default none
+   */
+  readonly nodeQueue?: boolean | string | undefined;
   /** Where its tasks with `cpu` run, each call in a thread or a process of its own; besides `concurrency`. */
   readonly pool?: PoolOptions | undefined;
   /** Where its lines and those of its handlers go, or the least that standard error gets. @default as `streamLogger()` */
@@ -65,6 +71,7 @@ const known: readonly (keyof WorkerOptions)[] = [
   "graceMs",
   "hooks",
   "log",
+  "nodeQueue",
   "pool",
   ...counts,
   ...durations,
@@ -84,6 +91,7 @@ export function checkWorkerOptions(options: WorkerOptions): void {
   checkPoolOptions(options.pool, refuse);
   checkHooks(options.hooks, refuse);
   checkLog(options.log, refuse);
+  checkNodeQueue(options.nodeQueue, refuse);
   // A grace of 0 gives back at once.
   if (options.graceMs !== 0) checkDuration("graceMs", options.graceMs, refuse);
 }

@@ -18,12 +18,14 @@ import { Leases } from "./leases.ts";
 import { LockRoom } from "./lock-room.ts";
 import { childLogger, type Logger, loggerOf } from "./log.ts";
 import { NestedCalls } from "./nested-calls.ts";
+import { NodeDuty } from "./node-duty.ts";
 import { Reaper } from "./reaper.ts";
 import { Reports } from "./reports.ts";
 import { Scheduler } from "./scheduler.ts";
-import { poolQueuesOf, queuesOf } from "./served-queues.ts";
+import { nodeQueueServed, poolQueuesOf, queuesOf } from "./served-queues.ts";
 import { onStopSignals } from "./signals.ts";
 import { Throughput } from "./throughput.ts";
+import { Undertaker } from "./undertaker.ts";
 import { version } from "./version.ts";
 import { defaultConcurrency, type WorkerOptions } from "./worker-options.ts";
 
@@ -43,6 +45,10 @@ export interface WorkerParts {
   readonly tasks: ReadonlyMap<string, BoundTask>;
   /** Those that run in a pool. */
   readonly pooled: readonly BoundTask[];
+  /** The queue that it alone serves, if there is one. */
+  readonly nodeQueue: string | undefined;
+  /** Whether it leaves the queues of its tasks to others. @default false */
+  readonly onlyNode?: boolean | undefined;
 }
 
 /** A worker that was told to run: the methods are those of {@link Worker}. */
@@ -73,6 +79,10 @@ export class RunningWorker {
   readonly #nested: NestedCalls;
   readonly #reaper: Reaper;
   readonly #scheduler: Scheduler;
+  /** What it does for the queue that it alone serves, if there is one. */
+  readonly #node: NodeDuty | undefined;
+  readonly #toldNode: Pick<PresenceInfo, "nodeQueue"> | undefined;
+  readonly #undertaker: Undertaker;
   readonly #health: Health;
   readonly #throughput = new Throughput();
   readonly #begun = performance.now();
@@ -88,14 +98,17 @@ export class RunningWorker {
   /** What run() is to reject with. */
   #fault: TaskError | undefined;
 
-  constructor(options: WorkerOptions, { id, broker, keepers, tasks, pooled }: WorkerParts) {
+  constructor(options: WorkerOptions, parts: WorkerParts) {
+    const { id, broker, keepers, tasks, pooled, nodeQueue, onlyNode = false } = parts;
     const { concurrency = defaultConcurrency } = options;
     const { leaseMs = defaultLeaseMs, maxResultBytes = defaultMaxBytes } = options;
     const log = childLogger(loggerOf(options.log), { worker: id });
-    const queues = queuesOf(tasks);
+    const usual = onlyNode ? [] : queuesOf(tasks);
+    const node = nodeQueue === undefined ? undefined : nodeQueueServed(tasks, nodeQueue);
+    const queues = node === undefined ? usual : [...usual, node];
     this.#pooled = pooled;
     this.#pool = pooled.length === 0 ? undefined : new CpuPool(poolSettings(options.pool), log);
-    this.#poolQueues = poolQueuesOf(tasks);
+    this.#poolQueues = poolQueuesOf(tasks, nodeQueue);
     const slots = concurrency + (this.#pool?.size ?? 0);
     const intervalMs = Math.min(longestBeatMs, leaseMs / 3);
     const presenceMs = presenceBeats * intervalMs;
@@ -135,6 +148,7 @@ export class RunningWorker {
     this.#nested = new NestedCalls(this.#broker, options.hooks, log);
     this.#executions = new Executions({
       worker: id,
+      nodeQueue,
       tasks,
       pool: this.#pool,
       dependencies: this.#dependencies,
@@ -155,17 +169,23 @@ export class RunningWorker {
     };
     const giveBack = (batches: readonly ClaimedBatch[]): void => this.#executions.giveBack(batches);
     const takesSuspect = (): boolean => !this.#executions.runsSuspect;
+    const inPool = ({ name }: ServedQueue): boolean => this.#poolQueues.has(name);
+    const later = (pool: boolean) => (node !== undefined && inPool(node) === pool ? node : undefined);
     this.#claims = new ClaimLoops(this.#broker, { ...own, takesSuspect, begin, giveBack }, [
-      { queues: queues.filter(({ name }) => !this.#poolQueues.has(name)), free: () => this.#free() },
-      { queues: queues.filter(({ name }) => this.#poolQueues.has(name)), free: () => this.#freeInPool() },
+      { queues: usual.filter((queue) => !inPool(queue)), later: later(false), free: () => this.#free() },
+      { queues: usual.filter(inPool), later: later(true), free: () => this.#freeInPool() },
     ]);
+    this.#node =
+      node && new NodeDuty(this.#broker, log, { worker: id, node, serves: (serves) => this.#claims.serve(serves) });
     const beat = { worker: id, leaseMs, presenceMs, maxDeliveries: options.maxDeliveries ?? 3 };
     this.#reaper = new Reaper(this.#broker, log, beat, {
       intervalMs,
       awake: () => this.#awake(),
       queues: () => {
         const told = this.#told();
-        return queues.map(({ name, tasks }) => {
+        // Who stands by for a queue is not there yet.
+        const present = queues.filter(({ name }) => name !== nodeQueue || this.#isOnDuty(name));
+        return present.map(({ name, tasks }) => {
           const info = { ...told, perSecond: this.#throughput.perSecond(name) };
           return { name, tasks, fences: this.#leases.fences(name), info };
         });
@@ -176,6 +196,8 @@ export class RunningWorker {
         this.#health.beaten(waiting, this.#stopping.signal.aborted ? 0 : this.#freeEverywhere()),
       failed: (trouble) => this.#health.failed(trouble),
     });
+    this.#toldNode = nodeQueue === undefined ? undefined : { nodeQueue };
+    this.#undertaker = new Undertaker(this.#broker, log, { own: node && { queue: node.name, tasks: node.tasks } });
     const scheduled = options.schedule === false ? [] : [...tasks.values()].map(({ declaration }) => declaration);
     this.#scheduler = new Scheduler(this.#broker, scheduled, log);
   }
@@ -214,7 +236,10 @@ export class RunningWorker {
       if (this.#stopping.signal.aborted) return;
       if (!(await this.#poolIsReady())) return;
       this.#leases.warn();
+      await this.#node?.begin();
       await this.#reaper.start();
+      await this.#node?.make();
+      this.#undertaker.start();
       await this.#scheduler.start();
       this.#log.info({ queues: this.#queues.map(({ name }) => name), concurrency: this.#concurrency }, "listening");
       if (!this.#stopping.signal.aborted) await (this.#claiming = this.#claims.run());
@@ -224,7 +249,10 @@ export class RunningWorker {
     } finally {
       await this.#scheduler.stop(lastWordsMs);
       await this.#leases.stop();
+      await settles(this.#undertaker.stop(), lastWordsMs);
+      await this.#node?.leave(lastWordsMs);
       await this.#reaper.stop(lastWordsMs);
+      await this.#node?.end(lastWordsMs);
       await this.#pool?.stop();
       await this.#close(this.#graceMs);
       unlisten?.();
@@ -235,11 +263,16 @@ export class RunningWorker {
     }
   }
 
+  /** Whether it serves its node queue, or still runs calls of it. */
+  #isOnDuty(queue: string): boolean {
+    return this.#node?.serves === true || this.#leases.fences(queue).length > 0;
+  }
+
   /** What it tells of itself with its beats. */
   #told(): Omit<PresenceInfo, "perSecond"> {
     const uptimeMs = Math.round(performance.now() - this.#begun);
     const { running, concurrency } = this.health();
-    return { host: hostname(), pid: process.pid, version, uptimeMs, concurrency, running };
+    return { host: hostname(), pid: process.pid, version, ...this.#toldNode, uptimeMs, concurrency, running };
   }
 
   /** @returns false if it was stopped meanwhile. @throws TaskError `invalid_argument` if a handler is not to be found. */
@@ -292,6 +325,7 @@ export class RunningWorker {
     this.#claims.stop();
     await this.#scheduler.stop(lastWordsMs);
     await this.#claiming;
+    await this.#node?.leave(lastWordsMs);
     const done = new AbortController();
     await Promise.race([this.#executions.done(), pause(graceMs, AbortSignal.any([hurry, done.signal]))]);
     done.abort(); // The grace's timer is not to keep the process.

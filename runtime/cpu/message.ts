@@ -24,6 +24,8 @@ export interface RunMessage extends Whereabouts {
   readonly record: Uint8Array;
   /** Whether the reply is to hold the request. */
   readonly keepRequest: boolean;
+  /** The queue that the process of its worker or client alone serves, if it has one. */
+  readonly nodeQueue: string | undefined;
   readonly callId: string;
   readonly attempt: number;
   readonly fence: number;

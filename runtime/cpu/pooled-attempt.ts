@@ -27,6 +27,8 @@ export interface PooledCall {
   readonly record: Uint8Array;
   /** Whether the reply is to hold the request. */
   readonly keepRequest: boolean;
+  /** The queue that its process alone serves, if it has one. */
+  readonly nodeQueue?: string | undefined;
   /** How long the handler may run, ms. */
   readonly attemptMs: number;
   /** How long the call may take from now on, its wait for a thread included, ms. */
@@ -92,7 +94,7 @@ export class PooledAttempt {
 
   #start(member: Member): void {
     this.#member = member;
-    const { callId, attempt, fence, record, keepRequest, attemptMs, maxBytes } = this.#call;
+    const { callId, attempt, fence, record, keepRequest, nodeQueue, attemptMs, maxBytes } = this.#call;
     const { declaration } = this.#bound;
     const { module, contract } = placeOf(this.#bound);
     const left = this.#left();
@@ -105,6 +107,7 @@ export class PooledAttempt {
       // A copy: the bytes may be a part of a much larger memory, all of which would be sent.
       record: new Uint8Array(record),
       keepRequest,
+      nodeQueue,
       callId,
       attempt,
       fence,

@@ -51,6 +51,7 @@ export function serve(tasks: readonly BoundTask[], run: RunMessage, send: Send):
     nest,
     holder: run,
     queue: bound.declaration.queue,
+    nodeQueue: run.nodeQueue,
     locks,
     attempt: number,
     fence,

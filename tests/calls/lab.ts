@@ -22,6 +22,7 @@ import type {
   SubmitOptions,
   TaskError,
   WaitOptions,
+  WhereOptions,
 } from "taskpact";
 import { openBroker } from "../../runtime/brokers/open.ts";
 import { defaultNamespace } from "../../runtime/defaults.ts";
@@ -38,7 +39,8 @@ export interface LooseTasks extends Record<Name, (...args: unknown[]) => Promise
   readonly safe: Record<Name, (...args: unknown[]) => Promise<LooseAnswer>>;
   readonly submit: Record<Name, (...args: unknown[]) => Promise<LooseHandle>>;
   readonly client: {
-    handle(task: string, id: string): LooseHandle;
+    handle(task: string, id: string, where?: WhereOptions): LooseHandle;
+    readonly nodeQueue: string | undefined;
     readonly parked: LooseParked;
     pause(what: { task?: string; queue?: string }): Promise<void>;
     resume(what: { task?: string; queue?: string }): Promise<void>;
@@ -49,9 +51,9 @@ export interface LooseTasks extends Record<Name, (...args: unknown[]) => Promise
 }
 export interface LooseParked {
   list(query: { queue?: string; task?: string; limit?: number; after?: string | undefined }): Promise<ParkedPage>;
-  show(task: string, id: string): Promise<KeptCall>;
+  show(task: string, id: string, where?: WhereOptions): Promise<KeptCall>;
   replay(task: string, id: string, options?: ReplayOptions): Promise<LooseHandle>;
-  discard(task: string, id: string): Promise<void>;
+  discard(task: string, id: string, where?: WhereOptions): Promise<void>;
 }
 export type LooseAnswer =
   | { readonly ok: true; readonly value: unknown }
@@ -81,6 +83,7 @@ export interface HandlerContext {
   readonly parentId: string | undefined;
   readonly rootId: string;
   readonly metadata: Readonly<Record<string, string>>;
+  readonly nodeQueue: string | undefined;
   readonly tasks: LooseTasks;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -156,7 +159,12 @@ export class CallLab {
   async worker(
     options: Partial<Omit<WorkerOptions, "log">> & { readonly log?: Logger } = {},
     place = "worker",
-  ): Promise<{ stop(graceMs?: number): Promise<void>; health(): WorkerHealth }> {
+  ): Promise<{
+    readonly id: string;
+    readonly nodeQueue: string | undefined;
+    stop(graceMs?: number): Promise<void>;
+    health(): WorkerHealth;
+  }> {
     const listening = new Latch();
     const { log: told = quiet, ...others } = options;
     const info: Logger["info"] = (fields, message) => {
@@ -174,7 +182,8 @@ export class CallLab {
     };
     onTestFinished(() => stop());
     await Promise.race([listening.released, running]);
-    return { stop, health: () => worker.health() };
+    const { id, nodeQueue } = worker;
+    return { id, nodeQueue, stop, health: () => worker.health() };
   }
 
   /** The lab's handlers. `only` leaves the others out of the contract. */

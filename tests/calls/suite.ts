@@ -10,6 +10,7 @@ import { nestedRules } from "./nested-rules.ts";
 import { optionRules } from "./option-rules.ts";
 import { parkedRules } from "./parked-rules.ts";
 import { policyRules } from "./policy-rules.ts";
+import { nodeRules } from "./node-rules.ts";
 import { operateRules } from "./operate-rules.ts";
 import { progressRules } from "./progress-rules.ts";
 import { workerRules } from "./worker-rules.ts";
@@ -33,6 +34,7 @@ export function callRules(name: string, open: () => () => string | Broker): void
     describe("nested calls", () => nestedRules(lab));
     describe("dependencies", () => dependencyRules(lab));
     describe("hooks", () => hookRules(lab));
+    describe("node queues", () => nodeRules(lab));
     describe("workers", () => workerRules(lab));
   });
 }
