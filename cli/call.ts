@@ -13,6 +13,7 @@ interface CallFlags extends CommonOptions {
   readonly policy: Policy;
   readonly priority?: Priority | undefined;
   readonly id?: string | undefined;
+  readonly queue?: string | undefined;
 }
 
 interface SubmitFlags extends CommonOptions {
@@ -21,6 +22,7 @@ interface SubmitFlags extends CommonOptions {
   readonly expires?: number | undefined;
   readonly priority?: Priority | undefined;
   readonly id?: string | undefined;
+  readonly queue?: string | undefined;
 }
 
 /** Calls a task, waits, and prints its result. */
@@ -28,7 +30,7 @@ export async function call(options: CallFlags, task: string, ...words: readonly 
   await withSession(options, async (session) => {
     const declaration = session.find(task);
     const params = await readParams(declaration, words, readInput);
-    const { timeout: timeoutMs, policy, priority, id } = options;
+    const { timeout: timeoutMs, policy, priority, id, queue } = options;
     const bar = new ProgressBar();
     const interruption = new AbortController();
     // The first interruption cancels the call, which is told; a second one ends the command as it would without us.
@@ -39,7 +41,7 @@ export async function call(options: CallFlags, task: string, ...words: readonly 
     try {
       const { signal } = interruption;
       const onProgress = (progress: unknown): void => bar.show(progress);
-      const given = { policy, timeoutMs, priority, id, signal, onProgress };
+      const given = { policy, timeoutMs, priority, id, queue, signal, onProgress };
       const result = await session.call(declaration, params, given);
       bar.clear();
       print(options, result, () => (result === undefined ? "" : shownResult(result)));
@@ -55,8 +57,9 @@ export async function submit(options: SubmitFlags, task: string, ...words: reado
   await withSession(options, async (session) => {
     const declaration = session.find(task);
     const params = await readParams(declaration, words, readInput);
-    const { delay: delayMs, at: runAt, expires: expiresInMs, priority, id: given } = options;
-    const { id } = await session.submit(declaration, params, { delayMs, runAt, expiresInMs, priority, id: given });
+    const { delay: delayMs, at: runAt, expires: expiresInMs, priority, id: given, queue } = options;
+    const how = { delayMs, runAt, expiresInMs, priority, id: given, queue };
+    const { id } = await session.submit(declaration, params, how);
     print(options, { id, task: declaration.name }, () => id);
   });
 }

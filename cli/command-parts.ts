@@ -33,6 +33,7 @@ export function calling(command: Command): Command {
     .argument("<task>")
     .argument("[params...]", "--name value, a value for each in their order, {…} or - (standard input) for all as JSON")
     .allowUnknownOption()
+    .option("--queue <queue>", "sends it there: to a worker's node queue (default: that of its contract)")
     .option("--id <id>", "the call's id: the same id is the same call")
     .addOption(new Option("--priority <priority>").choices(["high", "normal", "low"]));
 }

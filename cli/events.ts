@@ -6,12 +6,14 @@ import { type CommonOptions, withSession } from "./session.ts";
 
 interface EventFlags extends CommonOptions {
   readonly kind?: readonly string[] | undefined;
+  readonly queue?: string | undefined;
 }
 
 /** Prints what happens, a line each, until it is interrupted. */
 export async function follow(options: EventFlags, task?: string): Promise<void> {
   await withSession(options, async ({ client, find }) => {
-    const filter = task === undefined ? {} : { task: find(task).name };
+    const { queue } = options;
+    const filter = task === undefined ? { queue } : { task: find(task).name, queue };
     const stream = client.events.stream(options.kind as never, filter);
     // A stream that waits for its next event is ended by its client alone.
     const undo = onStopSignals(() => void client.close());

@@ -8,24 +8,28 @@ import { momentText, print } from "./output.ts";
 import { barText } from "./progress-bar.ts";
 import { type CommonOptions, withSession } from "./session.ts";
 
+interface CallFlags extends CommonOptions {
+  readonly queue?: string | undefined;
+}
+
 /** Prints where a call stands. */
-export async function status(options: CommonOptions, task: string, id: string): Promise<void> {
+export async function status(options: CallFlags, task: string, id: string): Promise<void> {
   await withSession(options, async ({ client, find }) => {
-    const found = await client.handle(find(task).name, id).status();
+    const found = await client.handle(find(task).name, id, whereOf(options)).status();
     print(options, { id, task: find(task).name, ...found }, () => statusText(found));
   });
 }
 
 /** Prints all that is kept of a call: its status and its answer; for one whose request was kept, what was asked, too. */
-export async function show(options: CommonOptions, task: string, id: string): Promise<void> {
+export async function show(options: CallFlags, task: string, id: string): Promise<void> {
   await withSession(options, async ({ client, find }) => {
     const { name } = find(task);
-    const kept = await keptCall(() => client.parked.show(name, id));
+    const kept = await keptCall(() => client.parked.show(name, id, whereOf(options)));
     if (kept !== undefined) {
       print(options, kept, () => keptText(kept));
       return;
     }
-    const handle = client.handle(name, id);
+    const handle = client.handle(name, id, whereOf(options));
     const found = await handle.status();
     const answer = isTerminal(found.state) ? await handle.safeResult() : undefined;
     const ended =
@@ -45,12 +49,17 @@ export async function show(options: CommonOptions, task: string, id: string): Pr
 }
 
 /** Cancels a call, and prints the state that it is in now. */
-export async function cancel(options: CommonOptions, task: string, id: string): Promise<void> {
+export async function cancel(options: CallFlags, task: string, id: string): Promise<void> {
   await withSession(options, async ({ client, find }) => {
     const { name } = find(task);
-    const state = await client.handle(name, id).cancel();
+    const state = await client.handle(name, id, whereOf(options)).cancel();
     print(options, { id, task: name, state }, () => state);
   });
+}
+
+/** In which queue the call is: none is that of its contract. */
+export function whereOf({ queue }: { readonly queue?: string | undefined }): { readonly queue: string | undefined } {
+  return { queue };
 }
 
 /** Undefined for one whose request was not kept, as of most calls. */

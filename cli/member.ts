@@ -35,7 +35,7 @@ async function run(order: WorkerOrder): Promise<void> {
   try {
     const implementations = implementationsIn(await import(pathToFileURL(order.module).href), order.module);
     let isFull = false;
-    const { broker, namespace, concurrency, schedule, graceMs, maxCalls } = order;
+    const { broker, namespace, concurrency, schedule, graceMs, maxCalls, nodeQueue } = order;
     const counting = (most: number): Hook =>
       countsAttempts(most, () => {
         isFull = true;
@@ -47,6 +47,7 @@ async function run(order: WorkerOrder): Promise<void> {
       namespace,
       concurrency,
       schedule,
+      nodeQueue,
       implementations,
       graceMs,
       hooks: [...liveLog(), ...(maxCalls === undefined ? [] : [counting(maxCalls)])],

@@ -1,5 +1,7 @@
 import type { ParkedCall } from "../runtime/parked.ts";
+import { isNodeQueue } from "../runtime/node-queue.ts";
 import { UsageError } from "./exit-code.ts";
+import { whereOf } from "./handle.ts";
 import { momentText, print } from "./output.ts";
 import { type CommonOptions, type Session, withSession } from "./session.ts";
 import { tableText } from "./table.ts";
@@ -7,6 +9,10 @@ import { tableText } from "./table.ts";
 interface ListFlags extends CommonOptions {
   readonly task?: string | undefined;
   readonly limit: number;
+}
+
+interface CallFlags extends CommonOptions {
+  readonly queue?: string | undefined;
 }
 
 /** Lists parked calls: of a queue, of a task, or of all queues that the contracts name. */
@@ -31,19 +37,19 @@ export async function list(options: ListFlags, queue?: string): Promise<void> {
 }
 
 /** Runs a parked call again. */
-export async function replay(options: CommonOptions, task: string, id: string): Promise<void> {
+export async function replay(options: CallFlags, task: string, id: string): Promise<void> {
   await withSession(options, async ({ client, find }) => {
     const { name } = find(task);
-    await client.parked.replay(name, id);
+    await client.parked.replay(name, id, whereOf(options));
     print(options, { id, task: name, state: "queued" }, () => "queued");
   });
 }
 
 /** Forgets a parked call. */
-export async function discard(options: CommonOptions, task: string, id: string): Promise<void> {
+export async function discard(options: CallFlags, task: string, id: string): Promise<void> {
   await withSession(options, async ({ client, find }) => {
     const { name } = find(task);
-    await client.parked.discard(name, id);
+    await client.parked.discard(name, id, whereOf(options));
     print(options, { id, task: name, discarded: true }, () => "discarded");
   });
 }
@@ -60,7 +66,7 @@ async function parkedCalls(
 ): Promise<readonly ParkedCall[]> {
   const all = [...new Set(declarations.map((declared) => declared.queue))].toSorted();
   const only = task === undefined ? undefined : find(task);
-  if (queue !== undefined && !all.includes(queue))
+  if (queue !== undefined && !all.includes(queue) && !isNodeQueue(queue))
     throw new UsageError(`there is no queue "${queue}"`, `there are ${all.join(", ")}`);
   const queues = queue !== undefined ? [queue] : only !== undefined ? [only.queue] : all;
   const calls: ParkedCall[] = [];

@@ -40,6 +40,9 @@ export function program(): Command {
       .addOption(
         flag("--grace <time>", "for running calls when it is stopped (default: 10s)", "GRACE").argParser(durationOf),
       )
+      .addOption(
+        flag("--node-queue <name>", "a queue of its own besides: node:<name>; auto makes a new name", "NODE_QUEUE"),
+      )
       .addOption(flag("--no-schedule", "leaves schedules to other workers", "NO_SCHEDULE")),
     async () => (await import("./worker.ts")).work,
   );
@@ -61,6 +64,7 @@ export function program(): Command {
         "taskpact call addition 4 6",
         `taskpact call place --order '{"customer":…}' --timeout 2m`,
         `echo '{"a":4,"b":6}' | taskpact call addition -`,
+        "taskpact call snapshot --queue node:camera-7",
       ]),
     )
       .option("--timeout <time>", "how long it may take, waiting included (default: as its contract says)", durationOf)
@@ -91,7 +95,8 @@ export function program(): Command {
       add(parent, name, description, [`taskpact ${parent === root ? "" : `${parent.name()} `}${name} division 0Qx3…`]),
     )
       .argument("<task>")
-      .argument("<id>");
+      .argument("<id>")
+      .option("--queue <queue>", "that it was sent to (default: that of its contract)");
   runs(onCall(root, "status", "Tells where a call stands."), async () => (await import("./handle.ts")).status);
   runs(
     onCall(root, "show", "Tells all that is kept of a call, its answer included."),
@@ -148,7 +153,12 @@ export function program(): Command {
   runs(pausing("resume", "Goes on with what was paused."), async () => (await import("./pause.ts")).resume);
 
   runs(
-    onBroker(add(root, "workers", "Lists the workers that listen.", ["taskpact workers --json"])),
+    onBroker(
+      add(root, "workers", "Lists the workers that listen.", [
+        "taskpact workers --json",
+        "taskpact workers --queue node:camera-7",
+      ]),
+    ).option("--queue <queue>", "only those that listen to this one"),
     async () => (await import("./workers.ts")).list,
   );
   runs(
@@ -186,6 +196,7 @@ export function program(): Command {
     )
       .argument("[task]", "(default: all tasks)")
       .option("--follow", "until it is interrupted, as is always done: nothing of the past is kept")
+      .option("--queue <queue>", "that of a node queue (default: the queues of the tasks)")
       .option("--kind <kinds...>", "only such: queued, started, succeeded, failed, parked, workerUp, …"),
     async () => (await import("./events.ts")).follow,
   );

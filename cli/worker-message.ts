@@ -9,6 +9,7 @@ export interface WorkerOrder {
   readonly concurrency: number | undefined;
   /** After how many calls it gives way to a fresh process. */
   readonly maxCalls: number | undefined;
+  readonly nodeQueue: boolean | string | undefined;
   readonly graceMs: number;
   readonly schedule: boolean;
 }

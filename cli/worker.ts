@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { checkNodeQueue } from "../runtime/node-queue.ts";
 import { streamLogger } from "../runtime/log.ts";
 import { onStopSignals } from "../runtime/signals.ts";
 import { Crew } from "./crew.ts";
@@ -14,6 +15,7 @@ interface WorkerFlags extends CommonOptions {
   readonly concurrency?: number | undefined;
   readonly maxCalls?: number | undefined;
   readonly grace?: number | undefined;
+  readonly nodeQueue?: string | undefined;
   /** False where `--no-schedule` or its variable says so; else what the configuration says counts. */
   readonly schedule: boolean;
 }
@@ -32,6 +34,7 @@ export async function work(options: WorkerFlags, module?: string): Promise<void>
     concurrency: options.concurrency ?? configured.concurrency,
     maxCalls: options.maxCalls ?? configured.maxCalls,
     graceMs: options.grace ?? configured.graceMs ?? defaultGraceMs,
+    nodeQueue: nodeQueueOf(options.nodeQueue) ?? configured.nodeQueue,
     schedule: options.schedule && configured.schedule !== false,
   };
   const workers = options.workers ?? configured.workers ?? 1;
@@ -46,6 +49,15 @@ export async function work(options: WorkerFlags, module?: string): Promise<void>
   const code = await crew.run();
   undo();
   process.exitCode = code;
+}
+
+/** Each process makes its name, where none is given. */
+function nodeQueueOf(flag: string | undefined): boolean | string | undefined {
+  const fail = (reason: string): never => {
+    throw new UsageError(reason, "--node-queue camera-7, or --node-queue auto");
+  };
+  checkNodeQueue(flag, fail);
+  return flag === "auto" ? true : flag;
 }
 
 /** What is named on the command line is below the current folder, what the configuration names below the project's. */

@@ -2,10 +2,15 @@ import { print } from "./output.ts";
 import { type CommonOptions, withSession } from "./session.ts";
 import { tableText } from "./table.ts";
 
-/** Lists the workers that listen to queues of the project's tasks. */
-export async function list(options: CommonOptions): Promise<void> {
+interface ListFlags extends CommonOptions {
+  readonly queue?: string | undefined;
+}
+
+/** Lists the workers that listen to queues of the project's tasks, or to one that is named. */
+export async function list(options: ListFlags): Promise<void> {
   await withSession(options, async ({ client }) => {
-    const workers = await client.workers();
+    const { queue } = options;
+    const workers = await (queue === undefined ? client.workers() : client.presence(queue));
     print(options, workers, () =>
       workers.length === 0
         ? "no worker listens"
