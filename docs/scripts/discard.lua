@@ -194,8 +194,7 @@ local function lanes()
     end
   end
 
-  -- A call is with no worker any more, or has ended: its slot is free, and it waits in no line.
-  function L.freed(id, r)
+  local function free(id, r)
     local lane, slots = L.of(r)
     if not lane then return end
     local had_slot = call('SREM', P .. slots, id) == 1
@@ -204,6 +203,10 @@ local function lanes()
     local gone = waits and L.leave(lane, id) and tonumber(waits) and not L.invite(lane)
     if had_slot or gone then L.pass(slots) end
   end
+
+  -- A call is with no worker any more, or has ended: its slot is free, and it waits in no line. A key of a wrong type, which
+  -- the next claim tells of, is not to keep it from that, nor its neighbours.
+  function L.freed(id, r) pcall(free, id, r) end
 
   -- A call is given back unrun: its slot is free, and it comes first in its lane's line, if there is one. Returns whether
   -- there is.

@@ -187,8 +187,7 @@ local function lanes()
     end
   end
 
-  -- A call is with no worker any more, or has ended: its slot is free, and it waits in no line.
-  function L.freed(id, r)
+  local function free(id, r)
     local lane, slots = L.of(r)
     if not lane then return end
     local had_slot = call('SREM', P .. slots, id) == 1
@@ -197,6 +196,10 @@ local function lanes()
     local gone = waits and L.leave(lane, id) and tonumber(waits) and not L.invite(lane)
     if had_slot or gone then L.pass(slots) end
   end
+
+  -- A call is with no worker any more, or has ended: its slot is free, and it waits in no line. A key of a wrong type, which
+  -- the next claim tells of, is not to keep it from that, nor its neighbours.
+  function L.freed(id, r) pcall(free, id, r) end
 
   -- A call is given back unrun: its slot is free, and it comes first in its lane's line, if there is one. Returns whether
   -- there is.
@@ -323,7 +326,7 @@ end
 -- If a worker that died had a suspect, that one alone is charged with its death; else all its calls are. All become
 -- suspects, for the one to blame may be among them.
 local most = tonumber(ARGV[2])
-local reaped, suspects = 0, {}
+local reaped, suspects, fault = 0, {}, nil
 
 local with_suspect = {}
 for _, worker in ipairs(call('HVALS', P .. 'suspected')) do with_suspect[worker] = true end
@@ -383,6 +386,8 @@ end
 
 local lapsed = call('ZRANGEBYSCORE', P .. 'expiry', '-inf', number(now), 'LIMIT', 0, 100)
 local more = #lapsed == 100 and 1 or 0
+-- Of a wrong type, it is to be told of before anything is done.
+if #lapsed > 0 then call('LLEN', P .. 'suspects') end
 for _, fence in ipairs(lapsed) do
   if reaped >= 200 then
     more = 1
@@ -395,14 +400,23 @@ for _, fence in ipairs(lapsed) do
   local excused = is_excused(worker)
   local most_ids, taken = 201 - reaped, {}
   local members = call('ZRANGEBYSCORE', LEASES, score, score, 'LIMIT', 0, most_ids)
+  local stay = false
   for _, id in ipairs(members) do
     if byte(id) ~= 0 then
-      take_back(id, worker, excused)
-      taken[#taken + 1] = id
+      -- One that can't be taken back, as a key of a wrong type is in its way, stays leased. The others go, and are charged
+      -- no more than once.
+      local done, answer = pcall(take_back, id, worker, excused)
+      if done then
+        taken[#taken + 1] = id
+      else
+        stay, fault = true, { err = answer.err or answer }
+      end
     end
   end
   reaped = reaped + #taken
-  if #members < most_ids then
+  if stay then
+    if #taken > 0 then call('ZREM', LEASES, unpack(taken)) end
+  elseif #members < most_ids then
     call('ZREMRANGEBYSCORE', LEASES, score, score)
     call('ZREM', P .. 'expiry', fence)
   else
@@ -415,6 +429,7 @@ if #suspects > 0 then
   ring()
 end
 publish()
+if fault then return fault end
 -- Of a queue that is paused, nothing waits for a worker.
 if call('HEXISTS', P .. 'paused', '*') == 1 then return { reaped, more, 0 } end
 local waiting = call('LLEN', P .. 'queue') + call('LLEN', P .. 'queue:high') + call('LLEN', P .. 'queue:low')

@@ -194,8 +194,7 @@ local function lanes()
     end
   end
 
-  -- A call is with no worker any more, or has ended: its slot is free, and it waits in no line.
-  function L.freed(id, r)
+  local function free(id, r)
     local lane, slots = L.of(r)
     if not lane then return end
     local had_slot = call('SREM', P .. slots, id) == 1
@@ -204,6 +203,10 @@ local function lanes()
     local gone = waits and L.leave(lane, id) and tonumber(waits) and not L.invite(lane)
     if had_slot or gone then L.pass(slots) end
   end
+
+  -- A call is with no worker any more, or has ended: its slot is free, and it waits in no line. A key of a wrong type, which
+  -- the next claim tells of, is not to keep it from that, nor its neighbours.
+  function L.freed(id, r) pcall(free, id, r) end
 
   -- A call is given back unrun: its slot is free, and it comes first in its lane's line, if there is one. Returns whether
   -- there is.
@@ -325,7 +328,8 @@ end
 --   'progress' a: the progress, MessagePack
 -- Returns the indexes (from 0) of those refused: their fence no longer holds the call, or it has ended.
 local refused, claims, released = {}, {}, {}
-local steps = {}
+-- A step returns whether its call's lease is to end only once the call stands at the head of its list.
+local steps, fault = {}, nil
 
 -- Writes an open call's state and attempts; its worker is done with it, so that it is no suspect any more.
 local function returned(id, r, state, attempts)
@@ -351,10 +355,11 @@ local function to_head(id, r)
   local ids = released[list]
   -- The last one first, so that they stand at the head in the order in which they were claimed.
   if ids then table.insert(ids, 1, id) else released[list] = { id } end
+  return true
 end
 function steps.release(id, r)
   if not has_header(r) or byte(r, FLAGS) < LIMITED or not lanes().given_back(id, r) then
-    to_head(id, r)
+    return to_head(id, r)
   elseif flagged(r, SUSPECT) then
     cleared(id)
   end
@@ -364,7 +369,7 @@ function steps.limit(id, r, keys)
     r = patched(patched(r, FLAGS, string.char(bit.bor(byte(r, FLAGS), LIMITED))), KEYS_AT, keys)
     call('SETRANGE', RESULT .. id, 0, sub(r, 1, 45))
   end
-  to_head(id, r) -- It has been in no line.
+  return to_head(id, r) -- It has been in no line.
 end
 function steps.aside(id, r, task)
   returned(id, r, QUEUED, attempts_of(r))
@@ -396,9 +401,12 @@ for at = 2, #ARGV, 5 do
   local held = call('ZSCORE', LEASES, id)
   if held and tonumber(held) == tonumber(fence) then
     -- The header, the client's and the task's name are all that is needed.
-    steps[kind](id, call('GETRANGE', RESULT .. id, 0, 511), ARGV[at + 3], ARGV[at + 4])
-    if kind ~= 'progress' then
-      call('ZREM', LEASES, id)
+    -- One that can't be taken, as a key of a wrong type is in its way, stays leased; the others are taken.
+    local done, answer = pcall(steps[kind], id, call('GETRANGE', RESULT .. id, 0, 511), ARGV[at + 3], ARGV[at + 4])
+    if not done then
+      fault = { err = answer.err or answer }
+    elseif kind ~= 'progress' then
+      if not answer then call('ZREM', LEASES, id) end
       claims[fence] = true
     end
   else
@@ -406,9 +414,14 @@ for at = 2, #ARGV, 5 do
   end
 end
 for list, ids in pairs(released) do
-  call('LPUSH', list, unpack(ids))
-  ring()
+  local pushed = redis.pcall('LPUSH', list, unpack(ids))
+  if type(pushed) == 'table' then
+    fault = pushed
+  else
+    call('ZREM', LEASES, unpack(ids))
+    ring()
+  end
 end
 close_claims(claims)
 publish()
-return refused
+return fault or refused

@@ -223,6 +223,97 @@ describeRedis("scripts", () => {
     },
   );
 
+  const beat = (leaseMs = 60_000) => {
+    const worker = { worker: "reaper", queues: [{ name: queue, tasks: [], fences: [] }] };
+    return broker.renew({ ...worker, leaseMs, presenceMs: 1_000, maxDeliveries: 3, reap: true });
+  };
+
+  test.each([...ofLimits, "lanes", "turns:slots:q.task:00000000", "blocked"])(
+    "the calls of a worker that died are taken back, each charged once, where %s is of a wrong type",
+    async (name) => {
+      const limits = [{ task: "q.task", maxConcurrency: 2, rate: undefined }];
+      const queues = [{ name: queue, tasks: ["q.task"], limits }];
+      const limitKeys = "0000000000000000";
+      const calls = ["l0", "l1", "l2"].map((id) => submission(id, { limitKeys }));
+      await broker.submit(queue, { calls: [submission("before"), ...calls, submission("after")], acknowledged: [] });
+      expect((await claim({ queues, leaseMs: 1 })).ids).toEqual(["before", "l0", "l1", "after"]);
+      await redis.del(key(name));
+      await redis.xadd(key(name), "*", "wrong", "type");
+      await expect.poll(async () => (await beat()).reaped).toBe(4);
+      expect((await beat()).reaped).toBe(0);
+      const ids = ["before", "l0", "l1", "after"];
+      const found = await broker.read(queue, ids);
+      expect(found.map((call) => [call?.state, readHeader(call!.record)?.deaths])).toEqual(
+        ids.map(() => ["queued", 1]),
+      );
+      for (const id of ids) expect(await redis.llen(key(`failures:${id}`))).toBe(1);
+    },
+  );
+
+  test("a dead worker's call that can't be taken back keeps no other one from it, and is told of", async () => {
+    await submit("a", "b", "c");
+    expect((await claim({ leaseMs: 1 })).ids).toEqual(["a", "b", "c"]);
+    await redis.set(key("failures:b"), "of a wrong type");
+    await expect.poll(() => redis.zcount(key("expiry"), "-inf", Date.now() - 5)).toBe(1);
+    for (const _ of [1, 2, 3]) await expect(beat()).rejects.toThrow(/WRONGTYPE/);
+    const deaths = async () =>
+      (await broker.read(queue, ["a", "b", "c"])).map((call) => readHeader(call!.record)?.deaths);
+    expect(await deaths()).toEqual([1, 0, 1]);
+    await redis.del(key("failures:b"));
+    expect((await beat()).reaped).toBe(1);
+    expect(await deaths()).toEqual([1, 1, 1]);
+    expect(await redis.lrange(key("suspects"), 0, -1)).toEqual(["a", "c", "b"]);
+  });
+
+  test("where suspects are of a wrong type, none is taken back, charged or lost", async () => {
+    await submit("a", "b");
+    expect((await claim({ leaseMs: 1 })).ids).toEqual(["a", "b"]);
+    await redis.set(key("suspects"), "of a wrong type");
+    await expect.poll(() => redis.zcount(key("expiry"), "-inf", Date.now() - 5)).toBe(1);
+    for (const _ of [1, 2, 3]) await expect(beat()).rejects.toThrow(/WRONGTYPE/);
+    await redis.del(key("suspects"));
+    expect((await beat()).reaped).toBe(2);
+    expect((await broker.read(queue, ["a", "b"])).map((call) => readHeader(call!.record)?.deaths)).toEqual([1, 1]);
+  });
+
+  test("of reports of which one can't be taken, the others are, and no call that is given back is lost", async () => {
+    await submit("a", "b", "c");
+    const { fence } = await claim();
+    await redis.set(key("failures:b"), "of a wrong type");
+    const release = (id: string) => ({ kind: "release", id, fence }) as const;
+    const retry = { kind: "retry", id: "b", fence, delayMs: 0, failure: encode("no") } as const;
+    await expect(broker.finish(queue, [release("a"), retry, release("c")])).rejects.toThrow(/WRONGTYPE/);
+    expect((await broker.read(queue, ["a", "b", "c"])).map((call) => call?.state)).toEqual([
+      "queued",
+      "running",
+      "queued",
+    ]);
+    expect((await claim()).ids).toEqual(["a", "c"]);
+  });
+
+  test("a call that can't be given back, as its list is of a wrong type, stays leased", async () => {
+    await submit("a");
+    const { fence } = await claim();
+    await redis.set(key("queue"), "of a wrong type");
+    await expect(broker.finish(queue, [{ kind: "release", id: "a", fence }])).rejects.toThrow(/WRONGTYPE/);
+    await redis.del(key("queue"));
+    expect((await broker.read(queue, ["a"]))[0]?.state).toBe("running");
+    expect(await broker.finish(queue, [{ kind: "release", id: "a", fence }])).toEqual(["accepted"]);
+    expect((await claim()).ids).toEqual(["a"]);
+  });
+
+  test("replies are taken, and leases over, where a key of their limits is of a wrong type", async () => {
+    const limits = [{ task: "q.task", maxConcurrency: 2, rate: undefined }];
+    const queues = [{ name: queue, tasks: ["q.task"], limits }];
+    const calls = ["a", "b"].map((id) => submission(id, { limitKeys: "0000000000000000" }));
+    await broker.submit(queue, { calls, acknowledged: [] });
+    const { fence, ids } = await claim({ queues });
+    await redis.del(key("slots:q.task:00000000"));
+    await redis.set(key("slots:q.task:00000000"), "of a wrong type");
+    expect(await finish(fence, ids)).toEqual(["accepted", "accepted"]);
+    expect(await redis.zcard(key("expiry"))).toBe(0);
+  });
+
   test.each([
     { maxConcurrency: 1, rate: undefined },
     { maxConcurrency: undefined, rate: { limit: 1, perMs: 50 } },
