@@ -127,11 +127,7 @@ export class Execution {
       this.#report({ kind: "aside", task: this.#request.task });
       return undefined;
     }
-    const unsaid = this.#bound.declaration.limited ? this.#unsaidLimits(this.#bound.declaration) : undefined;
-    if (unsaid !== undefined) {
-      this.#report({ kind: "limit", keys: unsaid });
-      return undefined;
-    }
+    if (this.#bound.declaration.limited && this.#gaveLimits(this.#bound.declaration)) return undefined;
     const left = this.#leftMs();
     const attemptMs = this.#request.options?.attemptTimeoutMs ?? this.#bound.declaration.attemptTimeoutMs;
     const limitMs = Math.max(0, Math.min(attemptMs, left));
@@ -201,16 +197,24 @@ export class Execution {
   }
 
   /**
-   * The keys of its limits, if it was claimed without: a caller did not know of them. One that does not pass the gate,
-   * or has no keys, gets its answer from that.
+   * If it was claimed without the keys of its limits, as its caller did not know of them, gives it back with them; one whose
+   * keys can't be made is answered with that, for it would pass its limits. @returns whether that was said of it.
    */
-  #unsaidLimits({ params, task }: Declaration): string | undefined {
-    if (this.#header.limitKeys !== undefined || !hasHeader(this.#call.record)) return undefined;
+  #gaveLimits({ params, task }: Declaration): boolean {
+    if (this.#header.limitKeys !== undefined || !hasHeader(this.#call.record)) return false;
+    let parsed: unknown;
     try {
-      return limitKeysOf(task, params.pass(this.#request?.params));
+      parsed = params.pass(this.#request?.params);
     } catch {
-      return undefined;
+      return false; // The gate of its attempt gives the answer.
     }
+    try {
+      this.#report({ kind: "limit", keys: limitKeysOf(task, parsed) });
+    } catch (thrown) {
+      const about = { callId: this.id, attempt: this.#header.attempt + 1 };
+      this.#answer({ ok: false, error: TaskError.from(thrown, "invalid_argument").with(about) });
+    }
+    return true;
   }
 
   /** Before its handler may block the event loop: what is to be said should its time be up meanwhile. */

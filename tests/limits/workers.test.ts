@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openMemory } from "../../runtime/brokers/memory.ts";
 import { RedisBroker } from "../../runtime/brokers/redis/broker.ts";
-import { writeRequest } from "../../runtime/envelope.ts";
+import { readReply, writeRequest } from "../../runtime/envelope.ts";
 import { newHeader } from "../../runtime/header.ts";
 import type { Broker } from "taskpact";
 import { Child } from "../processes/child.ts";
@@ -106,6 +106,30 @@ function crewRules(open: () => () => Broker): void {
     await expect.poll(read, { timeout: 20_000 }).toEqual(calls.map(() => "succeeded"));
     expect(crew.most.get("single a")).toBe(1);
     expect(crew.started("single")).toBe(60);
+  });
+
+  test("a call whose key only its worker can't make does not run: it is answered with what is wrong", async () => {
+    const make = open();
+    const crew = new Crew(make);
+    const broker = make();
+    onTestFinished(() => broker.close());
+    const record = (params: object) => writeRequest(newHeader({}), { task: "limits.keyless", params });
+    const calls = Object.entries({ keyless: record({ customer: "a" }), invalid: record({ customer: 1 }) }).map(
+      ([id, sent]) => ({ id, record: sent, priority: "normal" as const, delayMs: 0 }),
+    );
+    await broker.submit("limits", { calls, acknowledged: [] });
+    await crew.workers(1);
+    const read = () => broker.read("limits", ["keyless", "invalid"]);
+    await expect.poll(async () => (await read()).map((call) => call?.state)).toEqual(["failed", "failed"]);
+    const errors = (await read()).map((call) => {
+      const reply = readReply(call!.record);
+      return reply !== undefined && "error" in reply ? reply.error : undefined;
+    });
+    expect(errors).toMatchObject([
+      { code: "invalid_argument", message: "its concurrencyKey threw: who is a?", attempt: 1 },
+      { code: "invalid_argument", issues: [{ path: ["customer"] }] },
+    ]);
+    expect(crew.started("keyless")).toBe(0);
   });
 
   test("slots of scheduled calls are held to the limit", async () => {
