@@ -6,6 +6,7 @@ import { writeRequest } from "./envelope.ts";
 import { TaskError } from "./errors.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { newHeader } from "./header.ts";
+import { limitKeysOf } from "./limits.ts";
 import type { Logger } from "./log.ts";
 import type { Schedule } from "./schedule.ts";
 import { slotId } from "./slot-id.ts";
@@ -22,6 +23,8 @@ interface Plan {
   readonly declaration: Declaration;
   readonly schedule: Schedule;
   readonly slots: Slots;
+  /** Of its calls, if the task is limited. */
+  readonly limitKeys: string | undefined;
   /** The first slot after the last one, as it was found at an earlier look. */
   upcoming?: { readonly after: number; readonly slot: number | undefined };
 }
@@ -105,7 +108,7 @@ export class Scheduler {
     const { now, entries } = await timetable.read(queue);
     let waitMs = timetable.setTimer === undefined ? lookMs : Infinity;
     for (const plan of plans) {
-      const { declaration, schedule, slots } = plan;
+      const { declaration, slots } = plan;
       const task = declaration.name;
       const found = entries.get(task);
       const entry = found !== undefined && found.last <= now + farAheadMs ? found : undefined;
@@ -119,7 +122,7 @@ export class Scheduler {
         const fired = await timetable.fire(queue, {
           task,
           next,
-          due: { slot, ...callOf(declaration, schedule, slot) },
+          due: { slot, ...callOf(plan, slot) },
         });
         this.#log.debug({ task, slot: new Date(slot).toISOString(), outcome: fired }, "a slot was due");
       }
@@ -134,8 +137,9 @@ export class Scheduler {
 async function planOf(declaration: Declaration): Promise<Plan> {
   const schedule = declaration.task.schedule!;
   try {
-    declaration.params.pass(schedule.params ?? {});
-    return { declaration, schedule, slots: await slotsOf(schedule) };
+    const parsed = declaration.params.pass(schedule.params ?? {});
+    const limitKeys = declaration.limited ? limitKeysOf(declaration.task, parsed) : undefined;
+    return { declaration, schedule, slots: await slotsOf(schedule), limitKeys };
   } catch (thrown) {
     const { reason } = TaskError.from(thrown, "invalid_argument");
     throw new TaskError("invalid_argument", `its schedule: ${reason}`, { task: declaration.name, cause: thrown });
@@ -143,10 +147,11 @@ async function planOf(declaration: Declaration): Promise<Plan> {
 }
 
 /** The call of a slot: all workers make the same one. */
-function callOf({ name, task }: Declaration, { params = {}, jitterMs = 0, overlap = "skip" }: Schedule, slot: number) {
+function callOf({ declaration: { name, task }, schedule, limitKeys }: Plan, slot: number) {
+  const { params = {}, jitterMs = 0, overlap = "skip" } = schedule;
   const id = slotId(name, slot);
   const { priority = "normal", keepRequest = false } = task;
-  const header = newHeader({ priority, keepRequest, fingerprint: fingerprintOf(name, params) });
+  const header = newHeader({ priority, keepRequest, fingerprint: fingerprintOf(name, params), limitKeys });
   const record = writeRequest(header, { task: name, params });
   return { id, record, overlap, queuedAt: slot + Math.floor(partOf(id) * jitterMs) };
 }

@@ -44,6 +44,19 @@ export function timetableRules(lab: () => Lab): void {
     expect((await timetable().read("elsewhere")).entries.size).toBe(0);
   });
 
+  test("a slot's call that bears the keys of its limits is judged by them from its first claim on", async () => {
+    const slot = await begin();
+    const limits = [{ task, maxConcurrency: 1, rate: undefined }];
+    const queues = [{ name: queue, tasks: [task], limits }];
+    const record = writeRequest(newHeader({ limitKeys: "0000000000000000" }), { task, params: {} });
+    expect(await fire(slot - 1, { record })).toBe("fired");
+    expect(await fire(slot, { record })).toBe("fired");
+    const first = await lab().claimOne({ queues });
+    expect(await lab().claim({ queues })).toEqual([]);
+    await lab().finish(first);
+    expect(ids(await lab().claim({ queues }))).toEqual([idOf(slot)]);
+  });
+
   test("a slot's call is stored and queued by its priority, and wakes a worker that waits", async () => {
     const slot = await begin();
     await lab().submit("waits");

@@ -5,6 +5,8 @@ import type { Broker } from "../../runtime/broker.ts";
 import { openMemory } from "../../runtime/brokers/memory.ts";
 import { declarationsOf } from "../../runtime/declaration.ts";
 import { readRequest } from "../../runtime/envelope.ts";
+import { readHeader } from "../../runtime/header.ts";
+import { limitKeysOf } from "../../runtime/limits.ts";
 import type { Schedule } from "../../runtime/schedule.ts";
 import { Scheduler } from "../../runtime/scheduler.ts";
 import { quiet } from "../calls/lab.ts";
@@ -109,6 +111,42 @@ describe("schedulers", () => {
     const [call] = await place.connect().read(queue, [`${name}@2026-01-01T00:01:00.000Z`]);
     expect(call?.state).toBe("queued");
     expect(readRequest(call!.record)).toEqual({ task: name, params: { table: "logs" } });
+  });
+
+  test("the calls of a limited task bear the keys of its limits, which are made once", async () => {
+    const place = new Place("2026-01-01T00:00Z", { everyMs: minute });
+    const keyed: object[] = [];
+    const concurrencyKey = (params: { table: string }) => {
+      keyed.push(params);
+      return params.table;
+    };
+    const rateLimit = { limit: 1, perMs: minute };
+    const clean = (key: typeof concurrencyKey) =>
+      task({
+        params: { table: z.string().default("all") },
+        result: z.void(),
+        schedule: { everyMs: minute },
+        maxConcurrency: 1,
+        concurrencyKey: key,
+        rateLimit,
+      });
+    const schedulerOf = (cleaning: ReturnType<typeof clean>) => {
+      const declarations = declarationsOf({ name: queue, tasks: { clean: cleaning } }).values();
+      return new Scheduler(place.connect(), declarations, quiet, place.clock);
+    };
+    const scheduler = schedulerOf(clean(concurrencyKey));
+    place.schedulers.push(scheduler);
+    await scheduler.start();
+    await place.clock.advance(minute);
+    const [call] = await place.connect().read(queue, [`${name}@2026-01-01T00:01:00.000Z`]);
+    const limitKeys = limitKeysOf({ maxConcurrency: 1, concurrencyKey: () => "all", rateLimit }, {});
+    expect(readHeader(call!.record)).toMatchObject({ limitKeys });
+    await place.go(3, minute);
+    expect(keyed).toEqual([{ table: "all" }]);
+    const throwing = clean(() => {
+      throw new Error("no table");
+    });
+    await expect(schedulerOf(throwing).start()).rejects.toThrow("its schedule: its concurrencyKey threw: no table");
   });
 
   test("one that starts anew goes on where others had stopped", async () => {
