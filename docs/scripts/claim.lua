@@ -572,7 +572,6 @@ local function prepare(take, drain)
       if drain(P .. 'aside:' .. task) and not fault then call('SREM', P .. 'asides', task) else empty = false end
     end
   end
-  if call('EXISTS', P .. 'suspects') == 1 then left = 2 end
 end
 
 -- The record of a popped id if its call waits in this list. An id may stand in a list more than once, if it was
@@ -762,8 +761,6 @@ if nested_only then
   if not empty then
     left = 1
     if call('RPUSH', P .. 'bell:nested', '1') > 1 then call('LPOP', P .. 'bell:nested') end
-  elseif count > 0 then
-    left = 0
   end
   -- What was due, or not ours to take, is for others.
   if not bare and call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:low') > 0 then ring() end
@@ -771,10 +768,11 @@ elseif not empty then
   left = 1
   ring()
 elseif count > 0 then
-  left = 0
   -- What rang for these would wake somebody for nothing. Who waited for a single one has taken the token already.
   if limit > 1 and bare and not judged then call('DEL', P .. 'bell') end
 end
+-- Where nothing was rare, there were no suspects, and are none now.
+if rare and left == 0 and call('EXISTS', P .. 'suspects') == 1 then left = 2 end
 if judged then due = rare.next_due() end
 local given = {}
 for i = 1, count do given[2 * i - 1], given[2 * i] = pack_head(ids[i], records[i]), records[i] end

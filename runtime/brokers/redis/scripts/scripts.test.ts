@@ -10,6 +10,7 @@ import { type Header, newHeader, readHeader } from "../../../header.ts";
 import { newId } from "../../../id.ts";
 import { RedisBroker } from "../broker.ts";
 import { scripts } from "./all.ts";
+import { claimScript } from "./claim.ts";
 import { purgeScript } from "./purge.ts";
 
 describe("each script", () => {
@@ -264,6 +265,36 @@ describeRedis("scripts", () => {
     expect(await deaths()).toEqual([1, 1, 1]);
     expect(await redis.lrange(key("suspects"), 0, -1)).toEqual(["a", "c", "b"]);
   });
+
+  test.each([
+    { nestedOnly: "", priority: "normal" },
+    { nestedOnly: "1", priority: "nested" },
+  ] as const)(
+    "a claim that gives calls says that suspects are left, if they are: %o",
+    async ({ nestedOnly, priority }) => {
+      await submit("s0", "s1");
+      expect((await claim({ leaseMs: 1 })).ids).toEqual(["s0", "s1"]);
+      await expect.poll(async () => (await beat()).reaped).toBe(2);
+      const submitOne = async (id: string) =>
+        broker.submit(queue, { calls: [{ ...submission(id, { priority }), priority }], acknowledged: [] });
+      /** @returns how many were given, and what is left. */
+      const claimed = async (suspect: string, token: string) => {
+        const args = ["w", 10, 60_000, suspect, "queue", " q.task ", token, "", nestedOnly];
+        const reply = (await redis.eval(claimScript.lua, 1, key("queue"), 0, ...args)) as readonly [
+          string,
+          ...number[],
+        ];
+        return [await redis.zcount(key("leases"), reply[0], reply[0]).then((count) => count - 1), reply[3]];
+      };
+      await submitOne("a");
+      expect(await claimed("", "t0")).toEqual([1, 2]);
+      await submitOne("b");
+      expect(await claimed("1", "t1")).toEqual([2, 2]);
+      expect(await claimed("1", "t2")).toEqual([1, 0]);
+      await submitOne("c");
+      expect(await claimed("1", "t3")).toEqual([1, 0]);
+    },
+  );
 
   test("where suspects are of a wrong type, none is taken back, charged or lost", async () => {
     await submit("a", "b");
