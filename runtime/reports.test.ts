@@ -21,8 +21,17 @@ class SlowBroker {
     await expect.poll(() => this.batches.length).toBe(count);
   }
 
+  /** All that was sent. */
+  get said(): readonly string[] {
+    return this.batches.flatMap(said);
+  }
+
   answer(): void {
     this.#answers.shift()?.();
+  }
+
+  answerAll(): void {
+    for (const answer of this.#answers.splice(0)) answer();
   }
 }
 
@@ -34,28 +43,33 @@ function said(reports: readonly Report[] | undefined): readonly string[] {
   return (reports ?? []).map((report) => `${report.id} ${report.kind === "progress" ? report.value[0] : report.kind}`);
 }
 
-test("of the progress that a call reports while some is on its way, only the newest goes", async () => {
-  const broker = new SlowBroker();
-  const reports = new Reports(broker.port, quiet, () => undefined);
-  for (let value = 1; value <= 100; value++) {
-    reports.add("q", progress("a", value));
-    reports.add("q", progress("b", value));
-  }
-  expect(reports.open).toBe(2);
-  await broker.sent(1);
-  reports.add("q", progress("a", 101));
-  broker.answer();
-  await broker.sent(2);
-  expect(broker.batches.map(said)).toEqual([
-    ["a 1", "b 1"],
-    ["a 101", "b 100"],
-  ]);
-  broker.answer();
-  await reports.drained(new AbortController().signal);
-  reports.add("q", progress("a", 102));
-  await broker.sent(3);
-  expect(said(broker.batches[2])).toEqual(["a 102"]);
-});
+test.each([0, 30])(
+  "of the progress that a call reports while some is on its way, only the newest goes (%i ms)",
+  async (apartMs) => {
+    const broker = new SlowBroker();
+    const reports = new Reports(broker.port, quiet, () => undefined);
+    for (let value = 1; value <= 100; value++) {
+      reports.add("q", progress("a", value));
+      // The first of them is later than that of the other: its pause is over later, too.
+      const until = value === 1 ? performance.now() + apartMs : 0;
+      while (performance.now() < until);
+      reports.add("q", progress("b", value));
+    }
+    expect(reports.open).toBe(2);
+    await broker.sent(1);
+    reports.add("q", progress("a", 101));
+    broker.answer();
+    // Each has a pause of its own, so that they go together or one after the other.
+    await expect.poll(() => broker.said).toHaveLength(4);
+    expect(said(broker.batches[0])).toEqual(["a 1", "b 1"]);
+    expect(broker.said.slice(2).toSorted()).toEqual(["a 101", "b 100"]);
+    broker.answerAll();
+    await reports.drained(new AbortController().signal);
+    reports.add("q", progress("a", 102));
+    await expect.poll(() => broker.said).toHaveLength(5);
+    expect(broker.said.at(-1)).toBe("a 102");
+  },
+);
 
 test("a call's last progress goes before its end, and none after it", async () => {
   const broker = new SlowBroker();
