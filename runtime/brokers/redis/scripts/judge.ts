@@ -16,7 +16,8 @@ local function closed_for(starts, own)
   return first and math.max(0, first + own.per - now) or 0
 end
 
--- Whether all slots are taken. One of a call that no worker has, as its record was lost, is found by looking at any.
+-- Whether all slots are taken. One of a call that no worker has, as its record was lost, may be found by looking at any;
+-- a beat looks at all, while somebody waits for them.
 local function is_full(slots, own)
   if own.most == 0 or call('SCARD', P .. slots) < own.most then return false end
   local any = call('SRANDMEMBER', P .. slots)
@@ -65,10 +66,9 @@ local function may_start(id, r)
     local invited = tonumber(waits)
     -- A nested one is not to wait for one that was let go on before it came: that may need a slot which is not lent.
     if not invited or call('ZRANGE', P .. 'line:' .. lane, 0, 0)[1] ~= id then
-      -- What its lane waits for may have been lost, with a record or a key that others have taken away.
-      if invited and invited < TIME[1] - 10 then
-        L.invite(lane)
-      elseif waits == slots and not is_full(slots, own) or waits == starts and closed_for(starts, own) == 0 then
+      -- What its lane waits for may have been lost, with a record or a key that others have taken away. A beat finds that,
+      -- too, but not at once.
+      if waits == slots and not is_full(slots, own) or waits == starts and closed_for(starts, own) == 0 then
         if not L.pass(waits) then L.invite(lane) end
       end
       return false

@@ -1,3 +1,4 @@
+import { mendLanes } from "./mend.ts";
 import { script } from "./script.ts";
 
 /** Takes back calls whose lease has lapsed. */
@@ -73,6 +74,7 @@ local function take_back(id, worker, excused)
   end
 end
 
+${mendLanes}
 local lapsed = call('ZRANGEBYSCORE', P .. 'expiry', '-inf', number(now), 'LIMIT', 0, 100)
 local more = #lapsed == 100 and 1 or 0
 -- Of a wrong type, it is to be told of before anything is done.
@@ -118,6 +120,8 @@ if #suspects > 0 then
   ring()
 end
 publish()
+-- A key of a wrong type is for the claim to tell.
+if call('EXISTS', P .. 'lanes') == 1 then pcall(mend) end
 if fault then return fault end
 -- Of a queue that is paused, nothing waits for a worker.
 if call('HEXISTS', P .. 'paused', '*') == 1 then return { reaped, more, 0 } end

@@ -296,6 +296,104 @@ describeRedis("scripts", () => {
     },
   );
 
+  const oneAtATime = () => {
+    const limits = [{ task: "q.task", maxConcurrency: 1, rate: undefined }];
+    return [{ name: queue, tasks: ["q.task"], limits }];
+  };
+  const lane = "q.task:00000000:00000000";
+  const submitLimited = (...ids: readonly string[]) => {
+    const calls = ids.map((id) => submission(id, { limitKeys: "0000000000000000" }));
+    return broker.submit(queue, { calls, acknowledged: [] });
+  };
+  /** As if the first call of the line had been let go on so many seconds ago. */
+  const letGoOnBefore = (seconds: number) =>
+    redis.hset(key("lanes"), lane, String(Math.floor(Date.now() / 1_000) - seconds));
+
+  test.each(["open", "answered"])(
+    "what waits behind a limited call that a plain listener took goes on with a beat: %s by then",
+    async (state) => {
+      const queues = oneAtATime();
+      await submitLimited("a", "b", "c");
+      const { fence, ids } = await claim({ queues });
+      await finish(fence, ids);
+      expect(await redis.blpop(key("queue"), 1)).toEqual([key("queue"), "b"]);
+      if (state === "answered") await redis.setex(key("result:b"), 60, Buffer.from(encode({ value: 1 })));
+      expect((await claim({ queues })).ids).toEqual([]);
+      await beat();
+      expect((await claim({ queues })).ids).toEqual([]); // It may be on its way to a worker.
+      await letGoOnBefore(6);
+      await beat();
+      const next = await claim({ queues });
+      expect(next.ids).toEqual(["c"]);
+      if (state === "open") await redis.setex(key("result:b"), 60, Buffer.from(encode({ value: 1 })));
+      await finish(next.fence, next.ids);
+      expect((await claim({ queues })).ids).toEqual([]);
+      expect((await redis.keys(key("*"))).filter((one) => /:(slots|line|lanes|turns|mending)/.test(one))).toEqual([]);
+      expect(await redis.get(key("blocked"))).toBe("0");
+    },
+  );
+
+  test("a limited call that was let go on and waits for a worker keeps its place, however long it waits", async () => {
+    const queues = oneAtATime();
+    await submitLimited("a", "b", "c");
+    const { fence, ids } = await claim({ queues });
+    await finish(fence, ids);
+    await letGoOnBefore(3_600);
+    for (const _ of [1, 2, 3]) await beat();
+    expect(await redis.lrange(key("queue"), 0, -1)).toEqual(["b"]);
+    await broker.operator.pause(queue, "q.task", true);
+    expect((await claim({ queues })).ids).toEqual([]);
+    await letGoOnBefore(3_600);
+    await beat();
+    expect(await redis.zrange(key(`line:${lane}`), 0, -1)).toEqual(["b", "c"]);
+    await broker.operator.pause(queue, "q.task", false);
+    expect((await claim({ queues })).ids).toEqual(["b"]);
+  });
+
+  test.each([1, 3, 500])(
+    "of %i slots that were lost, as their calls' records are, all are free again after a few beats",
+    async (maxConcurrency) => {
+      const queues = [
+        { name: queue, tasks: ["q.task"], limits: [{ task: "q.task", maxConcurrency, rate: undefined }] },
+      ];
+      const held = Array.from({ length: maxConcurrency }, (_, index) => `held${index}`);
+      await submitLimited(...held);
+      const { fence, ids } = await claim({ queues });
+      expect(ids).toEqual(held);
+      await redis.del(...held.map((id) => key(`result:${id}`)));
+      await finish(fence, ids);
+      const waiting = Array.from({ length: maxConcurrency }, (_, index) => `waits${index}`);
+      await submitLimited(...waiting);
+      const started: string[] = [];
+      for (let beats = 0; beats < 2 + maxConcurrency / 100; beats++) {
+        for (let some = await claim({ queues }); some.ids.length > 0; some = await claim({ queues }))
+          started.push(...some.ids);
+        await beat();
+      }
+      started.push(...(await claim({ queues })).ids);
+      expect(started.toSorted()).toEqual(waiting.toSorted());
+      expect(await redis.scard(key("slots:q.task:00000000"))).toBe(maxConcurrency);
+    },
+  );
+
+  test("lanes whose turn, or whose gate's time, was lost go on with a beat", async () => {
+    const both = [{ task: "q.task", maxConcurrency: 1, rate: { limit: 2, perMs: 20 } }];
+    const queues = [{ name: queue, tasks: ["q.task"], limits: both }];
+    await submitLimited("a", "b", "c", "d");
+    const order: string[] = [];
+    await expect
+      .poll(async () => {
+        const { fence, ids } = await claim({ queues });
+        for (const gate of ["slots", "starts"]) await redis.del(key(`turns:${gate}:q.task:00000000`));
+        await redis.del(key("delayed"));
+        if (ids.length > 0) await finish(fence, ids);
+        await beat();
+        order.push(...ids);
+        return order;
+      })
+      .toEqual(["a", "b", "c", "d"]);
+  });
+
   test("where suspects are of a wrong type, none is taken back, charged or lost", async () => {
     await submit("a", "b");
     expect((await claim({ leaseMs: 1 })).ids).toEqual(["a", "b"]);
