@@ -145,7 +145,7 @@ export function program(): Command {
   const pausing = (name: string, description: string): Command =>
     onBroker(add(root, name, description, [`taskpact ${name} addition`, `taskpact ${name} --queue math`]))
       .argument("[task]")
-      .option("--queue <queue>", "all tasks of a queue");
+      .option("--queue <queue>", "all tasks of a queue; those of math with cpu are in another, math.cpu");
   runs(
     pausing("pause", "Lets no more calls be started on workers; without a task or queue, tells what is paused."),
     async () => (await import("./pause.ts")).pause,

@@ -1,4 +1,4 @@
-/** What can be paused: a task, or all tasks of a queue. */
+/** What can be paused: a task, or all tasks of a queue. A contract's tasks with `cpu` are in a queue of their own, `report.cpu`. */
 export type Pausable<Name extends string = string> =
   | { readonly task: Name; readonly queue?: undefined }
   | { readonly queue: string; readonly task?: undefined };
