@@ -209,7 +209,7 @@ local function lanes()
   function L.freed(id, r) pcall(free, id, r) end
 
   -- A call is given back unrun: its slot is free, and it comes first in its lane's line, if there is one. Returns whether
-  -- there is.
+  -- it waits there alone: a nested one is judged by the next claim.
   function L.given_back(id, r)
     local lane, slots = L.of(r)
     if not lane then return false end
@@ -221,7 +221,7 @@ local function lanes()
       if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then call('INCR', P .. 'blocked') end
     end
     if had_slot then L.pass(slots) end
-    return waits
+    return waits and bit.band(byte(r, FLAGS), 48) ~= 48
   end
 
   lanes_made = L

@@ -296,6 +296,60 @@ export function limitRules(lab: () => Lab): void {
     expect(ids(await claimAll(one))).toEqual(["normal"]);
   });
 
+  test("a nested call starts before those of other lanes that wait for the same limit", async () => {
+    const [running, other] = ["1111111100000000", "1111111122222222"];
+    await submitAll(["running"], limited({}, running));
+    const [call] = await claimAll(one);
+    await submitAll(["other"], limited({}, other));
+    expect(await claimAll(one)).toEqual([]);
+    await submitAll(["nested"], limited({ header: { priority: "nested" } }, running));
+    expect(await claimAll(one)).toEqual([]);
+    await lab().finish(call!);
+    // What the other one needs may be lent to nobody but nested ones.
+    const [first] = await claimAll(one, { nestedOnly: true });
+    expect(first?.id).toBe("nested");
+    await lab().report(first!, { kind: "release" });
+    const [again] = await claimAll(one, { nestedOnly: true });
+    expect(again?.id).toBe("nested");
+    await lab().finish(again!);
+    expect(ids(await claimAll(one))).toEqual(["other"]);
+  });
+
+  test("a nested call starts also where one of another lane, whose slot it takes, was let go on before it came", async () => {
+    const [running, other] = ["1111111100000000", "1111111122222222"];
+    await submitAll(["running", "waiting"], limited({}, running));
+    const [call] = await claimAll(one);
+    await submitAll(["other"], limited({}, other));
+    expect(await claimAll(one)).toEqual([]);
+    await lab().finish(call!); // One of the two is on its way now, the other one waits.
+    for (const keys of [running, other]) {
+      await submitAll([`nested ${keys}`], limited({ header: { priority: "nested" } }, keys));
+      const [nestedOne] = await claimAll(one, { nestedOnly: true });
+      expect(nestedOne?.id).toBe(`nested ${keys}`);
+      await lab().finish(nestedOne!);
+    }
+    const [next] = await claimAll(one);
+    await lab().finish(next!);
+    const [last] = await claimAll(one);
+    expect(new Set([next?.id, last?.id])).toEqual(new Set(["other", "waiting"]));
+  });
+
+  test("a nested call that is given back to its line starts once", async () => {
+    await submitAll(["n0", "n1"], nested);
+    const [n0] = await claimAll(one);
+    await lab().report(n0!, { kind: "release" });
+    expect(ids(await claimAll({ maxConcurrency: 3 }))).toEqual(["n0", "n1"]);
+  });
+
+  test("where a task has no limits any more, all that waited for them goes on", async () => {
+    await submitAll(["a", "b"], limited({}, "1111111100000000"));
+    await submitAll(["c"], limited({}, "2222222200000000"));
+    await submitAll(["d"], limited({}, "3333333300000000"));
+    expect(ids(await claimAll(perSecond(1)))).toEqual(["a"]);
+    await lab().advance(1_001);
+    expect(ids(await claimAll({})).toSorted()).toEqual(["b", "c", "d"]);
+  });
+
   test("a nested call is before all others of its line, however long those have waited, and also if they were given back", async () => {
     const leaseMs = 86_400_000;
     await submitAll(["c0", "c1", "old"], limited());

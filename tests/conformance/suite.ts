@@ -7,6 +7,7 @@ import { foreignRules } from "./foreign-rules.ts";
 import { type Harness, Lab } from "./lab.ts";
 import { leaseRules } from "./lease-rules.ts";
 import { limitRules } from "./limit-rules.ts";
+import { limitedRules } from "./limited-rules.ts";
 import { lockRules } from "./lock-rules.ts";
 import { modelRules } from "./model-rules.ts";
 import { noticeRules } from "./notice-rules.ts";
@@ -79,6 +80,9 @@ export function brokerConformance(name: string, open: () => Promise<Harness>): v
     });
     describe("histories", () => {
       modelRules(open);
+    });
+    describe("histories of limits", () => {
+      limitedRules(open);
     });
   });
 }

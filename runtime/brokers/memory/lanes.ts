@@ -71,13 +71,15 @@ export class Lanes {
     const key = keyOf(call);
     if (key === undefined) return true;
     const waiting = this.#lanes.get(key.lane);
-    if (waiting !== undefined && call.lane !== waiting) {
-      this.#lineUp(waiting, call, now);
-      // A nested one is not to wait for one that was let go on before it came: that may need a slot which is not lent.
-      if (waiting.waitsAt !== undefined || firstOf(waiting) !== call) return false;
+    const isNew = waiting !== undefined && call.lane !== waiting;
+    if (isNew) this.#lineUp(waiting, call, now);
+    // A nested one is not to wait for those that were let go on before it, of its lane or of others: they may need a slot
+    // which is not lent.
+    const isFirst = waiting !== undefined && firstOf(waiting) === call;
+    if (!isFirst || call.header.priority !== "nested") {
+      // Else it was let go on, and another one of its lane was judged before it.
+      if (waiting?.waitsAt !== undefined || (isNew && !isFirst)) return false;
     }
-    // It was let go on, and another one of its lane was judged before it.
-    if (waiting?.waitsAt !== undefined) return false;
     const lane = waiting ?? newLane(key);
     const slots = this.#gate(key.slots);
     const starts = this.#gate(key.starts);
@@ -124,7 +126,10 @@ export class Lanes {
     if (gone) this.#pass(this.#gate(key.starts));
   }
 
-  /** A call is given back unrun: its slot is free, and it comes first in its lane's line. @returns false if there is none. */
+  /**
+   * A call is given back unrun: its slot is free, and it comes first in its lane's line. @returns false if it is to be judged
+   * by the next claim: there is none, or it is nested.
+   */
   givenBack(call: Call): boolean {
     const key = keyOf(call);
     if (key === undefined) return false;
@@ -133,7 +138,7 @@ export class Lanes {
     const lane = this.#lanes.get(key.lane);
     if (lane !== undefined) this.#enter(lane, call, (lineOf(lane, call).first?.due ?? 0) - 1);
     if (hadSlot) this.#pass(slots);
-    return lane !== undefined;
+    return lane !== undefined && call.header.priority !== "nested";
   }
 
   #gate(name: string): Gate {
@@ -173,7 +178,10 @@ export class Lanes {
 
   #waitAt(gate: string, lane: Lane): void {
     lane.waitsAt = gate;
-    this.#gate(gate).turns.push(lane);
+    const { turns } = this.#gate(gate);
+    // Nested ones come before all others.
+    if (lane.nested.first === undefined) turns.push(lane);
+    else turns.unshift(lane);
   }
 
   /** Of a lane that is not empty. */
@@ -195,7 +203,7 @@ export class Lanes {
   /** What is still free of a lane's limits goes to those who wait for it. */
   #handOn(slots: Gate, starts: Gate, told: ToldLimits | undefined, now: number): void {
     if (!isFull(slots, told)) this.#pass(slots);
-    if (told?.rate === undefined) return;
+    if (told?.rate === undefined) return this.#pass(starts);
     const due = opensAt(starts, told);
     if (due <= now) return this.#pass(starts);
     if (starts.turns.length === 0) return;

@@ -13,7 +13,9 @@ export function report(queue: Queue, reports: readonly Report[], now: number): r
   const verdicts = reports.map((one) => reportOne(queue, one, now, released));
   // The last one first, so that they stand at the head in the order in which they were claimed.
   // One that is late may have been looked at by another report meanwhile, and have expired.
-  for (const call of released.toReversed()) if (!isTerminal(call.state)) queue.enqueue(call, "head");
+  // A limited one whose own slot has let it go on stands there by now.
+  for (const call of released.toReversed())
+    if (!isTerminal(call.state) && call.list === undefined) queue.enqueue(call, "head");
   return verdicts;
 }
 

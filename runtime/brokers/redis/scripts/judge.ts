@@ -33,9 +33,10 @@ local function line_up(lane, id, r)
   if call('ZADD', P .. 'line:' .. lane, 'NX', number(place), id) == 1 then call('INCR', P .. 'blocked') end
 end
 
--- A lane waits until a gate opens.
+-- A lane waits until a gate opens: those with nested calls before all others.
 local function wait_at(gate, lane)
-  call('RPUSH', P .. 'turns:' .. gate, lane)
+  local nested = call('ZCOUNT', P .. 'line:' .. lane, '-inf', '-4e15') > 0
+  call(nested and 'LPUSH' or 'RPUSH', P .. 'turns:' .. gate, lane)
   call('HSET', P .. 'lanes', lane, gate)
 end
 local function open_at(starts, due)
@@ -46,7 +47,10 @@ end
 local function hand_on(slots, starts, own)
   local L = lanes()
   if not is_full(slots, own) then L.pass(slots) end
-  if own.starts == 0 then return end
+  if own.starts == 0 then
+    L.pass(starts)
+    return
+  end
   local closed = closed_for(starts, own)
   if closed == 0 then L.pass(starts) end
   open_at(starts, now + (closed > 0 and closed or 1000))
@@ -61,21 +65,26 @@ local function may_start(id, r)
   if begun[id] or call('ZSCORE', LEASES, id) then return false end
   judged = true
   local own, waits = told[task] or untold, call('HGET', P .. 'lanes', lane)
-  if waits and not call('ZSCORE', P .. 'line:' .. lane, id) then
-    line_up(lane, id, r)
-    local invited = tonumber(waits)
-    -- A nested one is not to wait for one that was let go on before it came: that may need a slot which is not lent.
-    if not invited or call('ZRANGE', P .. 'line:' .. lane, 0, 0)[1] ~= id then
-      -- What its lane waits for may have been lost, with a record or a key that others have taken away. A beat finds that,
-      -- too, but not at once.
-      if waits == slots and not is_full(slots, own) or waits == starts and closed_for(starts, own) == 0 then
-        if not L.pass(waits) then L.invite(lane) end
+  if waits then
+    local is_new, invited = not call('ZSCORE', P .. 'line:' .. lane, id), tonumber(waits)
+    if is_new then line_up(lane, id, r) end
+    local first = call('ZRANGE', P .. 'line:' .. lane, 0, 0)[1] == id
+    -- A nested one is not to wait for those that were let go on before it, of its lane or of others: they may need a slot
+    -- which is not lent.
+    if not first or bit.band(byte(r, FLAGS), 48) ~= 48 then
+      if not is_new then
+        -- A second invitation.
+        if not invited then return false end
+      elseif not invited or not first then
+        -- What its lane waits for may have been lost, with a record or a key that others have taken away. A beat finds
+        -- that, too, but not at once.
+        if waits == slots and not is_full(slots, own) or waits == starts and closed_for(starts, own) == 0 then
+          if not L.pass(waits) then L.invite(lane) end
+        end
+        return false
       end
-      return false
     end
   end
-  -- A second invitation.
-  if waits and not tonumber(waits) then return false end
 
   local closed = closed_for(starts, own)
   if closed > 0 or is_full(slots, own) then

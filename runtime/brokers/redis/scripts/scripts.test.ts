@@ -345,7 +345,7 @@ describeRedis("scripts", () => {
     expect((await claim({ queues })).ids).toEqual([]);
     await letGoOnBefore(3_600);
     await beat();
-    expect(await redis.zrange(key(`line:${lane}`), 0, -1)).toEqual(["b", "c"]);
+    expect(await redis.zrange(key(`line:${lane}`), "0", "-1")).toEqual(["b", "c"]);
     await broker.operator.pause(queue, "q.task", false);
     expect((await claim({ queues })).ids).toEqual(["b"]);
   });
