@@ -1,7 +1,8 @@
 import { expect } from "vitest";
 import type { Broker } from "../../runtime/broker.ts";
 import type { Rank } from "../../runtime/header.ts";
-import { type Claimed, type Harness, ids, Lab, queue, submission } from "./lab.ts";
+import { type Claimed, ids, Lab, queue, submission } from "../../runtime/testing/conformance/lab.ts";
+import type { Harness } from "./harness.ts";
 import { freeTask, type LimitedCall, limitedTask, type LimitedModel, perMs } from "./limited-model.ts";
 
 /** A call to be made. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { test } from "vitest";
-import type { Harness } from "./lab.ts";
+import type { Harness } from "./harness.ts";
 import { changingCommands, limitedCommands, type LimitedStep } from "./limited-commands.ts";
 import { LimitedHistory } from "./limited-history.ts";
 import { LimitedModel } from "./limited-model.ts";

@@ -1,10 +1,10 @@
 import { openMemory } from "../../runtime/brokers/memory.ts";
 import { ManualClock } from "../../runtime/testing/manual-clock.ts";
-import { brokerConformance } from "./suite.ts";
+import { conformanceTests } from "./suite.ts";
 
 let count = 0;
 
-brokerConformance("memory:", async () => {
+conformanceTests("memory:", async () => {
   const clock = new ManualClock();
   const url = `memory:conformance-${count++}`;
   const connections: { close(): Promise<void> }[] = [];

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { test } from "vitest";
-import type { Harness } from "./lab.ts";
+import type { Harness } from "./harness.ts";
 import { commands } from "./model-commands.ts";
 import { History } from "./model-history.ts";
 import { historiesOf, historiesTimeout as timeout, replay } from "./model-replay.ts";

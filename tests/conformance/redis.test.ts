@@ -6,7 +6,7 @@ import { findRedis } from "../redis/find.ts";
 import { randomNamespace, removeNamespace } from "../redis/namespace.ts";
 import { type RedisServer, startRedis } from "../redis/server.ts";
 import { describeRedis, sharedRedisUrl } from "../redis/suite.ts";
-import { brokerConformance } from "./suite.ts";
+import { conformanceTests } from "./suite.ts";
 
 /**
  * Moves a namespace's time forward: scripts take the offset; what Redis lets expire by its own clock is brought
@@ -41,7 +41,7 @@ describeRedis("a broker on Redis", () => {
   });
   afterAll(() => own?.stop());
 
-  brokerConformance("redis:", async () => {
+  conformanceTests("redis:", async () => {
     const url = own?.url ?? sharedRedisUrl();
     const namespace = randomNamespace();
     const redis = await connectRedis(url);

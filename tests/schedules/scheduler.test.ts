@@ -10,7 +10,7 @@ import { limitKeysOf } from "../../runtime/limits.ts";
 import type { Schedule } from "../../runtime/schedule.ts";
 import { Scheduler } from "../../runtime/scheduler.ts";
 import { quiet } from "../calls/lab.ts";
-import { callsOf, reply } from "../conformance/lab.ts";
+import { callsOf, reply } from "../../runtime/testing/conformance/lab.ts";
 import { ManualClock } from "../../runtime/testing/manual-clock.ts";
 
 const queue = "nightly";

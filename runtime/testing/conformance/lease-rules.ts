@@ -1,10 +1,11 @@
-import { describe, expect, test } from "vitest";
-import { readHeader } from "../../runtime/header.ts";
-import { ids, type Lab, submission } from "./lab.ts";
+import { readHeader } from "../../header.ts";
+import type { Chapter } from "./chapter.ts";
+import { expect } from "./expectation.ts";
+import { ids, submission } from "./lab.ts";
 
 /** Renewing leases, and taking back those that lapsed. */
-export function leaseRules(lab: () => Lab): void {
-  test("a renewed lease holds, however long", async () => {
+export function leaseRules({ group, lab, rule }: Chapter): void {
+  rule.timed("a renewed lease holds, however long", async () => {
     await lab().submit("a");
     const { fence, ...claimed } = await lab().claimOne({ leaseMs: 10_000 });
     for (let beat = 0; beat < 5; beat++) {
@@ -16,7 +17,7 @@ export function leaseRules(lab: () => Lab): void {
     expect(await lab().finish({ ...claimed, fence })).toBe("accepted");
   });
 
-  test("a lease that lapsed but was not taken back is kept by a beat", async () => {
+  rule.timed("a lease that lapsed but was not taken back is kept by a beat", async () => {
     await lab().submit("a");
     const { fence } = await lab().claimOne({ leaseMs: 1_000 });
     await lab().advance(5_000);
@@ -24,7 +25,7 @@ export function leaseRules(lab: () => Lab): void {
     expect(await lab().reap()).toBe(0);
   });
 
-  test("a beat that reaps says how many calls wait for their turn", async () => {
+  rule("a beat that reaps says how many calls wait for their turn", async () => {
     const priorities = ["high", "normal", "low", "normal"] as const;
     await lab().submitAll(priorities.map((priority, index) => submission(`c${index}`, { header: { priority } })));
     await lab().submit("later", { delayMs: 60_000 });
@@ -34,16 +35,19 @@ export function leaseRules(lab: () => Lab): void {
     expect(await lab().beat({ reap: true })).toMatchObject({ waiting: 3 });
   });
 
-  test("a call that its workers' deaths parked is kept until its deadline, as any other that has ended", async () => {
-    const day = 86_400_000;
-    await lab().submit("far", { header: { deadline: 30 * day } });
-    await lab().submit("near", { header: { deadline: day } });
-    await lab().dieWith({ limit: 2 }, 1);
-    await lab().advance(8 * day);
-    expect([await lab().state("far"), await lab().state("near")]).toEqual(["parked", "gone"]);
-  });
+  rule.timed(
+    "a call that its workers' deaths parked is kept until its deadline, as any other that has ended",
+    async () => {
+      const day = 86_400_000;
+      await lab().submit("far", { header: { deadline: 30 * day } });
+      await lab().submit("near", { header: { deadline: day } });
+      await lab().dieWith({ limit: 2 }, 1);
+      await lab().advance(8 * day);
+      expect([await lab().state("far"), await lab().state("near")]).toEqual(["parked", "gone"]);
+    },
+  );
 
-  test("a beat that does not reap takes nothing back", async () => {
+  rule.timed("a beat that does not reap takes nothing back", async () => {
     await lab().submit("a");
     await lab().claimOne({ leaseMs: 1_000 });
     await lab().advance(5_000);
@@ -51,7 +55,7 @@ export function leaseRules(lab: () => Lab): void {
     expect(await lab().state("a")).toBe("running");
   });
 
-  test("a beat tells of fences that were taken back", async () => {
+  rule.timed("a beat tells of fences that were taken back", async () => {
     await lab().submitAll([submission("a"), submission("b")]);
     const a = await lab().claimOne({ leaseMs: 1_000 });
     const b = await lab().claimOne({ leaseMs: 60_000 });
@@ -61,14 +65,14 @@ export function leaseRules(lab: () => Lab): void {
     expect(await lab().state("b")).toBe("running");
   });
 
-  test("a beat keeps no other worker's lease", async () => {
+  rule("a beat keeps no other worker's lease", async () => {
     await lab().submit("a");
     const { fence } = await lab().claimOne({ worker: "w", leaseMs: 10_000 });
     expect((await lab().beat({ worker: "other", fences: [fence] })).lost).toEqual([fence]);
     expect((await lab().beat({ worker: "w", fences: [fence] })).lost).toEqual([]);
   });
 
-  test("a call whose worker died is taken back once, counted, and given to the next as a suspect", async () => {
+  rule.timed("a call whose worker died is taken back once, counted, and given to the next as a suspect", async () => {
     await lab().submit("a");
     const [first] = await lab().dieWith();
     expect(await lab().reap()).toBe(0);
@@ -80,7 +84,7 @@ export function leaseRules(lab: () => Lab): void {
     expect(await lab().finish(second)).toBe("accepted");
   });
 
-  test("only what has lapsed is taken back", async () => {
+  rule.timed("only what has lapsed is taken back", async () => {
     await lab().submitAll(["a", "b", "c"].map((id) => submission(id)));
     await lab().claimOne({ worker: "w1", leaseMs: 1_000 });
     await lab().claimOne({ worker: "w2", leaseMs: 3_000 });
@@ -90,7 +94,7 @@ export function leaseRules(lab: () => Lab): void {
     expect(ids(await lab().claim())).toEqual(["c"]);
   });
 
-  test("the calls of a claim are taken back together, but for those that have ended", async () => {
+  rule.timed("the calls of a claim are taken back together, but for those that have ended", async () => {
     await lab().submitAll(["a", "b", "c"].map((id) => submission(id)));
     const [, b] = await lab().claim({ leaseMs: 1_000 });
     await lab().finish(b!);
@@ -99,8 +103,8 @@ export function leaseRules(lab: () => Lab): void {
     expect(await Promise.all(["a", "b", "c"].map((id) => lab().state(id)))).toEqual(["queued", "succeeded", "queued"]);
   });
 
-  describe("suspects", () => {
-    test("a suspect is claimed only where one is allowed, and one at a time", async () => {
+  group("suspects", () => {
+    rule.timed("a suspect is claimed only where one is allowed, and one at a time", async () => {
       await lab().submitAll(["a", "b", "c"].map((id) => submission(id)));
       await lab().dieWith();
       await lab().submitAll(["n1", "n2"].map((id) => submission(id)));
@@ -113,7 +117,7 @@ export function leaseRules(lab: () => Lab): void {
       expect(await lab().claim({ suspect: true })).toEqual([]);
     });
 
-    test("a suspect that a claim has left waits for nobody's bell", async () => {
+    rule.timed("a suspect that a claim has left waits for nobody's bell", async () => {
       await lab().submitAll([submission("a"), submission("b")]);
       await lab().dieWith();
       expect((await lab().claim({ suspect: true })).length).toBe(1);
@@ -128,7 +132,7 @@ export function leaseRules(lab: () => Lab): void {
       expect(performance.now() - begun).toBeLessThan(800);
     });
 
-    test("one suspect at the most is in a claim of many queues", async () => {
+    rule.timed("one suspect at the most is in a claim of many queues", async () => {
       for (const name of ["q1", "q2"]) await lab().broker.submit(name, { calls: [submission("a")], acknowledged: [] });
       const queues = ["q1", "q2"].map((name) => ({ name, tasks: ["q.task"] }));
       expect((await lab().claim({ worker: "dying", queues, leaseMs: 1_000 })).length).toBe(2);
@@ -139,7 +143,7 @@ export function leaseRules(lab: () => Lab): void {
       expect((await lab().claim({ queues, suspect: true })).length).toBe(1);
     });
 
-    test("a suspect that comes back from its worker, even to be repeated, is one no more", async () => {
+    rule.timed("a suspect that comes back from its worker, even to be repeated, is one no more", async () => {
       await lab().submit("a");
       await lab().dieWith();
       await lab().retry(await lab().claimOne({ suspect: true }));
@@ -148,7 +152,7 @@ export function leaseRules(lab: () => Lab): void {
       expect(readHeader(again.record)).toMatchObject({ deaths: 1, attempt: 1 });
     });
 
-    test("a call is parked at the last death that is allowed, and its caller told", async () => {
+    rule.timed("a call is parked at the last death that is allowed, and its caller told", async () => {
       await lab().submit("a", { to: "caller" });
       const inbox = await lab().client("caller");
       await lab().dieWith({ suspect: true });
@@ -162,37 +166,40 @@ export function leaseRules(lab: () => Lab): void {
       expect(await lab().claim({ suspect: true })).toEqual([]);
     });
 
-    test("how many deaths are allowed is said by the one who reaps", async () => {
+    rule.timed("how many deaths are allowed is said by the one who reaps", async () => {
       await lab().submit("a");
       await lab().dieWith({}, 1);
       expect(await lab().state("a")).toBe("parked");
     });
 
-    test("a worker that dies with a suspect is charged to that one alone, whichever of its claims lapses first", async () => {
-      for (const firstLapses of ["suspect's", "neighbours'"]) {
-        await lab().submit("poison");
-        await lab().dieWith();
-        const [long, short] = firstLapses === "suspect's" ? [2_000, 1_000] : [1_000, 2_000];
-        const [poison] = await lab().claim({ worker: "w", suspect: true, leaseMs: short });
-        await lab().submitAll(["n1", "n2"].map((id) => submission(id)));
-        expect((await lab().claim({ worker: "w", leaseMs: long })).length).toBe(2);
-        await lab().advance(1_001);
-        await lab().reap();
-        await lab().advance(1_001);
-        await lab().reap();
-        const deaths = new Map<string, number>();
-        for (let count = 0; count < 3; count++) {
-          const call = await lab().claimOne({ worker: `next ${count}`, suspect: true });
-          deaths.set(call.id, readHeader(call.record)!.deaths);
-          await lab().finish(call);
+    rule.timed(
+      "a worker that dies with a suspect is charged to that one alone, whichever of its claims lapses first",
+      async () => {
+        for (const firstLapses of ["suspect's", "neighbours'"]) {
+          await lab().submit("poison");
+          await lab().dieWith();
+          const [long, short] = firstLapses === "suspect's" ? [2_000, 1_000] : [1_000, 2_000];
+          const [poison] = await lab().claim({ worker: "w", suspect: true, leaseMs: short });
+          await lab().submitAll(["n1", "n2"].map((id) => submission(id)));
+          expect((await lab().claim({ worker: "w", leaseMs: long })).length).toBe(2);
+          await lab().advance(1_001);
+          await lab().reap();
+          await lab().advance(1_001);
+          await lab().reap();
+          const deaths = new Map<string, number>();
+          for (let count = 0; count < 3; count++) {
+            const call = await lab().claimOne({ worker: `next ${count}`, suspect: true });
+            deaths.set(call.id, readHeader(call.record)!.deaths);
+            await lab().finish(call);
+          }
+          expect(poison?.id).toBe("poison");
+          expect(Object.fromEntries(deaths)).toEqual({ poison: 2, n1: 0, n2: 0 });
+          await lab().submitAll([], ["poison", "n1", "n2"]);
         }
-        expect(poison?.id).toBe("poison");
-        expect(Object.fromEntries(deaths)).toEqual({ poison: 2, n1: 0, n2: 0 });
-        await lab().submitAll([], ["poison", "n1", "n2"]);
-      }
-    });
+      },
+    );
 
-    test("several that kill their workers among many that don't: they alone are parked", async () => {
+    rule.timed("several that kill their workers among many that don't: they alone are parked", async () => {
       const poison = new Set(["c7", "c8", "c150"]);
       const names = Array.from({ length: 200 }, (_, index) => `c${index}`);
       await lab().submitAll(names.map((id) => submission(id)));
@@ -215,7 +222,7 @@ export function leaseRules(lab: () => Lab): void {
     });
   });
 
-  test("a worker that died long ago costs no attempt of those who finish in time", async () => {
+  rule.timed("a worker that died long ago costs no attempt of those who finish in time", async () => {
     await lab().submitAll(Array.from({ length: 500 }, (_, index) => submission(`c${index}`)));
     await lab().claim({ worker: "dead", limit: 250, leaseMs: 1_000 });
     const alive = await lab().claim({ worker: "alive", limit: 250, leaseMs: 60_000 });

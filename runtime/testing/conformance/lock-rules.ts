@@ -1,9 +1,10 @@
-import { expect, test } from "vitest";
-import type { LockAnswer, LockOwner, Locks, LockWish } from "../../runtime/locks.ts";
-import { type Claimed, type Lab, queue } from "./lab.ts";
+import type { LockAnswer, LockOwner, Locks, LockWish } from "../../locks.ts";
+import type { Chapter } from "./chapter.ts";
+import { expect } from "./expectation.ts";
+import { type Claimed, queue } from "./lab.ts";
 
 /** Who holds a lock, and who is next. */
-export function lockRules(lab: () => Lab): void {
+export function lockRules({ lab, rule }: Chapter): void {
   const locks = (): Locks => lab().broker.locks!;
   const busy = { outcome: "busy" };
   const lost = { outcome: "lost" };
@@ -28,7 +29,7 @@ export function lockRules(lab: () => Lab): void {
     return owners;
   };
 
-  test("a free lock is taken, by one; its fence grows with each holder", async () => {
+  rule("a free lock is taken, by one; its fence grows with each holder", async () => {
     const [a, b] = await running("a", "b");
     const first = await fenceOf(take(a!));
     expect(first).toBeGreaterThan(0);
@@ -40,14 +41,14 @@ export function lockRules(lab: () => Lab): void {
     expect(await fenceOf(take(owner(a!, 2)))).toBeGreaterThan(second);
   });
 
-  test("an earlier claim that takes it later has the larger fence all the same", async () => {
+  rule("an earlier claim that takes it later has the larger fence all the same", async () => {
     const [old, young] = await running("old", "young");
     const first = await fenceOf(take(young!));
     await leave(young!);
     expect(await fenceOf(take(old!))).toBeGreaterThan(first);
   });
 
-  test("two calls of one claim are two owners", async () => {
+  rule("two calls of one claim are two owners", async () => {
     for (const id of ["a", "b"]) await lab().submit(id);
     const [a, b] = (await lab().claim()).map((call) => owner(call));
     expect(a!.fence).toBe(b!.fence);
@@ -55,7 +56,7 @@ export function lockRules(lab: () => Lab): void {
     expect(await take(b!)).toEqual(busy);
   });
 
-  test("locks of other names, and of other queues, are others", async () => {
+  rule("locks of other names, and of other queues, are others", async () => {
     const [a, b] = await running("a", "b");
     await fenceOf(take(a!));
     await fenceOf(take(b!, {}, "m"));
@@ -63,7 +64,7 @@ export function lockRules(lab: () => Lab): void {
     await fenceOf(locks().take("elsewhere", "l", { owner: local, inLine: true, keptMs: 60_000 }));
   });
 
-  test("asked again by its holder, the answer is the same", async () => {
+  rule("asked again by its holder, the answer is the same", async () => {
     const [a] = await running("a");
     const fence = await fenceOf(take(a!));
     expect(await fenceOf(take(a!))).toBe(fence);
@@ -74,7 +75,7 @@ export function lockRules(lab: () => Lab): void {
     await fenceOf(take(owner(a!, 2)));
   });
 
-  test("those who wait come in the order of asking, however often they ask", async () => {
+  rule("those who wait come in the order of asking, however often they ask", async () => {
     const [a, b, c, d] = await running("a", "b", "c", "d");
     await fenceOf(take(a!));
     for (const waiting of [b!, c!, b!]) expect(await take(waiting)).toEqual(busy);
@@ -89,7 +90,7 @@ export function lockRules(lab: () => Lab): void {
     await fenceOf(take(a!));
   });
 
-  test("who is first in line is told when it is free, and nobody else", async () => {
+  rule("who is first in line is told when it is free, and nobody else", async () => {
     const [a, b, c] = await running("a", "b", "c");
     const heard = await lab().workers();
     await fenceOf(take(a!));
@@ -106,7 +107,7 @@ export function lockRules(lab: () => Lab): void {
     expect(heard.notices).toHaveLength(2);
   });
 
-  test("a place that was given up is nobody's", async () => {
+  rule("a place that was given up is nobody's", async () => {
     const [a, b, c] = await running("a", "b", "c");
     await fenceOf(take(a!));
     for (const waiting of [b!, c!]) await take(waiting);
@@ -115,38 +116,43 @@ export function lockRules(lab: () => Lab): void {
     await fenceOf(take(c!));
   });
 
-  test.for(["finish", "retry", "release", "cancel"] as const)("a call that ends by %s holds no lock", async (how) => {
-    const [a, b] = await running("a", "b");
-    const first = await fenceOf(take(a!));
-    await take(b!);
-    if (how === "finish") await lab().finish(a!.call);
-    else if (how === "retry") await lab().retry(a!.call, 60_000);
-    else if (how === "release") await lab().report(a!.call, { kind: "release" });
-    else await lab().broker.cancel(queue, "a");
-    expect(await take(a!)).toEqual(lost);
-    expect(await fenceOf(take(b!))).toBeGreaterThan(first);
-    // What it says late harms nobody.
-    await leave(a!);
-    expect(await take(owner({ id: "c", fence: 0 }))).toEqual(busy);
-  });
+  for (const how of ["finish", "retry", "release", "cancel"] as const) {
+    rule(`a call that ends by ${how} holds no lock`, async () => {
+      const [a, b] = await running("a", "b");
+      const first = await fenceOf(take(a!));
+      await take(b!);
+      if (how === "finish") await lab().finish(a!.call);
+      else if (how === "retry") await lab().retry(a!.call, 60_000);
+      else if (how === "release") await lab().report(a!.call, { kind: "release" });
+      else await lab().broker.cancel(queue, "a");
+      expect(await take(a!)).toEqual(lost);
+      expect(await fenceOf(take(b!))).toBeGreaterThan(first);
+      // What it says late harms nobody.
+      await leave(a!);
+      expect(await take(owner({ id: "c", fence: 0 }))).toEqual(busy);
+    });
+  }
 
-  test("a holder that dies holds it until its lease is taken back; who is first in line is told by the next who asks", async () => {
-    const [a] = await running("a");
-    await lab().submit("b");
-    const b = owner(await lab().claimOne({ leaseMs: 600_000 }));
-    const heard = await lab().workers();
-    await fenceOf(take(a!));
-    await take(b);
-    await lab().advance(11_000);
-    expect(await take(b)).toEqual(busy);
-    await lab().reap();
-    expect(await take(owner({ id: "c", fence: 0 }))).toEqual(busy);
-    expect(await heard.heard(1)).toEqual([{ kind: "turn", id: "b", fence: b.fence }]);
-    await fenceOf(take(b));
-    expect(await take(a!)).toEqual(lost);
-  });
+  rule.timed(
+    "a holder that dies holds it until its lease is taken back; who is first in line is told by the next who asks",
+    async () => {
+      const [a] = await running("a");
+      await lab().submit("b");
+      const b = owner(await lab().claimOne({ leaseMs: 600_000 }));
+      const heard = await lab().workers();
+      await fenceOf(take(a!));
+      await take(b);
+      await lab().advance(11_000);
+      expect(await take(b)).toEqual(busy);
+      await lab().reap();
+      expect(await take(owner({ id: "c", fence: 0 }))).toEqual(busy);
+      expect(await heard.heard(1)).toEqual([{ kind: "turn", id: "b", fence: b.fence }]);
+      await fenceOf(take(b));
+      expect(await take(a!)).toEqual(lost);
+    },
+  );
 
-  test("a lock is kept for as long as its call's lease is renewed", async () => {
+  rule.timed("a lock is kept for as long as its call's lease is renewed", async () => {
     const [a] = await running("a");
     await lab().submit("b");
     const b = owner(await lab().claimOne({ leaseMs: 600_000 }));
@@ -158,7 +164,7 @@ export function lockRules(lab: () => Lab): void {
     }
   });
 
-  test("who died in line is passed over", async () => {
+  rule("who died in line is passed over", async () => {
     const [a, b] = await running("a", "b");
     await fenceOf(take(a!));
     await take(b!);
@@ -170,7 +176,7 @@ export function lockRules(lab: () => Lab): void {
     await fenceOf(take(c));
   });
 
-  test("an owner without a lease stands as long as it asks", async () => {
+  rule.timed("an owner without a lease stands as long as it asks", async () => {
     const [one, other] = [owner({ id: "one", fence: 0 }), owner({ id: "other", fence: 0 })];
     const first = await fenceOf(take(one));
     for (let ask = 0; ask < 4; ask++) {
@@ -189,7 +195,7 @@ export function lockRules(lab: () => Lab): void {
     await fenceOf(take(owner({ id: "third", fence: 0 })));
   });
 
-  test("nothing is left of a lock that was given back, nor, after a time, of one that was not", async () => {
+  rule.timed("nothing is left of a lock that was given back, nor, after a time, of one that was not", async () => {
     const [a, b] = await running("a", "b");
     await fenceOf(take(a!));
     await take(b!);

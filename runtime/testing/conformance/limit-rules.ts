@@ -1,7 +1,8 @@
-import { expect, test } from "vitest";
-import type { ClaimRequest, ServedQueue } from "../../runtime/broker.ts";
-import type { ToldLimits } from "../../runtime/limits.ts";
-import { type CallShape, type Claimed, ids, type Lab, queue, submission } from "./lab.ts";
+import type { ClaimRequest, ServedQueue } from "../../broker.ts";
+import type { ToldLimits } from "../../limits.ts";
+import type { Chapter } from "./chapter.ts";
+import { expect } from "./expectation.ts";
+import { type CallShape, type Claimed, ids, queue, submission } from "./lab.ts";
 
 const noKeys = "0000000000000000";
 
@@ -17,7 +18,7 @@ function served(told: Partial<ToldLimits>): readonly ServedQueue[] {
 
 const named = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}${index}`);
 
-export function limitRules(lab: () => Lab): void {
+export function limitRules({ lab, rule }: Chapter): void {
   const submitAll = (names: readonly string[], shape: CallShape) =>
     lab().submitAll(names.map((name) => submission(name, shape)));
   /** Claims until nothing more is given. */
@@ -32,22 +33,25 @@ export function limitRules(lab: () => Lab): void {
   };
   const two = { maxConcurrency: 2 };
 
-  test("no more calls of a task run than its limit says, and each end lets the next one start, in their order", async () => {
-    await submitAll(named("c", 6), limited());
-    const running = [...(await claimAll(two))];
-    const order = ids(running).slice();
-    while (running.length > 0) {
-      expect(running.length).toBeLessThanOrEqual(2);
-      expect(await claimAll(two)).toEqual([]);
-      await lab().finish(running.shift()!);
-      const next = await claimAll(two);
-      running.push(...next);
-      order.push(...ids(next));
-    }
-    expect(order).toEqual(named("c", 6));
-  });
+  rule(
+    "no more calls of a task run than its limit says, and each end lets the next one start, in their order",
+    async () => {
+      await submitAll(named("c", 6), limited());
+      const running = [...(await claimAll(two))];
+      const order = ids(running).slice();
+      while (running.length > 0) {
+        expect(running.length).toBeLessThanOrEqual(2);
+        expect(await claimAll(two)).toEqual([]);
+        await lab().finish(running.shift()!);
+        const next = await claimAll(two);
+        running.push(...next);
+        order.push(...ids(next));
+      }
+      expect(order).toEqual(named("c", 6));
+    },
+  );
 
-  test("nothing waits behind calls whose limit is reached, however many they are", async () => {
+  rule("nothing waits behind calls whose limit is reached, however many they are", async () => {
     await submitAll(named("l", 1_000), limited());
     await submitAll(named("f", 5), {});
     const first = await claimAll(two);
@@ -55,7 +59,7 @@ export function limitRules(lab: () => Lab): void {
     expect(await lab().state("l999")).toBe("queued");
   });
 
-  test("a claim waits where nothing but limited calls wait", async () => {
+  rule.timed("a claim waits where nothing but limited calls wait", async () => {
     await submitAll(named("l", 3), limited());
     await claimAll({ maxConcurrency: 1 });
     const waiting = lab().claim({ queues: served({ maxConcurrency: 1 }), waitMs: 200 });
@@ -64,7 +68,7 @@ export function limitRules(lab: () => Lab): void {
     expect(await waiting).toEqual([]);
   });
 
-  test("keys have their own limit each", async () => {
+  rule("keys have their own limit each", async () => {
     await submitAll(["a0", "a1"], limited({}, "aaaaaaaa00000000"));
     await submitAll(["b0", "b1"], limited({}, "bbbbbbbb00000000"));
     const running = await claimAll({ maxConcurrency: 1 });
@@ -73,7 +77,7 @@ export function limitRules(lab: () => Lab): void {
     expect(ids(await claimAll({ maxConcurrency: 1 }))).toEqual(["b1"]);
   });
 
-  test("an attempt that is repeated gives its slot up while it waits", async () => {
+  rule.timed("an attempt that is repeated gives its slot up while it waits", async () => {
     await submitAll(["c0", "c1"], limited());
     const [first] = await claimAll({ maxConcurrency: 1 });
     await lab().retry(first!, 1_000);
@@ -85,7 +89,7 @@ export function limitRules(lab: () => Lab): void {
     expect(ids(await claimAll({ maxConcurrency: 1 }))).toEqual(["c0"]);
   });
 
-  test("a report that is sent twice frees one slot", async () => {
+  rule("a report that is sent twice frees one slot", async () => {
     await submitAll(named("c", 4), limited());
     const [first] = await claimAll(two);
     expect(await lab().finish(first!)).toBe("accepted");
@@ -94,7 +98,7 @@ export function limitRules(lab: () => Lab): void {
     expect(ids(await claimAll(two))).toEqual(["c2"]);
   });
 
-  test("of a worker that dies, the slots are free for others, and its calls wait for theirs", async () => {
+  rule.timed("of a worker that dies, the slots are free for others, and its calls wait for theirs", async () => {
     await submitAll(named("c", 3), limited());
     expect(ids(await lab().dieWith({ queues: served(two) }))).toEqual(["c0", "c1"]);
     const running = await claimAll(two, { suspect: false });
@@ -104,14 +108,14 @@ export function limitRules(lab: () => Lab): void {
     expect(ids(await claimAll(two, { suspect: true, limit: 1 }))).toEqual(["c1"]);
   });
 
-  test("what is given back is the first to start again", async () => {
+  rule("what is given back is the first to start again", async () => {
     await submitAll(named("c", 4), limited());
     const running = await claimAll(two);
     await lab().report(running[0]!, { kind: "release" });
     expect(ids(await claimAll(two))).toEqual(["c0"]);
   });
 
-  test("calls that are canceled, revoked or expire while they wait are passed by", async () => {
+  rule.timed("calls that are canceled, revoked or expire while they wait are passed by", async () => {
     await submitAll(["c0", "c1", "c2"], limited());
     await submitAll(["late"], limited({ header: { deadline: 1_000 } }));
     await submitAll(["last"], limited());
@@ -124,7 +128,7 @@ export function limitRules(lab: () => Lab): void {
     expect(await lab().state("late")).toBe("expired");
   });
 
-  test("one that is canceled when it was next gives its turn to another, and one that runs its slot", async () => {
+  rule("one that is canceled when it was next gives its turn to another, and one that runs its slot", async () => {
     await submitAll(named("c", 4), limited());
     const [first] = await claimAll({ maxConcurrency: 1 });
     await lab().finish(first!);
@@ -135,7 +139,7 @@ export function limitRules(lab: () => Lab): void {
     expect(ids(await claimAll({ maxConcurrency: 1 }))).toEqual(["c3"]);
   });
 
-  test("an id that was canceled in its line and is used again waits anew, and starts once", async () => {
+  rule("an id that was canceled in its line and is used again waits anew, and starts once", async () => {
     await submitAll(named("c", 3), limited());
     const [first] = await claimAll({ maxConcurrency: 1 });
     await lab().broker.cancel(queue, "c1");
@@ -148,7 +152,7 @@ export function limitRules(lab: () => Lab): void {
     expect(ids(await claimAll({ maxConcurrency: 1 }))).toEqual(["c1"]);
   });
 
-  test("a limit that is raised lets those in that wait, one that is lowered lets those end that run", async () => {
+  rule("a limit that is raised lets those in that wait, one that is lowered lets those end that run", async () => {
     await submitAll(named("c", 8), limited());
     const running = [...(await claimAll({ maxConcurrency: 1 }))];
     await submitAll(["c8"], limited());
@@ -163,7 +167,7 @@ export function limitRules(lab: () => Lab): void {
     expect(ids(await claimAll({ maxConcurrency: 1 }))).toEqual(["c5"]);
   });
 
-  test("a worker that tells no limit takes its calls without, and what waited goes on", async () => {
+  rule("a worker that tells no limit takes its calls without, and what waited goes on", async () => {
     await submitAll(named("c", 4), limited());
     const [first] = await claimAll({ maxConcurrency: 1 });
     await lab().finish(first!);
@@ -172,19 +176,22 @@ export function limitRules(lab: () => Lab): void {
     expect(ids([...free, ...more])).toEqual(["c1", "c2", "c3"]);
   });
 
-  test("a call whose record says nothing of its limits is given back with them, and then waits as others do", async () => {
-    await submitAll(["known"], limited());
-    const [known] = await claimAll({ maxConcurrency: 1 });
-    await submitAll(["unknown"], { task: "q.limited" });
-    const [unknown] = await claimAll({ maxConcurrency: 1 });
-    expect(await lab().report(unknown!, { kind: "limit", keys: noKeys })).toBe("accepted");
-    expect(await lab().report(unknown!, { kind: "limit", keys: noKeys })).toBe("refused");
-    expect(await claimAll({ maxConcurrency: 1 })).toEqual([]);
-    await lab().finish(known!);
-    expect(ids(await claimAll({ maxConcurrency: 1 }))).toEqual(["unknown"]);
-  });
+  rule(
+    "a call whose record says nothing of its limits is given back with them, and then waits as others do",
+    async () => {
+      await submitAll(["known"], limited());
+      const [known] = await claimAll({ maxConcurrency: 1 });
+      await submitAll(["unknown"], { task: "q.limited" });
+      const [unknown] = await claimAll({ maxConcurrency: 1 });
+      expect(await lab().report(unknown!, { kind: "limit", keys: noKeys })).toBe("accepted");
+      expect(await lab().report(unknown!, { kind: "limit", keys: noKeys })).toBe("refused");
+      expect(await claimAll({ maxConcurrency: 1 })).toEqual([]);
+      await lab().finish(known!);
+      expect(ids(await claimAll({ maxConcurrency: 1 }))).toEqual(["unknown"]);
+    },
+  );
 
-  test("of those that wait, what has a high priority comes first", async () => {
+  rule("of those that wait, what has a high priority comes first", async () => {
     await submitAll(["running", "normal"], limited());
     const [running] = await claimAll({ maxConcurrency: 1 });
     await submitAll(["low"], limited({ header: { priority: "low" } }));
@@ -199,7 +206,7 @@ export function limitRules(lab: () => Lab): void {
     expect(order).toEqual(["high", "normal", "low"]);
   });
 
-  test("a queue's length counts those that wait for their limit", async () => {
+  rule("a queue's length counts those that wait for their limit", async () => {
     await submitAll(named("c", 3), limited());
     await claimAll({ maxConcurrency: 1 });
     const outcomes = await lab().submitAll([submission("c3"), submission("c4")], [], 3);
@@ -208,7 +215,7 @@ export function limitRules(lab: () => Lab): void {
 
   const perSecond = (limit: number) => ({ rate: { limit, perMs: 1_000 } });
 
-  test("no window of a rate limit has more starts than it allows, wherever it begins", async () => {
+  rule.timed("no window of a rate limit has more starts than it allows, wherever it begins", async () => {
     await submitAll(named("c", 12), limited());
     const starts: number[] = [];
     for (const step of [0, 400, 300, 301, 399, 250, 350, 1, 399, 600, 1_000, 1_000, 1_000]) {
@@ -226,7 +233,7 @@ export function limitRules(lab: () => Lab): void {
     }
   });
 
-  test("a claim that waits is woken when its rate allows the next start", async () => {
+  rule.timed("a claim that waits is woken when its rate allows the next start", async () => {
     await submitAll(["c0", "c1"], limited());
     const rate = { rate: { limit: 1, perMs: 300 } };
     const [first] = await claimAll(rate);
@@ -238,7 +245,7 @@ export function limitRules(lab: () => Lab): void {
     expect(second!.now - first!.now).toBeGreaterThanOrEqual(300);
   });
 
-  test("rates have keys, and nothing waits behind them", async () => {
+  rule.timed("rates have keys, and nothing waits behind them", async () => {
     await submitAll(["a0", "a1"], limited({}, "00000000aaaaaaaa"));
     await submitAll(["b0", "b1"], limited({}, "00000000bbbbbbbb"));
     await submitAll(["free"], {});
@@ -247,7 +254,7 @@ export function limitRules(lab: () => Lab): void {
     expect(ids(await claimAll(perSecond(1))).toSorted()).toEqual(["a1", "b1"]);
   });
 
-  test("a retry is a start, too", async () => {
+  rule.timed("a retry is a start, too", async () => {
     await submitAll(["c0"], limited());
     const [first] = await claimAll(perSecond(1));
     await lab().retry(first!, 10);
@@ -257,7 +264,7 @@ export function limitRules(lab: () => Lab): void {
     expect(ids(await claimAll(perSecond(1)))).toEqual(["c0"]);
   });
 
-  test("both limits hold together, each with its own key, and those wait for neither who need not", async () => {
+  rule.timed("both limits hold together, each with its own key, and those wait for neither who need not", async () => {
     // Two may run for each resource, and one a second may start for each customer.
     const both = { maxConcurrency: 1, rate: { limit: 1, perMs: 1_000 } };
     const call = (resource: string, customer: string) => limited({}, resource.repeat(8) + customer.repeat(8));
@@ -284,7 +291,7 @@ export function limitRules(lab: () => Lab): void {
   const one = { maxConcurrency: 1 };
   const nested = limited({ header: { priority: "nested" } });
 
-  test("a nested call starts where one that was to start before it waits for a slot that is not lent", async () => {
+  rule("a nested call starts where one that was to start before it waits for a slot that is not lent", async () => {
     await submitAll(["running", "normal"], limited());
     const [running] = await claimAll(one);
     await lab().finish(running!); // The normal one is on its way, and all slots that there are have been lent.
@@ -296,7 +303,7 @@ export function limitRules(lab: () => Lab): void {
     expect(ids(await claimAll(one))).toEqual(["normal"]);
   });
 
-  test("a nested call starts before those of other lanes that wait for the same limit", async () => {
+  rule("a nested call starts before those of other lanes that wait for the same limit", async () => {
     const [running, other] = ["1111111100000000", "1111111122222222"];
     await submitAll(["running"], limited({}, running));
     const [call] = await claimAll(one);
@@ -315,7 +322,7 @@ export function limitRules(lab: () => Lab): void {
     expect(ids(await claimAll(one))).toEqual(["other"]);
   });
 
-  test("a nested call starts also where one of another lane, whose slot it takes, was let go on before it came", async () => {
+  rule("a nested call starts also where one of another lane, whose slot it takes, was let go on before it came", async () => {
     const [running, other] = ["1111111100000000", "1111111122222222"];
     await submitAll(["running", "waiting"], limited({}, running));
     const [call] = await claimAll(one);
@@ -334,14 +341,14 @@ export function limitRules(lab: () => Lab): void {
     expect(new Set([next?.id, last?.id])).toEqual(new Set(["other", "waiting"]));
   });
 
-  test("a nested call that is given back to its line starts once", async () => {
+  rule("a nested call that is given back to its line starts once", async () => {
     await submitAll(["n0", "n1"], nested);
     const [n0] = await claimAll(one);
     await lab().report(n0!, { kind: "release" });
     expect(ids(await claimAll({ maxConcurrency: 3 }))).toEqual(["n0", "n1"]);
   });
 
-  test("where a task has no limits any more, all that waited for them goes on", async () => {
+  rule.timed("where a task has no limits any more, all that waited for them goes on", async () => {
     await submitAll(["a", "b"], limited({}, "1111111100000000"));
     await submitAll(["c"], limited({}, "2222222200000000"));
     await submitAll(["d"], limited({}, "3333333300000000"));
@@ -350,64 +357,73 @@ export function limitRules(lab: () => Lab): void {
     expect(ids(await claimAll({})).toSorted()).toEqual(["b", "c", "d"]);
   });
 
-  test("a nested call is before all others of its line, however long those have waited, and also if they were given back", async () => {
-    const leaseMs = 86_400_000;
-    await submitAll(["c0", "c1", "old"], limited());
-    const [c0] = await claimAll(one, { leaseMs });
-    await lab().finish(c0!);
-    const [c1] = await claimAll(one, { leaseMs });
-    await lab().advance(10_800_000);
-    await submitAll(["n0", "n1"], nested);
-    expect(await claimAll(one, { nestedOnly: true })).toEqual([]);
-    await lab().report(c1!, { kind: "release" });
-    const [n0] = await claimAll(one, { nestedOnly: true, leaseMs });
-    expect(n0?.id).toBe("n0");
-    await lab().report(n0!, { kind: "release" });
-    const order: string[] = [];
-    for (let call = (await claimAll(one, { nestedOnly: true }))[0]; call !== undefined;) {
-      order.push(call.id);
-      await lab().finish(call);
-      [call] = await claimAll(one);
-    }
-    expect(order).toEqual(["n0", "n1", "c1", "old"]);
-  });
+  rule.timed(
+    "a nested call is before all others of its line, however long those have waited, and also if they were given back",
+    async () => {
+      const leaseMs = 86_400_000;
+      await submitAll(["c0", "c1", "old"], limited());
+      const [c0] = await claimAll(one, { leaseMs });
+      await lab().finish(c0!);
+      const [c1] = await claimAll(one, { leaseMs });
+      await lab().advance(10_800_000);
+      await submitAll(["n0", "n1"], nested);
+      expect(await claimAll(one, { nestedOnly: true })).toEqual([]);
+      await lab().report(c1!, { kind: "release" });
+      const [n0] = await claimAll(one, { nestedOnly: true, leaseMs });
+      expect(n0?.id).toBe("n0");
+      await lab().report(n0!, { kind: "release" });
+      const order: string[] = [];
+      for (let call = (await claimAll(one, { nestedOnly: true }))[0]; call !== undefined;) {
+        order.push(call.id);
+        await lab().finish(call);
+        [call] = await claimAll(one);
+      }
+      expect(order).toEqual(["n0", "n1", "c1", "old"]);
+    },
+  );
 
-  test("nothing waits behind a suspect that nobody may try yet, and it is the first once somebody may", async () => {
-    await submitAll(named("c", 4), limited());
-    expect(ids(await lab().dieWith({ queues: served(two) }))).toEqual(["c0", "c1"]);
-    const running = [...(await claimAll(two))];
-    expect(ids(running)).toEqual(["c2", "c3"]);
-    await submitAll(named("d", 3), limited());
-    // All slots are taken: it waits as all others do.
-    expect(await claimAll(two, { suspect: true, limit: 1 })).toEqual([]);
-    await lab().finish(running.shift()!);
-    running.push(...(await claimAll(two)));
-    expect(ids(running)).toEqual(["c3", "d0"]);
-    await lab().finish(running.shift()!);
-    const [suspect] = await claimAll(two, { suspect: true, limit: 1 });
-    expect(suspect).toMatchObject({ suspect: true });
-  });
+  rule.timed(
+    "nothing waits behind a suspect that nobody may try yet, and it is the first once somebody may",
+    async () => {
+      await submitAll(named("c", 4), limited());
+      expect(ids(await lab().dieWith({ queues: served(two) }))).toEqual(["c0", "c1"]);
+      const running = [...(await claimAll(two))];
+      expect(ids(running)).toEqual(["c2", "c3"]);
+      await submitAll(named("d", 3), limited());
+      // All slots are taken: it waits as all others do.
+      expect(await claimAll(two, { suspect: true, limit: 1 })).toEqual([]);
+      await lab().finish(running.shift()!);
+      running.push(...(await claimAll(two)));
+      expect(ids(running)).toEqual(["c3", "d0"]);
+      await lab().finish(running.shift()!);
+      const [suspect] = await claimAll(two, { suspect: true, limit: 1 });
+      expect(suspect).toMatchObject({ suspect: true });
+    },
+  );
 
-  test("calls that are given back with their limits wait behind those that came before them, in their order", async () => {
-    await submitAll(["running", "waiting"], limited());
-    let [call] = await claimAll(one);
-    await submitAll(["u0", "u1", "u2"], { task: "q.limited" });
-    const unknown = await claimAll(one);
-    await lab().broker.finish(
-      queue,
-      unknown.map(({ id, fence }) => ({ kind: "limit", id, fence, keys: noKeys })),
-    );
-    expect(await claimAll(one)).toEqual([]);
-    const order: string[] = [];
-    while (call !== undefined) {
-      await lab().finish(call);
-      [call] = await claimAll(one);
-      if (call !== undefined) order.push(call.id);
-    }
-    expect(order).toEqual(["waiting", "u0", "u1", "u2"]);
-  });
+  rule(
+    "calls that are given back with their limits wait behind those that came before them, in their order",
+    async () => {
+      await submitAll(["running", "waiting"], limited());
+      let [call] = await claimAll(one);
+      await submitAll(["u0", "u1", "u2"], { task: "q.limited" });
+      const unknown = await claimAll(one);
+      await lab().broker.finish(
+        queue,
+        unknown.map(({ id, fence }) => ({ kind: "limit", id, fence, keys: noKeys })),
+      );
+      expect(await claimAll(one)).toEqual([]);
+      const order: string[] = [];
+      while (call !== undefined) {
+        await lab().finish(call);
+        [call] = await claimAll(one);
+        if (call !== undefined) order.push(call.id);
+      }
+      expect(order).toEqual(["waiting", "u0", "u1", "u2"]);
+    },
+  );
 
-  test("one that was let go on starts once, whoever of its line is canceled meanwhile", async () => {
+  rule("one that was let go on starts once, whoever of its line is canceled meanwhile", async () => {
     await submitAll(named("c", 4), limited());
     const [first] = await claimAll(one);
     await lab().finish(first!);
@@ -415,7 +431,7 @@ export function limitRules(lab: () => Lab): void {
     expect(ids(await claimAll({ maxConcurrency: 3 }))).toEqual(["c1", "c2"]);
   });
 
-  test("nothing is left of limits when nothing waits", async () => {
+  rule.timed("nothing is left of limits when nothing waits", async () => {
     await submitAll(named("c", 5), limited());
     await submitAll(["n"], nested);
     await lab().dieWith({ queues: served(two) });

@@ -1,13 +1,14 @@
-import { describe, expect, test } from "vitest";
-import type { CallState } from "../../runtime/state.ts";
-import { decode, encode } from "../../runtime/codec.ts";
-import { keptRequest, nextGeneration, readReply, readRequest, writeReply } from "../../runtime/envelope.ts";
-import { newHeader, readHeader } from "../../runtime/header.ts";
-import type { Operator } from "../../runtime/operator.ts";
-import { type Claimed, ids, type Lab, queue, submission } from "./lab.ts";
+import type { CallState } from "../../state.ts";
+import { decode, encode } from "../../codec.ts";
+import { keptRequest, nextGeneration, readReply, readRequest, writeReply } from "../../envelope.ts";
+import { newHeader, readHeader } from "../../header.ts";
+import type { Operator } from "../../operator.ts";
+import type { Chapter } from "./chapter.ts";
+import { expect } from "./expectation.ts";
+import { type Claimed, ids, queue, submission } from "./lab.ts";
 
 /** What those who look after queues do: with parked calls, and with finished ones whose request was kept. */
-export function operatorRules(lab: () => Lab): void {
+export function operatorRules({ group, lab, rule }: Chapter): void {
   const operator = (): Operator => lab().broker.operator!;
 
   /** Parks calls as a worker does that can't read them; one after the other. */
@@ -43,8 +44,8 @@ export function operatorRules(lab: () => Lab): void {
     await finish(await lab().claimOne(), "done");
   };
 
-  describe("parked", () => {
-    test("calls are listed with their records, those parked last first", async () => {
+  group("parked", () => {
+    rule.timed("calls are listed with their records, those parked last first", async () => {
       expect(await operator().parked(queue, { limit: 10 })).toEqual({ calls: [], next: undefined });
       await park("a");
       await lab().advance(1_000);
@@ -60,29 +61,32 @@ export function operatorRules(lab: () => Lab): void {
       expect(readReply(calls[1]!.record)).toMatchObject({ error: { message: "can't read a" } });
     });
 
-    test("pages hold each of many once, also of those parked in one step, whatever comes and goes meanwhile", async () => {
-      const names = Array.from({ length: 320 }, (_, index) => `c${index}`);
-      await lab().submitAll(names.map((id) => submission(id)));
-      await lab().dieWith({ limit: 1_000 }, 1);
-      const seen: string[] = [];
-      let after: string | undefined;
-      let pages = 0;
-      do {
-        const page = await operator().parked(queue, { limit: 50, after });
-        expect(page.calls.length).toBeLessThanOrEqual(50);
-        seen.push(...ids(page.calls));
-        after = page.next;
-        pages++;
-        // The one where this page ended goes, and another comes.
-        if (pages === 1) await operator().discard(queue, seen.at(-1)!);
-        if (pages === 2) await park("new");
-      } while (after !== undefined);
-      expect(pages).toBe(7);
-      expect([...seen].sort()).toEqual([...names].sort());
-      expect(ids((await operator().parked(queue, { limit: 1 })).calls)).toEqual(["new"]);
-    });
+    rule.timed(
+      "pages hold each of many once, also of those parked in one step, whatever comes and goes meanwhile",
+      async () => {
+        const names = Array.from({ length: 320 }, (_, index) => `c${index}`);
+        await lab().submitAll(names.map((id) => submission(id)));
+        await lab().dieWith({ limit: 1_000 }, 1);
+        const seen: string[] = [];
+        let after: string | undefined;
+        let pages = 0;
+        do {
+          const page = await operator().parked(queue, { limit: 50, after });
+          expect(page.calls.length).toBeLessThanOrEqual(50);
+          seen.push(...ids(page.calls));
+          after = page.next;
+          pages++;
+          // The one where this page ended goes, and another comes.
+          if (pages === 1) await operator().discard(queue, seen.at(-1)!);
+          if (pages === 2) await park("new");
+        } while (after !== undefined);
+        expect(pages).toBe(7);
+        expect([...seen].sort()).toEqual([...names].sort());
+        expect(ids((await operator().parked(queue, { limit: 1 })).calls)).toEqual(["new"]);
+      },
+    );
 
-    test("a page ends early where records are large, and the next one goes on", async () => {
+    rule.timed("a page ends early where records are large, and the next one goes on", async () => {
       const params = { long: "x".repeat(1_000_000) };
       for (let at = 0; at < 7; at++) await lab().submit(`c${at}`, { params });
       for (let at = 0; at < 7; at++) await lab().dieWith({ limit: 1 }, 1);
@@ -96,7 +100,7 @@ export function operatorRules(lab: () => Lab): void {
       expect(seen).toEqual(["c6", "c5", "c4", "c3", "c2", "c1", "c0"]);
     });
 
-    test("those whose time is over are in it no more", async () => {
+    rule.timed("those whose time is over are in it no more", async () => {
       await park("a");
       await lab().advance(6 * 86_400_000);
       await park("b");
@@ -105,18 +109,18 @@ export function operatorRules(lab: () => Lab): void {
       expect(await operator().inspect(queue, "a")).toBeUndefined();
     });
 
-    test("what is no page's end is refused", async () => {
+    rule("what is no page's end is refused", async () => {
       for (const after of ["x", "1", "[1]"])
         await expect(operator().parked(queue, { limit: 1, after })).rejects.toMatchObject({ code: "invalid_argument" });
     });
   });
 
-  describe("the errors of attempts", () => {
+  group("the errors of attempts", () => {
     const failures = async (id: string): Promise<readonly unknown[]> =>
       ((await operator().inspect(queue, id))?.failures ?? []).map((bytes) => decode(bytes));
     const lost = { code: "worker_lost", message: "its worker died", worker: "dying" };
 
-    test("are kept while the call is open and when it is parked, with who died with it", async () => {
+    rule.timed("are kept while the call is open and when it is parked, with who died with it", async () => {
       await lab().submit("a");
       await lab().report(await lab().claimOne(), { kind: "retry", delayMs: 0, failure: encode({ message: "first" }) });
       await lab().dieWith();
@@ -128,7 +132,7 @@ export function operatorRules(lab: () => Lab): void {
       expect(await failures("a")).toEqual([...expected, { ...lost, attempt: 2 }]);
     });
 
-    test("are kept of a call that was parked as unreadable at last", async () => {
+    rule("are kept of a call that was parked as unreadable at last", async () => {
       await lab().submit("a");
       await lab().retry(await lab().claimOne());
       const claimed = await lab().claimOne();
@@ -137,7 +141,7 @@ export function operatorRules(lab: () => Lab): void {
       expect(await failures("a")).toEqual([{ message: "no" }]);
     });
 
-    test("are not kept of neighbours, who are not charged", async () => {
+    rule.timed("are not kept of neighbours, who are not charged", async () => {
       await lab().submit("poison");
       await lab().dieWith();
       await lab().submit("neighbour");
@@ -146,7 +150,7 @@ export function operatorRules(lab: () => Lab): void {
       expect(await failures("neighbour")).toEqual([]);
     });
 
-    test("go with any other end", async () => {
+    rule.timed("go with any other end", async () => {
       const endings: Record<string, (id: string) => Promise<unknown>> = {
         succeeded: async () => lab().finish(await lab().claimOne({ suspect: true })),
         canceled: (id) => lab().broker.cancel(queue, id),
@@ -162,7 +166,7 @@ export function operatorRules(lab: () => Lab): void {
       }
     });
 
-    test("at most the last ten", async () => {
+    rule("at most the last ten", async () => {
       await lab().submit("a");
       for (let attempt = 1; attempt <= 12; attempt++)
         await lab().report(await lab().claimOne(), { kind: "retry", delayMs: 0, failure: encode(attempt) });
@@ -170,8 +174,8 @@ export function operatorRules(lab: () => Lab): void {
     });
   });
 
-  describe("replay", () => {
-    test("a call whose workers died runs again under its id, as a suspect, from its first attempt", async () => {
+  group("replay", () => {
+    rule.timed("a call whose workers died runs again under its id, as a suspect, from its first attempt", async () => {
       await lab().submit("a", { params: { x: 1 }, header: { priority: "high", deadline: 60_000, awaited: true } });
       for (let death = 0; death < 3; death++) await lab().dieWith({ suspect: true });
       expect(await operator().replay(queue, "a", { record: await nextOf("a") })).toEqual({ outcome: "queued" });
@@ -198,7 +202,7 @@ export function operatorRules(lab: () => Lab): void {
       expect(readReply((await lab().read("a"))!.record)).toEqual({ value: "again" });
     });
 
-    test("one that could not be read, and one that has finished, run again in their list", async () => {
+    rule("one that could not be read, and one that has finished, run again in their list", async () => {
       await park("a");
       await finishKept("b");
       for (const id of ["a", "b"]) {
@@ -214,14 +218,14 @@ export function operatorRules(lab: () => Lab): void {
       expect(readHeader(claimed[1]!.record)?.keepRequest).toBe(true);
     });
 
-    test("what is replayed does not expire with the record that it replaces", async () => {
+    rule.timed("what is replayed does not expire with the record that it replaces", async () => {
       await finishKept("a");
       await operator().replay(queue, "a", { record: await nextOf("a") });
       await lab().advance(30 * 86_400_000);
       expect(ids(await lab().claim())).toEqual(["a"]);
     });
 
-    test("it wakes a worker that waits, and tells those who wait for it", async () => {
+    rule("it wakes a worker that waits, and tells those who wait for it", async () => {
       await park("a");
       const inbox = await lab().client("waiter");
       const waiting = lab().claim({ waitMs: 30_000 });
@@ -232,7 +236,7 @@ export function operatorRules(lab: () => Lab): void {
       expect(await inbox.heard(1)).toMatchObject([{ kind: "ended", id: "a" }]);
     });
 
-    test("sent twice, or by two at a time, it is one replay, also after it has ended", async () => {
+    rule("sent twice, or by two at a time, it is one replay, also after it has ended", async () => {
       await park("a");
       const record = await nextOf("a");
       const replay = () => operator().replay(queue, "a", { record });
@@ -245,7 +249,7 @@ export function operatorRules(lab: () => Lab): void {
       expect(readReply((await lab().read("a"))!.record)).toEqual({ value: "once" });
     });
 
-    test("an open call, one of another generation and one of another fingerprint are left alone", async () => {
+    rule("an open call, one of another generation and one of another fingerprint are left alone", async () => {
       const refused = (state: CallState) => ({ outcome: "refused", state });
       await park("a");
       const first = await nextOf("a");
@@ -260,7 +264,7 @@ export function operatorRules(lab: () => Lab): void {
       expect(await operator().replay(queue, "nobody's", { record: first })).toBeUndefined();
     });
 
-    test("after the last generation comes the first", async () => {
+    rule.timed("after the last generation comes the first", async () => {
       await lab().submit("a", { header: { generation: 65_535 } });
       await lab().dieWith({}, 1);
       const record = await nextOf("a");
@@ -268,7 +272,7 @@ export function operatorRules(lab: () => Lab): void {
       expect(await operator().replay(queue, "a", { record })).toEqual({ outcome: "queued" });
     });
 
-    test("who had received its end before does not make it forgotten", async () => {
+    rule("who had received its end before does not make it forgotten", async () => {
       await park("a");
       await operator().replay(queue, "a", { record: await nextOf("a") });
       await finish(await lab().claimOne(), "again");
@@ -279,10 +283,10 @@ export function operatorRules(lab: () => Lab): void {
     });
   });
 
-  describe("replay with a lease", () => {
+  group("replay with a lease", () => {
     const lease = { worker: "here", leaseMs: 10_000 };
 
-    test("gives the call to its worker at once, once, and to nobody else", async () => {
+    rule("gives the call to its worker at once, once, and to nobody else", async () => {
       await park("a");
       const record = await nextOf("a");
       const given = await operator().replay(queue, "a", { record, lease });
@@ -296,7 +300,7 @@ export function operatorRules(lab: () => Lab): void {
       expect(await lab().finish({ id: "a", fence: (given as { fence: number }).fence })).toBe("accepted");
     });
 
-    test("its fence is larger than any before, and a beat keeps it", async () => {
+    rule.timed("its fence is larger than any before, and a beat keeps it", async () => {
       await park("a", "b");
       const [a, b] = [
         await operator().replay(queue, "a", { record: await nextOf("a"), lease }),
@@ -314,7 +318,7 @@ export function operatorRules(lab: () => Lab): void {
       expect((await lab().claimOne()).fence).toBeGreaterThan(b.fence);
     });
 
-    test("if its worker dies, it is taken back as any other", async () => {
+    rule.timed("if its worker dies, it is taken back as any other", async () => {
       await lab().submit("a");
       await lab().dieWith({}, 1);
       const given = await operator().replay(queue, "a", { record: await nextOf("a"), lease });
@@ -328,8 +332,8 @@ export function operatorRules(lab: () => Lab): void {
     });
   });
 
-  describe("discard", () => {
-    test("forgets a parked call: its id may be used again", async () => {
+  group("discard", () => {
+    rule("forgets a parked call: its id may be used again", async () => {
       await park("a");
       expect(await operator().discard(queue, "a")).toBe("parked");
       expect(await lab().state("a")).toBe("gone");
@@ -339,7 +343,7 @@ export function operatorRules(lab: () => Lab): void {
       expect(ids(await lab().claim())).toEqual(["a"]);
     });
 
-    test("leaves any other alone, and says what it is", async () => {
+    rule("leaves any other alone, and says what it is", async () => {
       await finishKept("succeeded");
       await lab().submitAll([submission("running"), submission("delayed", { delayMs: 60_000 })]);
       await lab().claimOne();

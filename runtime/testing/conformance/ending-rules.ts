@@ -1,13 +1,14 @@
-import { describe, expect, test } from "vitest";
-import { encode } from "../../runtime/codec.ts";
-import { readReply } from "../../runtime/envelope.ts";
-import { readHeader } from "../../runtime/header.ts";
-import { ids, type Lab, queue, submission } from "./lab.ts";
+import { encode } from "../../codec.ts";
+import { readReply } from "../../envelope.ts";
+import { readHeader } from "../../header.ts";
+import type { Chapter } from "./chapter.ts";
+import { expect } from "./expectation.ts";
+import { ids, queue, submission } from "./lab.ts";
 
 /** How calls end without a reply, and how long what has ended is kept. */
-export function endingRules(lab: () => Lab): void {
-  describe("read", () => {
-    test("calls are read in the order of the ids, with holes for those that are unknown", async () => {
+export function endingRules({ group, lab, rule }: Chapter): void {
+  group("read", () => {
+    rule("calls are read in the order of the ids, with holes for those that are unknown", async () => {
       await lab().submitAll([submission("a"), submission("b", { delayMs: 1_000 })]);
       const found = await lab().broker.read(queue, ["b", "nobody's", "a", "b"]);
       expect(found.map((call) => call?.state)).toEqual(["delayed", undefined, "queued", "delayed"]);
@@ -15,7 +16,7 @@ export function endingRules(lab: () => Lab): void {
     });
   });
 
-  describe("cancel", () => {
+  group("cancel", () => {
     const canceled = async (id: string): Promise<void> => {
       const call = await lab().broker.cancel(queue, id);
       expect(call?.state).toBe("canceled");
@@ -24,20 +25,20 @@ export function endingRules(lab: () => Lab): void {
       expect((await lab().broker.cancel(queue, id))?.state).toBe("canceled");
     };
 
-    test("a call that waits never starts, and its neighbours do", async () => {
+    rule("a call that waits never starts, and its neighbours do", async () => {
       await lab().submitAll(["a", "b", "c"].map((id) => submission(id)));
       await canceled("b");
       expect(ids(await lab().claim())).toEqual(["a", "c"]);
     });
 
-    test("a delayed call never starts", async () => {
+    rule.timed("a delayed call never starts", async () => {
       await lab().submitAll([submission("a", { delayMs: 1_000 }), submission("b", { delayMs: 1_000 })]);
       await canceled("a");
       await lab().advance(1_001);
       expect(ids(await lab().claim())).toEqual(["b"]);
     });
 
-    test("a call that waits for its next attempt never starts again", async () => {
+    rule.timed("a call that waits for its next attempt never starts again", async () => {
       await lab().submit("a");
       await lab().retry(await lab().claimOne(), 1_000);
       await canceled("a");
@@ -45,14 +46,14 @@ export function endingRules(lab: () => Lab): void {
       expect(await lab().claim()).toEqual([]);
     });
 
-    test("a suspect never starts again", async () => {
+    rule.timed("a suspect never starts again", async () => {
       await lab().submit("a");
       await lab().dieWith();
       await canceled("a");
       expect(await lab().claim({ suspect: true })).toEqual([]);
     });
 
-    test("a running call's workers are told, with its fence, and its reports are refused", async () => {
+    rule.timed("a running call's workers are told, with its fence, and its reports are refused", async () => {
       const workers = await lab().workers();
       await lab().submitAll([submission("a"), submission("b")]);
       const [a, b] = await lab().claim();
@@ -68,7 +69,7 @@ export function endingRules(lab: () => Lab): void {
       expect(workers.notices.length).toBe(1);
     });
 
-    test("a waiting call's end is no matter of the workers", async () => {
+    rule("a waiting call's end is no matter of the workers", async () => {
       const workers = await lab().workers();
       await lab().submitAll([submission("a"), submission("b")]);
       await canceled("a");
@@ -77,7 +78,7 @@ export function endingRules(lab: () => Lab): void {
       expect((await workers.heard(1)).map((notice) => notice.kind === "canceled" && notice.id)).toEqual(["b"]);
     });
 
-    test("a call that has ended keeps its end; an unknown one is unknown", async () => {
+    rule("a call that has ended keeps its end; an unknown one is unknown", async () => {
       await lab().submit("a");
       await lab().finish(await lab().claimOne(), "value");
       const call = await lab().broker.cancel(queue, "a");
@@ -86,7 +87,7 @@ export function endingRules(lab: () => Lab): void {
       expect(await lab().broker.cancel(queue, "nobody's")).toBeUndefined();
     });
 
-    test("the header keeps what the call was", async () => {
+    rule("the header keeps what the call was", async () => {
       await lab().submit("a", { header: { fingerprint: "0123456789abcdef", generation: 2 } });
       await lab().retry(await lab().claimOne());
       const { record } = (await lab().broker.cancel(queue, "a"))!;
@@ -100,7 +101,7 @@ export function endingRules(lab: () => Lab): void {
       expect((await lab().submit("a", { header: { fingerprint: "00000000000000ff" } })).outcome).toBe("conflict");
     });
 
-    test("many that are canceled are no burden for those that are not", async () => {
+    rule("many that are canceled are no burden for those that are not", async () => {
       const names = Array.from({ length: 3_000 }, (_, index) => `c${index}`);
       for (let at = 0; at < names.length; at += 500)
         await lab().submitAll(names.slice(at, at + 500).map((id) => submission(id)));
@@ -115,8 +116,8 @@ export function endingRules(lab: () => Lab): void {
     });
   });
 
-  describe("revoke", () => {
-    test("a waiting call is taken back, whoever sends it again, and the same nonce gets the same yes", async () => {
+  group("revoke", () => {
+    rule("a waiting call is taken back, whoever sends it again, and the same nonce gets the same yes", async () => {
       await lab().submit("a");
       expect(await lab().broker.revoke(queue, "a", "mine")).toBe(true);
       expect(await lab().broker.revoke(queue, "a", "mine")).toBe(true);
@@ -127,7 +128,7 @@ export function endingRules(lab: () => Lab): void {
       expect(await lab().broker.revoke(queue, "a", "mine")).toBe(true);
     });
 
-    test("a delayed call, and one that was given back unrun, are taken back", async () => {
+    rule.timed("a delayed call, and one that was given back unrun, are taken back", async () => {
       await lab().submitAll([submission("later", { delayMs: 1_000 }), submission("given back")]);
       await lab().report(await lab().claimOne(), { kind: "release" });
       expect(await lab().broker.revoke(queue, "later", "n")).toBe(true);
@@ -136,7 +137,7 @@ export function endingRules(lab: () => Lab): void {
       expect(await lab().claim()).toEqual([]);
     });
 
-    test("a call that a worker has, or had, is not taken back", async () => {
+    rule.timed("a call that a worker has, or had, is not taken back", async () => {
       await lab().submitAll(["running", "retrying", "suspect"].map((id) => submission(id)));
       const [, retrying, suspect] = await lab()
         .claim({ limit: 2 })
@@ -150,14 +151,14 @@ export function endingRules(lab: () => Lab): void {
       expect(ids(await lab().claim({ suspect: true })).length).toBe(2);
     });
 
-    test("a call that has ended or is unknown is not taken back", async () => {
+    rule("a call that has ended or is unknown is not taken back", async () => {
       await lab().submitAll([submission("done"), submission("canceled")]);
       await lab().finish(await lab().claimOne());
       await lab().broker.cancel(queue, "canceled");
       for (const id of ["done", "canceled", "nobody's"]) expect(await lab().broker.revoke(queue, id, "n")).toBe(false);
     });
 
-    test("of a claim and a revoke at the same time, one wins", async () => {
+    rule("of a claim and a revoke at the same time, one wins", async () => {
       for (let round = 0; round < 20; round++) {
         await lab().submit(`c${round}`);
         const [claimed, revoked] = await Promise.all([lab().claim(), lab().broker.revoke(queue, `c${round}`, "n")]);
@@ -166,20 +167,23 @@ export function endingRules(lab: () => Lab): void {
     });
   });
 
-  describe("deadlines", () => {
-    test("a submitted call that waits past its deadline is expired when it is claimed, and its waiters are told", async () => {
-      await lab().submitAll([submission("a", { header: { deadline: 5_000 } }), submission("b")]);
-      const waiter = await lab().client("waiter");
-      await lab().read("a", "waiter");
-      await lab().advance(5_001);
-      expect(ids(await lab().claim())).toEqual(["b"]);
-      expect(await waiter.heard(1)).toMatchObject([{ kind: "ended", id: "a" }]);
-      const call = (await lab().read("a"))!;
-      expect(call.state).toBe("expired");
-      expect(readReply(call.record)).toMatchObject({ error: { code: "deadline_exceeded" } });
-    });
+  group("deadlines", () => {
+    rule.timed(
+      "a submitted call that waits past its deadline is expired when it is claimed, and its waiters are told",
+      async () => {
+        await lab().submitAll([submission("a", { header: { deadline: 5_000 } }), submission("b")]);
+        const waiter = await lab().client("waiter");
+        await lab().read("a", "waiter");
+        await lab().advance(5_001);
+        expect(ids(await lab().claim())).toEqual(["b"]);
+        expect(await waiter.heard(1)).toMatchObject([{ kind: "ended", id: "a" }]);
+        const call = (await lab().read("a"))!;
+        expect(call.state).toBe("expired");
+        expect(readReply(call.record)).toMatchObject({ error: { code: "deadline_exceeded" } });
+      },
+    );
 
-    test("it is expired when it is read, and its caller is told", async () => {
+    rule.timed("it is expired when it is read, and its caller is told", async () => {
       const inbox = await lab().client("caller");
       await lab().submit("a", { header: { deadline: 5_000, awaited: true }, to: "caller" });
       await lab().advance(4_000);
@@ -190,7 +194,7 @@ export function endingRules(lab: () => Lab): void {
       expect(await lab().claim()).toEqual([]);
     });
 
-    test("a delayed call's deadline counts from its submit", async () => {
+    rule.timed("a delayed call's deadline counts from its submit", async () => {
       await lab().submit("a", { delayMs: 3_000, header: { deadline: 2_000 } });
       await lab().submit("b", { delayMs: 3_000, header: { deadline: 60_000 } });
       await lab().advance(3_001);
@@ -198,7 +202,7 @@ export function endingRules(lab: () => Lab): void {
       expect(await lab().state("a")).toBe("expired");
     });
 
-    test("a submitted call's deadline no longer counts once it has started", async () => {
+    rule.timed("a submitted call's deadline no longer counts once it has started", async () => {
       await lab().submitAll([
         submission("a", { header: { deadline: 5_000 } }),
         submission("b", { header: { deadline: 5_000 } }),
@@ -212,7 +216,7 @@ export function endingRules(lab: () => Lab): void {
       expect([...ids(await lab().claim({ suspect: true }))].sort()).toEqual(["a", "b"]);
     });
 
-    test("one that was given back unrun has not started", async () => {
+    rule.timed("one that was given back unrun has not started", async () => {
       await lab().submit("a", { header: { deadline: 5_000 } });
       await lab().report(await lab().claimOne(), { kind: "release" });
       await lab().advance(5_001);
@@ -220,7 +224,7 @@ export function endingRules(lab: () => Lab): void {
       expect(await lab().state("a")).toBe("expired");
     });
 
-    test("an awaited call's deadline bounds all of it: also its next attempt", async () => {
+    rule.timed("an awaited call's deadline bounds all of it: also its next attempt", async () => {
       await lab().submit("a", { header: { deadline: 5_000, awaited: true } });
       await lab().retry(await lab().claimOne(), 3_000);
       await lab().advance(5_001);
@@ -228,7 +232,7 @@ export function endingRules(lab: () => Lab): void {
       expect(await lab().state("a")).toBe("expired");
     });
 
-    test("an awaited call whose worker died is not given to another past its deadline", async () => {
+    rule.timed("an awaited call whose worker died is not given to another past its deadline", async () => {
       await lab().submit("a", { header: { deadline: 500, awaited: true }, to: "caller" });
       const inbox = await lab().client("caller");
       await lab().dieWith();
@@ -237,7 +241,7 @@ export function endingRules(lab: () => Lab): void {
       expect(await inbox.heard(1)).toMatchObject([{ kind: "ended", id: "a" }]);
     });
 
-    test("a running call is not expired by a look at it, and may still finish", async () => {
+    rule.timed("a running call is not expired by a look at it, and may still finish", async () => {
       await lab().submit("a", { header: { deadline: 5_000, awaited: true } });
       const claimed = await lab().claimOne({ leaseMs: 60_000 });
       await lab().advance(6_000);
@@ -246,7 +250,7 @@ export function endingRules(lab: () => Lab): void {
       expect(await lab().state("a")).toBe("succeeded");
     });
 
-    test("an expired call's submit, sent again, is answered with its end", async () => {
+    rule.timed("an expired call's submit, sent again, is answered with its end", async () => {
       await lab().submit("a", { header: { deadline: 5_000 } });
       await lab().advance(5_001);
       const again = await lab().submit("a", { header: { deadline: 5_000 } });
@@ -255,8 +259,8 @@ export function endingRules(lab: () => Lab): void {
     });
   });
 
-  describe("retention", () => {
-    test("a reply is kept for its time, and gone after it", async () => {
+  group("retention", () => {
+    rule.timed("a reply is kept for its time, and gone after it", async () => {
       await lab().submitAll([submission("short"), submission("long")]);
       const [short, long] = await lab().claim();
       await lab().finish(short!, 1, 40);
@@ -267,7 +271,7 @@ export function endingRules(lab: () => Lab): void {
       expect(await lab().submit("short")).toEqual({ outcome: "accepted" });
     });
 
-    test("an open call is kept, however long", async () => {
+    rule.timed("an open call is kept, however long", async () => {
       await lab().submitAll([submission("queued"), submission("delayed", { delayMs: 40 * 86_400_000 })]);
       await lab().advance(30 * 86_400_000);
       expect(await lab().state("queued")).toBe("queued");
@@ -275,7 +279,7 @@ export function endingRules(lab: () => Lab): void {
       expect(ids(await lab().claim())).toEqual(["queued"]);
     });
 
-    test("what was told of an open call is forgotten with its end", async () => {
+    rule("what was told of an open call is forgotten with its end", async () => {
       await lab().submit("a");
       const claimed = await lab().claimOne();
       await lab().report(claimed, { kind: "progress", value: encode(1) });

@@ -1,12 +1,13 @@
-import { expect, test } from "vitest";
-import { ids, type Lab, queue, submission } from "./lab.ts";
+import type { Chapter } from "./chapter.ts";
+import { expect } from "./expectation.ts";
+import { ids, queue, submission } from "./lab.ts";
 
-export function pauseRules(lab: () => Lab): void {
+export function pauseRules({ lab, rule }: Chapter): void {
   const pause = (task: string | undefined, paused = true) => lab().broker.operator!.pause(queue, task, paused);
   const tasks = ["q.task", "q.other"];
   const claim = (request = {}) => lab().claim({ queues: [{ name: queue, tasks }], ...request });
 
-  test("of a paused queue nothing is claimed, and what runs goes on", async () => {
+  rule.timed("of a paused queue nothing is claimed, and what runs goes on", async () => {
     await lab().submit("running");
     const [running] = await claim();
     await lab().submit("waiting");
@@ -24,7 +25,7 @@ export function pauseRules(lab: () => Lab): void {
     expect(ids(await claim()).toSorted()).toEqual(["delayed", "later", "waiting"]);
   });
 
-  test("a claim that waits is woken when its queue, or a task, goes on", async () => {
+  rule("a claim that waits is woken when its queue, or a task, goes on", async () => {
     for (const task of [undefined, "q.task"]) {
       await pause(task);
       await lab().submit("a");
@@ -41,7 +42,7 @@ export function pauseRules(lab: () => Lab): void {
     }
   });
 
-  test("a paused task's calls wait, and nothing waits behind them", async () => {
+  rule("a paused task's calls wait, and nothing waits behind them", async () => {
     await pause("q.other");
     await lab().submitAll(Array.from({ length: 600 }, (_, index) => submission(`o${index}`, { task: "q.other" })));
     await lab().submit("free");
@@ -56,7 +57,7 @@ export function pauseRules(lab: () => Lab): void {
     expect(ids(await claim({ limit: 2 }))).toEqual(["o0", "o2"]);
   });
 
-  test("delayed, repeated and given-back calls of a paused task wait, too", async () => {
+  rule.timed("delayed, repeated and given-back calls of a paused task wait, too", async () => {
     await lab().submit("delayed", { task: "q.other", delayMs: 100 });
     await lab().submitAll([submission("repeated", { task: "q.other" }), submission("back", { task: "q.other" })]);
     const [repeated, back] = await claim();
@@ -69,18 +70,21 @@ export function pauseRules(lab: () => Lab): void {
     expect(ids(await claim()).toSorted()).toEqual(["back", "delayed", "repeated"]);
   });
 
-  test("a paused task's call whose worker died waits, holds no other suspect up, and is one still when it goes on", async () => {
-    await lab().submitAll([submission("a", { task: "q.other" }), submission("b")]);
-    await lab().dieWith({ queues: [{ name: queue, tasks }] });
-    await pause("q.other");
-    const suspects = [...(await claim({ suspect: true })), ...(await claim({ suspect: true }))];
-    expect(suspects.map(({ id, suspect }) => [id, suspect])).toEqual([["b", true]]);
-    await pause("q.other", false);
-    expect(await claim({ suspect: false })).toEqual([]);
-    expect((await claim({ suspect: true })).map(({ id, suspect }) => [id, suspect])).toEqual([["a", true]]);
-  });
+  rule.timed(
+    "a paused task's call whose worker died waits, holds no other suspect up, and is one still when it goes on",
+    async () => {
+      await lab().submitAll([submission("a", { task: "q.other" }), submission("b")]);
+      await lab().dieWith({ queues: [{ name: queue, tasks }] });
+      await pause("q.other");
+      const suspects = [...(await claim({ suspect: true })), ...(await claim({ suspect: true }))];
+      expect(suspects.map(({ id, suspect }) => [id, suspect])).toEqual([["b", true]]);
+      await pause("q.other", false);
+      expect(await claim({ suspect: false })).toEqual([]);
+      expect((await claim({ suspect: true })).map(({ id, suspect }) => [id, suspect])).toEqual([["a", true]]);
+    },
+  );
 
-  test("calls of a paused task are canceled, and expire, as others do", async () => {
+  rule.timed("calls of a paused task are canceled, and expire, as others do", async () => {
     await pause("q.task");
     await lab().submit("canceled");
     await lab().submit("late", { header: { deadline: 100 } });

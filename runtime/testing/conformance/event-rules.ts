@@ -1,12 +1,13 @@
-import { expect, test } from "vitest";
-import type { HeardEvent, Notice } from "../../runtime/broker.ts";
-import { encode } from "../../runtime/codec.ts";
-import { readHeader } from "../../runtime/header.ts";
-import { keptRequest, nextGeneration } from "../../runtime/envelope.ts";
-import { eventsChannel } from "../../runtime/keys.ts";
+import type { HeardEvent, Notice } from "../../broker.ts";
+import { encode } from "../../codec.ts";
+import { readHeader } from "../../header.ts";
+import { keptRequest, nextGeneration } from "../../envelope.ts";
+import { eventsChannel } from "../../keys.ts";
+import type { Chapter } from "./chapter.ts";
+import { expect } from "./expectation.ts";
 import { Inbox, type Lab, queue, reply, submission } from "./lab.ts";
 
-export function eventRules(lab: () => Lab): void {
+export function eventRules({ lab, rule }: Chapter): void {
   async function listen(): Promise<Ear> {
     const inbox = await Inbox.open(lab(), await lab().connect(), eventsChannel(queue));
     await lab().broker.operator!.listen(queue, 60_000);
@@ -24,7 +25,7 @@ export function eventRules(lab: () => Lab): void {
     return new Ear(lab(), inbox);
   }
 
-  test("a call's way is told in its order", async () => {
+  rule.timed("a call's way is told in its order", async () => {
     const ear = await listen();
     await lab().submit("a");
     const first = await lab().claimOne();
@@ -46,7 +47,7 @@ export function eventRules(lab: () => Lab): void {
     for (const [at, { at: time }] of told.entries()) expect(time).toBeGreaterThanOrEqual(told[Math.max(0, at - 1)]!.at);
   });
 
-  test("other ends are told by their states, and errors with what they say", async () => {
+  rule.timed("other ends are told by their states, and errors with what they say", async () => {
     const ear = await listen();
     await lab().submitAll([
       submission("failed"),
@@ -78,7 +79,7 @@ export function eventRules(lab: () => Lab): void {
     expect(readHeader(error!.bytes!)?.state).toBe("failed");
   });
 
-  test("what workers that die leave behind is told, and so are replays", async () => {
+  rule.timed("what workers that die leave behind is told, and so are replays", async () => {
     const ear = await listen();
     await lab().submit("a");
     await lab().dieWith();
@@ -98,7 +99,7 @@ export function eventRules(lab: () => Lab): void {
     ]);
   });
 
-  test("workers that come, leave and die are told", async () => {
+  rule.timed("workers that come, leave and die are told", async () => {
     const ear = await listen();
     await lab().beat({ worker: "a" });
     await lab().beat({ worker: "a" });
@@ -116,7 +117,7 @@ export function eventRules(lab: () => Lab): void {
     ]);
   });
 
-  test("what is large is not in an event", async () => {
+  rule.timed("what is large is not in an event", async () => {
     const ear = await listen();
     await lab().submit("a");
     const claimed = await lab().claimOne();

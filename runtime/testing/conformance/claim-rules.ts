@@ -1,12 +1,13 @@
-import { describe, expect, test } from "vitest";
-import type { Priority } from "../../runtime/contract.ts";
-import { callsOf, ids, type Lab, queue, submission } from "./lab.ts";
+import type { Priority } from "../../contract.ts";
+import type { Chapter } from "./chapter.ts";
+import { expect } from "./expectation.ts";
+import { callsOf, ids, queue, submission } from "./lab.ts";
 
 const served = [{ name: queue, tasks: ["q.task"] }];
 
 /** Leasing calls to workers. */
-export function claimRules(lab: () => Lab): void {
-  test("a claim that finds only what another has leaves no lease behind", async () => {
+export function claimRules({ group, lab, rule }: Chapter): void {
+  rule("a claim that finds only what another has leaves no lease behind", async () => {
     // Its id stands twice in the list.
     await lab().submit("a");
     await lab().broker.cancel(queue, "a");
@@ -18,7 +19,7 @@ export function claimRules(lab: () => Lab): void {
     expect(await lab().keys()).not.toContain("expiry");
   });
 
-  test("a claimed call runs, under a fence that is larger than any before", async () => {
+  rule("a claimed call runs, under a fence that is larger than any before", async () => {
     await lab().submitAll([submission("a"), submission("b"), submission("c")]);
     const [first] = await lab().batches({ limit: 2 });
     const [second] = await lab().batches({ limit: 2 });
@@ -29,7 +30,7 @@ export function claimRules(lab: () => Lab): void {
     expect(await lab().state("a")).toBe("running");
   });
 
-  test("a fence is larger also when an id is used again", async () => {
+  rule("a fence is larger also when an id is used again", async () => {
     await lab().submit("a");
     const first = await lab().claimOne();
     await lab().finish(first);
@@ -40,7 +41,7 @@ export function claimRules(lab: () => Lab): void {
     expect(await lab().finish(second)).toBe("accepted");
   });
 
-  test("a call is leased to one of many claims", async () => {
+  rule("a call is leased to one of many claims", async () => {
     await lab().submitAll(Array.from({ length: 100 }, (_, index) => submission(`c${index}`)));
     const others = await Promise.all([lab().connect(), lab().connect()]);
     const claims = await Promise.all(
@@ -51,7 +52,7 @@ export function claimRules(lab: () => Lab): void {
     expect(all.length).toBe(100);
   });
 
-  test("nothing to claim is an empty answer, at once or after the wait", async () => {
+  rule.timed("nothing to claim is an empty answer, at once or after the wait", async () => {
     expect(await lab().batches()).toEqual([]);
     const claim = lab().batches({ waitMs: 30 });
     await lab().settled();
@@ -59,7 +60,7 @@ export function claimRules(lab: () => Lab): void {
     expect(await claim).toEqual([]);
   });
 
-  test("the limit holds over all queues, which are tried in their order", async () => {
+  rule("the limit holds over all queues, which are tried in their order", async () => {
     for (const name of ["q1", "q2", "q3"]) {
       await lab().broker.submit(name, { calls: [submission(`${name} a`), submission(`${name} b`)], acknowledged: [] });
     }
@@ -73,7 +74,7 @@ export function claimRules(lab: () => Lab): void {
     expect(callsOf(await lab().batches({ queues })).length).toBe(3);
   });
 
-  test("of the suspects of many queues a claim has one", async () => {
+  rule.timed("of the suspects of many queues a claim has one", async () => {
     const queues = ["q1", "q2", "q3"].map((name) => ({ name, tasks: ["q.task"], fences: [] }));
     for (const { name } of queues)
       await lab().broker.submit(name, { calls: [submission(`${name} a`)], acknowledged: [] });
@@ -90,8 +91,8 @@ export function claimRules(lab: () => Lab): void {
     expect(claimed.sort()).toEqual(["q1 a", "q2 a", "q3 a"]);
   });
 
-  describe("waiting", () => {
-    test("a waiting claim is woken by a submit, also of another connection", async () => {
+  group("waiting", () => {
+    rule("a waiting claim is woken by a submit, also of another connection", async () => {
       const claim = lab().claim({ waitMs: 60_000 });
       await lab().settled();
       const other = await lab().connect();
@@ -99,7 +100,7 @@ export function claimRules(lab: () => Lab): void {
       expect(ids(await claim)).toEqual(["a"]);
     });
 
-    test("a waiting claim of many queues is woken by each", async () => {
+    rule("a waiting claim of many queues is woken by each", async () => {
       for (const name of ["q1", "q2"]) {
         const claim = lab().claim({ waitMs: 60_000, queues: ["q1", "q2"].map((name) => ({ name, tasks: [] })) });
         await lab().settled();
@@ -108,7 +109,7 @@ export function claimRules(lab: () => Lab): void {
       }
     });
 
-    test("every waiting claim is woken if there is work for all", async () => {
+    rule("every waiting claim is woken if there is work for all", async () => {
       const claims = Array.from({ length: 5 }, (_, index) =>
         lab().claim({ worker: `w${index}`, limit: 1, waitMs: 60_000 }),
       );
@@ -118,7 +119,7 @@ export function claimRules(lab: () => Lab): void {
       expect([...ids(claimed)].sort()).toEqual(["c0", "c1", "c2", "c3", "c4"]);
     });
 
-    test("a waiting claim is woken when a delayed call is due, and not before", async () => {
+    rule.timed("a waiting claim is woken when a delayed call is due, and not before", async () => {
       await lab().submit("late", { delayMs: 9_000 });
       await lab().submit("a", { delayMs: 5_000 });
       let done = false;
@@ -133,7 +134,7 @@ export function claimRules(lab: () => Lab): void {
       expect(ids(await claim)).toEqual(["a"]);
     });
 
-    test("a waiting claim learns of a delayed call that is due before the one it waits for", async () => {
+    rule.timed("a waiting claim learns of a delayed call that is due before the one it waits for", async () => {
       await lab().submit("late", { delayMs: 30_000 });
       const claim = lab().claim({ waitMs: 60_000 });
       await lab().settled();
@@ -143,7 +144,7 @@ export function claimRules(lab: () => Lab): void {
       expect(ids(await claim)).toEqual(["soon"]);
     });
 
-    test("a waiting claim is woken by a call that is given back, retried or taken back", async () => {
+    rule.timed("a waiting claim is woken by a call that is given back, retried or taken back", async () => {
       await lab().submit("a");
       let claimed = await lab().claimOne();
       const steps = [
@@ -164,7 +165,7 @@ export function claimRules(lab: () => Lab): void {
       }
     });
 
-    test("a signal ends the wait, and what comes later is for others", async () => {
+    rule("a signal ends the wait, and what comes later is for others", async () => {
       const giveUp = new AbortController();
       const claim = lab().claim({ waitMs: 60_000, signal: giveUp.signal });
       await lab().settled();
@@ -175,7 +176,7 @@ export function claimRules(lab: () => Lab): void {
       expect(ids(await lab().claim())).toEqual(["a"]);
     });
 
-    test("only the calls that end a wait are leased: none is lost between claims", async () => {
+    rule("only the calls that end a wait are leased: none is lost between claims", async () => {
       const got: string[] = [];
       for (let round = 0; round < 20; round++) {
         const giveUp = new AbortController();
@@ -192,8 +193,8 @@ export function claimRules(lab: () => Lab): void {
     });
   });
 
-  describe("delays", () => {
-    test("a delayed call is not claimed before its time", async () => {
+  group("delays", () => {
+    rule.timed("a delayed call is not claimed before its time", async () => {
       await lab().submit("a", { delayMs: 5_000 });
       expect(await lab().state("a")).toBe("delayed");
       expect(await lab().claim()).toEqual([]);
@@ -204,13 +205,13 @@ export function claimRules(lab: () => Lab): void {
       expect(await lab().state("a")).toBe("running");
     });
 
-    test("delayed calls come in the order of their times", async () => {
+    rule.timed("delayed calls come in the order of their times", async () => {
       await lab().submitAll([3, 1, 2].map((seconds) => submission(`${seconds}`, { delayMs: seconds * 1_000 })));
       await lab().advance(3_001);
       expect(ids(await lab().claim())).toEqual(["1", "2", "3"]);
     });
 
-    test("many that are due at once all come", async () => {
+    rule.timed("many that are due at once all come", async () => {
       const names = Array.from({ length: 2_500 }, (_, index) => `d${index}`);
       for (let at = 0; at < names.length; at += 500) {
         await lab().submitAll(names.slice(at, at + 500).map((id) => submission(id, { delayMs: 1_000 })));
@@ -227,7 +228,7 @@ export function claimRules(lab: () => Lab): void {
       expect(got.sort()).toEqual(names.sort());
     });
 
-    test("a delayed call keeps its priority", async () => {
+    rule.timed("a delayed call keeps its priority", async () => {
       await lab().submitAll(Array.from({ length: 40 }, (_, index) => submission(`n${index}`)));
       await lab().submit("h", { delayMs: 1_000, header: { priority: "high" } });
       await lab().advance(1_001);
@@ -237,10 +238,10 @@ export function claimRules(lab: () => Lab): void {
     });
   });
 
-  describe("priorities", () => {
+  group("priorities", () => {
     const kinds: readonly Priority[] = ["low", "normal", "high"];
 
-    test("of 16 claims about 12 begin with high, 3 with normal and 1 with low calls", async () => {
+    rule("of 16 claims about 12 begin with high, 3 with normal and 1 with low calls", async () => {
       for (const priority of kinds) {
         await lab().submitAll(
           Array.from({ length: 800 }, (_, index) => submission(`${priority} ${index}`, { header: { priority } })),
@@ -255,7 +256,7 @@ export function claimRules(lab: () => Lab): void {
       expect(counts["low"]).toBeGreaterThan(15);
     });
 
-    test("where one priority has nothing, the others fill the claim, in their order and in one batch", async () => {
+    rule("where one priority has nothing, the others fill the claim, in their order and in one batch", async () => {
       await lab().submit("low", { header: { priority: "low" } });
       expect(ids(await lab().claim())).toEqual(["low"]);
       await lab().submitAll(
@@ -266,7 +267,7 @@ export function claimRules(lab: () => Lab): void {
       expect([...ids(batch!.calls)].sort()).toEqual(["h", "l", "n"]);
     });
 
-    test("calls of one priority come in the order in which they were submitted", async () => {
+    rule("calls of one priority come in the order in which they were submitted", async () => {
       await lab().submitAll(
         Array.from({ length: 30 }, (_, index) => submission(`${index}`, { header: { priority: kinds[index % 3]! } })),
       );
@@ -279,11 +280,11 @@ export function claimRules(lab: () => Lab): void {
     });
   });
 
-  describe("nested calls", () => {
+  group("nested calls", () => {
     const nested = { header: { priority: "nested" } } as const;
     const queues = served;
 
-    test("go to the head of their list, those of one batch in their order, and before normal ones", async () => {
+    rule("go to the head of their list, those of one batch in their order, and before normal ones", async () => {
       await lab().submit("normal");
       await lab().submitAll([submission("a1", nested), submission("a2", nested)]);
       await lab().submitAll([submission("b1", nested), submission("b2", nested)]);
@@ -299,7 +300,7 @@ export function claimRules(lab: () => Lab): void {
       expect(firsts.get("x")).toBeGreaterThan(8);
     });
 
-    test("are all that a claim of them alone takes", async () => {
+    rule("are all that a claim of them alone takes", async () => {
       await lab().submitAll([
         submission("n"),
         submission("x", nested),
@@ -310,7 +311,7 @@ export function claimRules(lab: () => Lab): void {
       expect([...ids(await lab().claim())].sort()).toEqual(["h", "n"]);
     });
 
-    test("wake a claim of them alone that waits, and no others do", async () => {
+    rule("wake a claim of them alone that waits, and no others do", async () => {
       const giveUp = new AbortController();
       const claim = lab().claim({ nestedOnly: true, waitMs: 60_000, signal: giveUp.signal });
       await lab().settled();
@@ -324,29 +325,32 @@ export function claimRules(lab: () => Lab): void {
       expect(ids(await lab().claim({ waitMs: 60_000 }))).toEqual(["n"]);
     });
 
-    test("keep their list when they are repeated, given back or delayed; suspects are claimed with them", async () => {
-      await lab().submit("n");
-      await lab().submitAll([submission("x", nested), submission("d", { ...nested, delayMs: 1_000 })]);
-      const first = await lab().claimOne({ nestedOnly: true });
-      await lab().report(first, { kind: "release" });
-      await lab().retry(await lab().claimOne({ nestedOnly: true }), 500);
-      await lab().advance(1_001);
-      expect([...ids(await lab().claim({ nestedOnly: true, queues }))].sort()).toEqual(["d", "x"]);
-      await lab().submit("s", nested);
-      await lab().dieWith({ nestedOnly: true });
-      expect(ids(await lab().claim({ nestedOnly: true }))).toEqual([]);
-      expect(ids(await lab().claim({ nestedOnly: true, suspect: true }))).toEqual(["s"]);
-      expect(ids(await lab().claim())).toEqual(["n"]);
-    });
+    rule.timed(
+      "keep their list when they are repeated, given back or delayed; suspects are claimed with them",
+      async () => {
+        await lab().submit("n");
+        await lab().submitAll([submission("x", nested), submission("d", { ...nested, delayMs: 1_000 })]);
+        const first = await lab().claimOne({ nestedOnly: true });
+        await lab().report(first, { kind: "release" });
+        await lab().retry(await lab().claimOne({ nestedOnly: true }), 500);
+        await lab().advance(1_001);
+        expect([...ids(await lab().claim({ nestedOnly: true, queues }))].sort()).toEqual(["d", "x"]);
+        await lab().submit("s", nested);
+        await lab().dieWith({ nestedOnly: true });
+        expect(ids(await lab().claim({ nestedOnly: true }))).toEqual([]);
+        expect(ids(await lab().claim({ nestedOnly: true, suspect: true }))).toEqual(["s"]);
+        expect(ids(await lab().claim())).toEqual(["n"]);
+      },
+    );
 
-    test("count among those that wait", async () => {
+    rule("count among those that wait", async () => {
       await lab().submit("x", nested);
       expect((await lab().beat({ reap: true })).waiting).toBe(1);
       expect((await lab().submitAll([submission("y", nested)], [], 1))[0]!.outcome).toBe("full");
     });
   });
 
-  test("a claim of nobody's tasks is still served, as the worker tells what it lacks by putting it aside", async () => {
+  rule("a claim of nobody's tasks is still served, as the worker tells what it lacks by putting it aside", async () => {
     await lab().submit("a", { task: "q.other" });
     expect(ids(await lab().claim({ queues: served }))).toEqual(["a"]);
   });

@@ -1,9 +1,10 @@
-import { expect, test } from "vitest";
-import { ids, type Lab, queue, submission } from "./lab.ts";
+import type { Chapter } from "./chapter.ts";
+import { expect } from "./expectation.ts";
+import { ids, queue, submission } from "./lab.ts";
 
 /** Connections, and who listens. */
-export function connectionRules(lab: () => Lab): void {
-  test("two connections share all there is", async () => {
+export function connectionRules({ lab, rule }: Chapter): void {
+  rule("two connections share all there is", async () => {
     const other = await lab().connect();
     await lab().submit("a");
     const claimed = await lab().claim({}, other);
@@ -12,7 +13,7 @@ export function connectionRules(lab: () => Lab): void {
     expect((await other.read(queue, ["a"]))[0]?.state).toBe("succeeded");
   });
 
-  test("a closed connection's claims resolve empty, and what comes later is for others", async () => {
+  rule("a closed connection's claims resolve empty, and what comes later is for others", async () => {
     const other = await lab().connect();
     const claim = lab().claim({ waitMs: 60_000 }, other);
     await lab().settled();
@@ -22,7 +23,7 @@ export function connectionRules(lab: () => Lab): void {
     expect(ids(await lab().claim())).toEqual(["a"]);
   });
 
-  test("a closed connection hears nothing more, and its calls and leases stay", async () => {
+  rule("a closed connection hears nothing more, and its calls and leases stay", async () => {
     const other = await lab().connect();
     const [closed, open] = [await lab().client("caller", other), await lab().client("caller")];
     await other.submit(queue, { calls: [submission("a", { to: "caller" }), submission("b")], acknowledged: [] });
@@ -36,7 +37,7 @@ export function connectionRules(lab: () => Lab): void {
     expect(closed.notices).toEqual([]);
   });
 
-  test("a closed connection rejects everything as unavailable, but may be closed again", async () => {
+  rule("a closed connection rejects everything as unavailable, but may be closed again", async () => {
     const other = await lab().connect();
     await other.close();
     await other.close();
@@ -57,7 +58,7 @@ export function connectionRules(lab: () => Lab): void {
     expect(await lab().state("a")).toBe("gone");
   });
 
-  test("presence tells who listens, to what, for as long as it beats", async () => {
+  rule("presence tells who listens, to what, for as long as it beats", async () => {
     expect(await lab().broker.presence(queue)).toEqual([]);
     await lab().beat({ worker: "w1", tasks: ["q.a", "q.b"], presenceMs: 60_000 });
     await lab().beat({ worker: "w2", tasks: ["q.c"], presenceMs: 60_000 });
@@ -70,7 +71,7 @@ export function connectionRules(lab: () => Lab): void {
     expect(await lab().broker.presence("other")).toEqual([]);
   });
 
-  test("a worker that says goodbye is gone at once; one that beats no more, after its time", async () => {
+  rule.timed("a worker that says goodbye is gone at once; one that beats no more, after its time", async () => {
     await lab().beat({ worker: "w1", presenceMs: 60_000 });
     await lab().beat({ worker: "w2", presenceMs: 40 });
     await lab().beat({ worker: "w1", presenceMs: 0 });
@@ -78,7 +79,7 @@ export function connectionRules(lab: () => Lab): void {
     await lab().eventually(async () => expect(await lab().broker.presence(queue)).toEqual([]));
   });
 
-  test("presence is one of each queue that a worker serves", async () => {
+  rule("presence is one of each queue that a worker serves", async () => {
     const served = ["q1", "q2"].map((name) => ({ name, tasks: [`${name}.task`], fences: [] }));
     await lab().broker.renew({
       worker: "w",
@@ -90,5 +91,14 @@ export function connectionRules(lab: () => Lab): void {
     });
     expect(await lab().broker.presence("q1")).toEqual([{ worker: "w", tasks: ["q1.task"] }]);
     expect(await lab().broker.presence("q2")).toEqual([{ worker: "w", tasks: ["q2.task"] }]);
+  });
+
+  rule("what workers tell of themselves is told to those who ask", async () => {
+    const perSecond = { succeeded: 1, failed: 0, retried: 0.5 };
+    const info = { host: "h", pid: 1, version: "1.0.0", uptimeMs: 5, concurrency: 10, running: 2, perSecond };
+    const beat = { leaseMs: 1_000, presenceMs: 60_000, maxDeliveries: 3, reap: false };
+    const queues = [{ name: queue, tasks: ["q.task"], fences: [], info }];
+    await lab().broker.renew({ worker: "w", queues, ...beat });
+    expect(await lab().broker.presence(queue)).toEqual([{ worker: "w", tasks: ["q.task"], info }]);
   });
 }

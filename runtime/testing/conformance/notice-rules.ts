@@ -1,11 +1,12 @@
-import { expect, test } from "vitest";
-import { encode } from "../../runtime/codec.ts";
-import { readReply } from "../../runtime/envelope.ts";
-import { type Lab, queue, submission } from "./lab.ts";
+import { encode } from "../../codec.ts";
+import { readReply } from "../../envelope.ts";
+import type { Chapter } from "./chapter.ts";
+import { expect } from "./expectation.ts";
+import { queue, submission } from "./lab.ts";
 
 /** What is told to whom. */
-export function noticeRules(lab: () => Lab): void {
-  test("the client that a request names hears of its end, with the record", async () => {
+export function noticeRules({ lab, rule }: Chapter): void {
+  rule("the client that a request names hears of its end, with the record", async () => {
     const other = await lab().connect();
     const inbox = await lab().client("caller", other);
     await lab().submit("a", { to: "caller" });
@@ -15,7 +16,7 @@ export function noticeRules(lab: () => Lab): void {
     expect(notice?.kind === "ended" && readReply(notice.record!)).toEqual({ value: 10 });
   });
 
-  test("each hears its own calls only", async () => {
+  rule("each hears its own calls only", async () => {
     const [one, two, nobody] = await Promise.all([lab().client("one"), lab().client("two"), lab().client("on")]);
     await lab().submitAll([submission("a", { to: "one" }), submission("b", { to: "two" }), submission("c")]);
     for (const call of await lab().claim()) await lab().finish(call);
@@ -25,7 +26,7 @@ export function noticeRules(lab: () => Lab): void {
     expect(nobody.notices).toEqual([]);
   });
 
-  test("notices come in the order of what they tell", async () => {
+  rule("notices come in the order of what they tell", async () => {
     const inbox = await lab().client("caller");
     await lab().submitAll(Array.from({ length: 20 }, (_, index) => submission(`c${index}`, { to: "caller" })));
     const claimed = await lab().claim();
@@ -40,7 +41,7 @@ export function noticeRules(lab: () => Lab): void {
     );
   });
 
-  test("a reply of more than 8 KiB is told without its record, and read", async () => {
+  rule("a reply of more than 8 KiB is told without its record, and read", async () => {
     const inbox = await lab().client("caller");
     await lab().submitAll([submission("small", { to: "caller" }), submission("large", { to: "caller" })]);
     const [small, large] = await lab().claim();
@@ -51,7 +52,7 @@ export function noticeRules(lab: () => Lab): void {
     expect(readReply((await lab().read("large"))!.record)).toEqual({ value: "x".repeat(8_192) });
   });
 
-  test("a second client that sends the same call is told, too, once", async () => {
+  rule("a second client that sends the same call is told, too, once", async () => {
     const [first, second] = await Promise.all([lab().client("first"), lab().client("second")]);
     await lab().submit("a", { to: "first" });
     await lab().submit("a", { to: "second" });
@@ -63,7 +64,7 @@ export function noticeRules(lab: () => Lab): void {
     expect([first.notices.length, second.notices.length]).toEqual([1, 1]);
   });
 
-  test("a client that reads as a waiter is told of progress and the end, once, also after a retry", async () => {
+  rule("a client that reads as a waiter is told of progress and the end, once, also after a retry", async () => {
     const inbox = await lab().client("waiter");
     await lab().submit("a");
     await lab().read("a", "waiter");
@@ -77,7 +78,7 @@ export function noticeRules(lab: () => Lab): void {
     expect(inbox.notices.map(({ kind }) => kind)).toEqual(["progress", "ended"]);
   });
 
-  test("a client that reads a call that has ended is told nothing: it has the record", async () => {
+  rule("a client that reads a call that has ended is told nothing: it has the record", async () => {
     const inbox = await lab().client("waiter");
     await lab().submit("a");
     await lab().finish(await lab().claimOne());
@@ -89,7 +90,7 @@ export function noticeRules(lab: () => Lab): void {
     expect(inbox.notices.length).toBe(1);
   });
 
-  test("a revoked call's other waiters are told", async () => {
+  rule("a revoked call's other waiters are told", async () => {
     const inbox = await lab().client("waiter");
     await lab().submit("a", { to: "caller" });
     await lab().read("a", "waiter");
@@ -97,7 +98,7 @@ export function noticeRules(lab: () => Lab): void {
     expect(await inbox.heard(1)).toMatchObject([{ kind: "ended", id: "a" }]);
   });
 
-  test("all who hear a channel are told; one who stopped is not", async () => {
+  rule("all who hear a channel are told; one who stopped is not", async () => {
     const [one, two] = await Promise.all([lab().client("caller"), lab().client("caller", await lab().connect())]);
     await lab().submitAll([submission("a", { to: "caller" }), submission("b", { to: "caller" })]);
     const [a, b] = await lab().claim();
@@ -110,7 +111,7 @@ export function noticeRules(lab: () => Lab): void {
     expect(one.notices.length).toBe(1);
   });
 
-  test("a listener never runs inside the step that it hears of, and may take steps itself", async () => {
+  rule("a listener never runs inside the step that it hears of, and may take steps itself", async () => {
     let inside = false;
     const heard: boolean[] = [];
     const later = new Promise((resolve) => {

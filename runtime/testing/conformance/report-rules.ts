@@ -1,12 +1,13 @@
-import { describe, expect, test } from "vitest";
-import { decode, encode } from "../../runtime/codec.ts";
-import { readReply, readRequest, writeReply } from "../../runtime/envelope.ts";
-import { newHeader, readHeader } from "../../runtime/header.ts";
-import { ids, type Lab, queue, reply, submission } from "./lab.ts";
+import { decode, encode } from "../../codec.ts";
+import { readReply, readRequest, writeReply } from "../../envelope.ts";
+import { newHeader, readHeader } from "../../header.ts";
+import type { Chapter } from "./chapter.ts";
+import { expect } from "./expectation.ts";
+import { ids, queue, reply, submission } from "./lab.ts";
 
 /** What workers say of attempts. */
-export function reportRules(lab: () => Lab): void {
-  test("a finish ends the call with its reply", async () => {
+export function reportRules({ group, lab, rule }: Chapter): void {
+  rule("a finish ends the call with its reply", async () => {
     await lab().submit("a");
     expect(await lab().finish(await lab().claimOne(), { sum: 10 })).toBe("accepted");
     const call = (await lab().read("a"))!;
@@ -15,7 +16,7 @@ export function reportRules(lab: () => Lab): void {
     expect(await lab().claim()).toEqual([]);
   });
 
-  test("a reply that is a failure ends the call as failed", async () => {
+  rule("a reply that is a failure ends the call as failed", async () => {
     await lab().submit("a");
     const claimed = await lab().claimOne();
     const record = writeReply(newHeader({ state: "failed", fence: claimed.fence }), {
@@ -25,7 +26,7 @@ export function reportRules(lab: () => Lab): void {
     expect(await lab().state("a")).toBe("failed");
   });
 
-  test("only the fence that holds the call may end it, and only once", async () => {
+  rule("only the fence that holds the call may end it, and only once", async () => {
     await lab().submit("a");
     const claimed = await lab().claimOne();
     expect(await lab().finish({ id: "a", fence: claimed.fence - 1 }, "early")).toBe("refused");
@@ -35,7 +36,7 @@ export function reportRules(lab: () => Lab): void {
     expect(readReply((await lab().read("a"))!.record)).toEqual({ value: "first" });
   });
 
-  test("a fence from before a redelivery is refused, whatever it reports", async () => {
+  rule.timed("a fence from before a redelivery is refused, whatever it reports", async () => {
     await lab().submit("a");
     const [old] = await lab().dieWith();
     const next = await lab().claimOne({ suspect: true });
@@ -51,14 +52,14 @@ export function reportRules(lab: () => Lab): void {
     expect(await lab().finish(next)).toBe("accepted");
   });
 
-  test("a call that was never claimed or is unknown can't be reported on", async () => {
+  rule("a call that was never claimed or is unknown can't be reported on", async () => {
     await lab().submit("a");
     expect(await lab().finish({ id: "a", fence: 0 })).toBe("refused");
     expect(await lab().finish({ id: "b", fence: 1 })).toBe("refused");
     expect(await lab().state("a")).toBe("queued");
   });
 
-  test("each report of a batch gets its own verdict", async () => {
+  rule("each report of a batch gets its own verdict", async () => {
     await lab().submitAll([submission("a"), submission("b"), submission("c")]);
     const [a, b, c] = await lab().claim();
     const verdicts = await lab().broker.finish(queue, [
@@ -73,7 +74,7 @@ export function reportRules(lab: () => Lab): void {
     expect(await Promise.all(["a", "c"].map((id) => lab().state(id)))).toEqual(["succeeded", "queued"]);
   });
 
-  test("two attempts of one call in one batch of reports: the first to be told counts", async () => {
+  rule("two attempts of one call in one batch of reports: the first to be told counts", async () => {
     await lab().submit("a");
     const { fence } = await lab().claimOne();
     const verdicts = await lab().broker.finish(queue, [
@@ -84,7 +85,7 @@ export function reportRules(lab: () => Lab): void {
     expect(readReply((await lab().read("a"))!.record)).toEqual({ value: 1 });
   });
 
-  test("a late call that is given back, and reported on again in the same batch, has expired once", async () => {
+  rule.timed("a late call that is given back, and reported on again in the same batch, has expired once", async () => {
     await lab().submit("a", { header: { deadline: 500 } });
     const first = await lab().claimOne();
     await lab().report(first, { kind: "release" });
@@ -100,7 +101,7 @@ export function reportRules(lab: () => Lab): void {
     expect(await lab().state("a")).toBe("expired");
   });
 
-  test("a finish after the lease has lapsed, but before it was taken back, is accepted", async () => {
+  rule.timed("a finish after the lease has lapsed, but before it was taken back, is accepted", async () => {
     await lab().submit("a");
     const claimed = await lab().claimOne({ leaseMs: 1_000 });
     await lab().advance(5_000);
@@ -109,8 +110,8 @@ export function reportRules(lab: () => Lab): void {
     expect(await lab().state("a")).toBe("succeeded");
   });
 
-  describe("retry", () => {
-    test("the call waits as retrying, its attempt counted, and comes again when due", async () => {
+  group("retry", () => {
+    rule.timed("the call waits as retrying, its attempt counted, and comes again when due", async () => {
       await lab().submit("a", { params: { x: 1 } });
       const first = await lab().claimOne();
       expect(readHeader(first.record)?.attempt).toBe(0);
@@ -127,13 +128,13 @@ export function reportRules(lab: () => Lab): void {
       expect(readHeader((await lab().claimOne()).record)?.attempt).toBe(2);
     });
 
-    test("without a delay it can be claimed at once", async () => {
+    rule("without a delay it can be claimed at once", async () => {
       await lab().submit("a");
       await lab().retry(await lab().claimOne());
       expect(ids(await lab().claim())).toEqual(["a"]);
     });
 
-    test("once due it waits as queued", async () => {
+    rule.timed("once due it waits as queued", async () => {
       await lab().submitAll([submission("a"), submission("b"), submission("c")]);
       await lab().retry(await lab().claimOne(), 1_000);
       await lab().advance(1_001);
@@ -142,8 +143,8 @@ export function reportRules(lab: () => Lab): void {
     });
   });
 
-  describe("release", () => {
-    test("calls go back to the head of their queue in their order, and no attempt is counted", async () => {
+  group("release", () => {
+    rule("calls go back to the head of their queue in their order, and no attempt is counted", async () => {
       await lab().submitAll(["a", "b", "c", "d"].map((id) => submission(id)));
       const claimed = await lab().claim({ limit: 3 });
       const reports = claimed.map(({ id, fence }) => ({ id, fence, kind: "release" as const }));
@@ -155,7 +156,7 @@ export function reportRules(lab: () => Lab): void {
       expect(again.some(({ suspect }) => suspect)).toBe(false);
     });
 
-    test("a suspect that is given back stays a suspect", async () => {
+    rule.timed("a suspect that is given back stays a suspect", async () => {
       await lab().submit("a");
       await lab().dieWith();
       await lab().report(await lab().claimOne({ suspect: true }), { kind: "release" });
@@ -164,10 +165,10 @@ export function reportRules(lab: () => Lab): void {
     });
   });
 
-  describe("aside", () => {
+  group("aside", () => {
     const lists = (...tasks: string[]) => [{ name: queue, tasks }];
 
-    test("a call put aside waits for a worker that lists its task", async () => {
+    rule("a call put aside waits for a worker that lists its task", async () => {
       await lab().submitAll([submission("a", { task: "q.rare" }), submission("b")]);
       const a = await lab().claimOne({ queues: lists("q.task") });
       expect(await lab().report(a, { kind: "aside", task: "q.rare" })).toBe("accepted");
@@ -179,7 +180,7 @@ export function reportRules(lab: () => Lab): void {
       expect(await lab().finish(again)).toBe("accepted");
     });
 
-    test("a waiting worker that lists the task is woken", async () => {
+    rule("a waiting worker that lists the task is woken", async () => {
       await lab().submit("a", { task: "q.rare" });
       const a = await lab().claimOne({ queues: lists("q.task") });
       const claim = lab().claim({ queues: lists("q.rare"), waitMs: 60_000 });
@@ -188,7 +189,7 @@ export function reportRules(lab: () => Lab): void {
       expect(ids(await claim)).toEqual(["a"]);
     });
 
-    test("it can be canceled, revoked and expire like any call that waits", async () => {
+    rule.timed("it can be canceled, revoked and expire like any call that waits", async () => {
       const header = { awaited: true, deadline: 5_000 };
       await lab().submitAll(["a", "b", "c"].map((id) => submission(id, { task: "q.rare", header })));
       for (const call of await lab().claim({ queues: lists("q.task") }))
@@ -201,8 +202,8 @@ export function reportRules(lab: () => Lab): void {
     });
   });
 
-  describe("park", () => {
-    test("the call ends as parked, with the reason as its record", async () => {
+  group("park", () => {
+    rule("the call ends as parked, with the reason as its record", async () => {
       await lab().submit("a", { to: "caller" });
       const inbox = await lab().client("caller");
       const claimed = await lab().claimOne();
@@ -217,7 +218,7 @@ export function reportRules(lab: () => Lab): void {
       expect(await lab().claim({ suspect: true })).toEqual([]);
     });
 
-    test("it is kept at least until its deadline, until when it may be submitted again", async () => {
+    rule.timed("it is kept at least until its deadline, until when it may be submitted again", async () => {
       await lab().submit("a", { header: { deadline: 60_000 } });
       const claimed = await lab().claimOne();
       const record = reply(1, { state: "parked", fence: claimed.fence });
@@ -229,8 +230,8 @@ export function reportRules(lab: () => Lab): void {
     });
   });
 
-  describe("progress", () => {
-    test("the last one is kept until the call ends, and told to whoever waits", async () => {
+  group("progress", () => {
+    rule("the last one is kept until the call ends, and told to whoever waits", async () => {
       await lab().submit("a", { to: "caller" });
       const inbox = await lab().client("caller");
       const claimed = await lab().claimOne();
@@ -249,7 +250,7 @@ export function reportRules(lab: () => Lab): void {
       expect((await lab().read("a"))?.progress).toBeUndefined();
     });
 
-    test("it survives a retry", async () => {
+    rule("it survives a retry", async () => {
       await lab().submit("a");
       const claimed = await lab().claimOne();
       await lab().report(claimed, { kind: "progress", value: encode(7) });

@@ -1,14 +1,15 @@
-import { expect, test } from "vitest";
-import { writeRequest } from "../../runtime/envelope.ts";
-import { newHeader, readHeader } from "../../runtime/header.ts";
-import type { DueSlot, Fired, Timetable } from "../../runtime/timetable.ts";
-import { ids, type Lab, queue } from "./lab.ts";
+import { writeRequest } from "../../envelope.ts";
+import { newHeader, readHeader } from "../../header.ts";
+import type { DueSlot, Fired, Timetable } from "../../timetable.ts";
+import type { Chapter } from "./chapter.ts";
+import { expect } from "./expectation.ts";
+import { ids, queue } from "./lab.ts";
 
 const task = "q.task";
 const minute = 60_000;
 
 /** What is kept of schedules, and how slots become calls. */
-export function timetableRules(lab: () => Lab): void {
+export function timetableRules({ lab, rule }: Chapter): void {
   const timetable = (): Timetable => lab().broker.timetable!;
   const now = async (): Promise<number> => (await timetable().read(queue)).now;
   const entry = async () => (await timetable().read(queue)).entries.get(task);
@@ -28,7 +29,7 @@ export function timetableRules(lab: () => Lab): void {
     return Math.floor(await now());
   };
 
-  test("a schedule that is told of begins then, once, and holds what was told last", async () => {
+  rule.timed("a schedule that is told of begins then, once, and holds what was told last", async () => {
     expect((await timetable().read(queue)).entries).toEqual(new Map());
     const before = Math.floor(await now());
     expect(await timetable().fire(queue, { task, next: before + minute })).toBe("told");
@@ -44,7 +45,7 @@ export function timetableRules(lab: () => Lab): void {
     expect((await timetable().read("elsewhere")).entries.size).toBe(0);
   });
 
-  test("a slot's call that bears the keys of its limits is judged by them from its first claim on", async () => {
+  rule.timed("a slot's call that bears the keys of its limits is judged by them from its first claim on", async () => {
     const slot = await begin();
     const limits = [{ task, maxConcurrency: 1, rate: undefined }];
     const queues = [{ name: queue, tasks: [task], limits }];
@@ -57,7 +58,7 @@ export function timetableRules(lab: () => Lab): void {
     expect(ids(await lab().claim({ queues }))).toEqual([idOf(slot)]);
   });
 
-  test("a slot's call is stored and queued by its priority, and wakes a worker that waits", async () => {
+  rule.timed("a slot's call is stored and queued by its priority, and wakes a worker that waits", async () => {
     const slot = await begin();
     await lab().submit("waits");
     await lab().claimOne();
@@ -71,7 +72,7 @@ export function timetableRules(lab: () => Lab): void {
     expect(await lab().state(idOf(slot))).toBe("succeeded");
   });
 
-  test("of many who fire a slot, at a time or after one another, one does", async () => {
+  rule.timed("of many who fire a slot, at a time or after one another, one does", async () => {
     const slot = await begin();
     const brokers = await Promise.all(Array.from({ length: 4 }, () => lab().connect()));
     const due = { task, next: undefined, due: dueSlot(slot) };
@@ -85,14 +86,14 @@ export function timetableRules(lab: () => Lab): void {
     expect(await lab().claim()).toEqual([]);
   });
 
-  test("slots before a schedule was told of have passed", async () => {
+  rule.timed("slots before a schedule was told of have passed", async () => {
     const before = Math.floor(await now()) - minute;
     await begin();
     expect(await fire(before)).toBe("passed");
     expect(await lab().claim()).toEqual([]);
   });
 
-  test("a slot that is not due by the broker's time is not fired, however late it is here", async () => {
+  rule.timed("a slot that is not due by the broker's time is not fired, however late it is here", async () => {
     const slot = (await begin()) + minute;
     expect(await fire(slot)).toBe("early");
     expect(await lab().claim()).toEqual([]);
@@ -101,7 +102,7 @@ export function timetableRules(lab: () => Lab): void {
     expect(ids(await lab().claim())).toEqual([idOf(slot)]);
   });
 
-  test("a call that is there under the slot's id is left alone", async () => {
+  rule.timed("a call that is there under the slot's id is left alone", async () => {
     const slot = await begin();
     await lab().submit(idOf(slot), { params: { by: "hand" } });
     expect(await fire(slot)).toBe("passed");
@@ -109,7 +110,7 @@ export function timetableRules(lab: () => Lab): void {
     expect((await entry())!.last).toBe(slot);
   });
 
-  test("a call may be held back beyond its slot", async () => {
+  rule.timed("a call may be held back beyond its slot", async () => {
     const slot = await begin();
     expect(await fire(slot, { queuedAt: slot + minute })).toBe("fired");
     expect(await lab().state(idOf(slot))).toBe("delayed");
@@ -118,30 +119,33 @@ export function timetableRules(lab: () => Lab): void {
     expect(ids(await lab().claim())).toEqual([idOf(slot)]);
   });
 
-  test("where calls must not overlap, a slot is left out while the call before waits, runs or is to be repeated", async () => {
-    const first = (await begin()) - 5 * minute;
-    const skip = { overlap: "skip" } as const;
-    expect(await fire(first, skip)).toBe("fired");
-    expect(await fire(first + minute, skip)).toBe("skipped");
-    const claimed = await lab().claimOne();
-    expect(await fire(first + 2 * minute, skip)).toBe("skipped");
-    await lab().retry(claimed, minute);
-    expect(await fire(first + 3 * minute, skip)).toBe("skipped");
-    expect(await entry()).toMatchObject({ last: first + 3 * minute, call: idOf(first) });
-    await lab().broker.cancel(queue, idOf(first));
-    expect(await fire(first + 4 * minute, skip)).toBe("fired");
-    // What was left out does not come again.
-    expect(await fire(first + 3 * minute, skip)).toBe("passed");
-    expect(ids(await lab().claim())).toEqual([idOf(first + 4 * minute)]);
-  });
+  rule.timed(
+    "where calls must not overlap, a slot is left out while the call before waits, runs or is to be repeated",
+    async () => {
+      const first = (await begin()) - 5 * minute;
+      const skip = { overlap: "skip" } as const;
+      expect(await fire(first, skip)).toBe("fired");
+      expect(await fire(first + minute, skip)).toBe("skipped");
+      const claimed = await lab().claimOne();
+      expect(await fire(first + 2 * minute, skip)).toBe("skipped");
+      await lab().retry(claimed, minute);
+      expect(await fire(first + 3 * minute, skip)).toBe("skipped");
+      expect(await entry()).toMatchObject({ last: first + 3 * minute, call: idOf(first) });
+      await lab().broker.cancel(queue, idOf(first));
+      expect(await fire(first + 4 * minute, skip)).toBe("fired");
+      // What was left out does not come again.
+      expect(await fire(first + 3 * minute, skip)).toBe("passed");
+      expect(ids(await lab().claim())).toEqual([idOf(first + 4 * minute)]);
+    },
+  );
 
-  test("where calls may overlap, each slot is fired", async () => {
+  rule.timed("where calls may overlap, each slot is fired", async () => {
     const first = (await begin()) - minute;
     expect([await fire(first), await fire(first + 1)]).toEqual(["fired", "fired"]);
     expect(await lab().claim()).toHaveLength(2);
   });
 
-  test("the call before no longer counts when its record is gone", async () => {
+  rule.timed("the call before no longer counts when its record is gone", async () => {
     const slot = await begin();
     await fire(slot);
     await lab().finish(await lab().claimOne(), "done", 1_000);
@@ -149,7 +153,7 @@ export function timetableRules(lab: () => Lab): void {
     expect(await fire(slot + minute, { overlap: "skip" })).toBe("fired");
   });
 
-  test("a paused schedule lets its slots pass, and goes on with those after it was resumed", async () => {
+  rule.timed("a paused schedule lets its slots pass, and goes on with those after it was resumed", async () => {
     const slot = await begin();
     await timetable().pause(queue, task, true);
     await timetable().pause(queue, task, true);
@@ -167,20 +171,20 @@ export function timetableRules(lab: () => Lab): void {
     expect(await fire(slot + minute)).toBe("fired");
   });
 
-  test("one that nobody has told of yet can be paused", async () => {
+  rule.timed("one that nobody has told of yet can be paused", async () => {
     await timetable().pause(queue, task, true);
     expect(await fire(await begin())).toBe("paused");
     expect(await lab().claim()).toEqual([]);
   });
 
-  test("a worker that looked before another one fired does not put the next slot back", async () => {
+  rule.timed("a worker that looked before another one fired does not put the next slot back", async () => {
     const slot = await begin();
     await fire(slot);
     await timetable().fire(queue, { task, next: slot });
     expect((await entry())!.next).toBe(slot + minute);
   });
 
-  test("a clock that is set back makes no slot come twice", async () => {
+  rule.timed("a clock that is set back makes no slot come twice", async () => {
     const slot = await begin();
     await fire(slot);
     await lab().finish(await lab().claimOne(), "done", 1);
@@ -193,7 +197,7 @@ export function timetableRules(lab: () => Lab): void {
     expect(await lab().claim()).toEqual([]);
   });
 
-  test("a slot that was fired as the clock was days ahead does not keep later ones from it", async () => {
+  rule.timed("a slot that was fired as the clock was days ahead does not keep later ones from it", async () => {
     const slot = await begin();
     await lab().advance(3 * 86_400_000);
     expect(await fire(slot + 3 * 86_400_000)).toBe("fired");

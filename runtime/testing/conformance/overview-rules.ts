@@ -1,12 +1,13 @@
-import { expect, test } from "vitest";
-import { newId } from "../../runtime/id.ts";
-import { ids, type Lab, queue, reply, submission } from "./lab.ts";
+import { newId } from "../../id.ts";
+import type { Chapter } from "./chapter.ts";
+import { expect } from "./expectation.ts";
+import { ids, queue, reply, submission } from "./lab.ts";
 
-export function overviewRules(lab: () => Lab): void {
+export function overviewRules({ lab, rule }: Chapter): void {
   const operator = () => lab().broker.operator!;
   const census = () => operator().census(queue);
 
-  test("a census counts what waits, runs and is parked", async () => {
+  rule("a census counts what waits, runs and is parked", async () => {
     const idle = { high: 0, nested: 0, normal: 0, low: 0 };
     const none = { limited: 0, aside: 0, suspects: 0, delayed: 0, retrying: 0, running: 0, parked: 0, paused: false };
     expect(await census()).toEqual({ now: expect.any(Number), waiting: idle, oldest: [], ...none });
@@ -40,7 +41,7 @@ export function overviewRules(lab: () => Lab): void {
     expect(oldest.toSorted()).toEqual(["h", "l", "n1", "x2"]);
   });
 
-  test("a census counts suspects, and no call that has left its worker", async () => {
+  rule.timed("a census counts suspects, and no call that has left its worker", async () => {
     await lab().submitAll([submission("a"), submission("b")]);
     await lab().dieWith({ limit: 1 });
     expect(await census()).toMatchObject({ suspects: 1, running: 0, waiting: { normal: 1 } });
@@ -50,7 +51,7 @@ export function overviewRules(lab: () => Lab): void {
     expect(await census()).toMatchObject({ running: 0 });
   });
 
-  test("a purge ends what waits, tells who waits for it, and leaves the rest", async () => {
+  rule("a purge ends what waits, tells who waits for it, and leaves the rest", async () => {
     const inbox = await lab().client("c");
     await lab().submitAll([submission("runs"), submission("retried")]);
     const [runs, retried] = await lab().claim();
@@ -79,7 +80,7 @@ export function overviewRules(lab: () => Lab): void {
     expect(await lab().finish(runs!)).toBe("accepted");
   });
 
-  test("a purge of thousands takes all, and what is submitted then is run", async () => {
+  rule.timed("a purge of thousands takes all, and what is submitted then is run", async () => {
     for (let at = 0; at < 3; at++)
       await lab().submitAll(Array.from({ length: 800 }, (_, index) => submission(`${at}-${index}`)));
     await lab().submitAll(Array.from({ length: 700 }, (_, index) => submission(`d${index}`, { delayMs: 1_000 })));
@@ -91,7 +92,7 @@ export function overviewRules(lab: () => Lab): void {
     expect(ids(await lab().claim())).toEqual(["new"]);
   });
 
-  test("a purge takes what was put aside, what workers left behind, and what waits for a limit", async () => {
+  rule.timed("a purge takes what was put aside, what workers left behind, and what waits for a limit", async () => {
     const limits = [{ task: "q.task", maxConcurrency: 1, rate: undefined }];
     const queues = [{ name: queue, tasks: ["q.task"], limits }];
     await lab().submitAll([submission("suspect"), submission("aside")]);
@@ -111,7 +112,7 @@ export function overviewRules(lab: () => Lab): void {
     expect(ids(await lab().claim({ queues, suspect: true }))).toEqual(["l4"]);
   });
 
-  test("a purge of old ones leaves young ones, and those whose ids do not tell", async () => {
+  rule("a purge of old ones leaves young ones, and those whose ids do not tell", async () => {
     const now = Math.floor((await census()).now);
     const old = idOf(now - 600_000);
     const young = idOf(now);
@@ -122,7 +123,7 @@ export function overviewRules(lab: () => Lab): void {
     expect(ids(await lab().claim())).toEqual(["given", young]);
   });
 
-  test("a purge forgets parked calls, old ones alone if asked", async () => {
+  rule.timed("a purge forgets parked calls, old ones alone if asked", async () => {
     const park = async (id: string) => {
       await lab().submit(id);
       const claimed = await lab().claimOne();
@@ -140,7 +141,7 @@ export function overviewRules(lab: () => Lab): void {
     expect(await lab().state("b")).toBe("gone");
   });
 
-  test("a call that has ended is forgotten, and an open one stays", async () => {
+  rule("a call that has ended is forgotten, and an open one stays", async () => {
     await lab().submitAll([submission("a"), submission("b")]);
     const claimed = await lab().claimOne();
     expect(await operator().forget(queue, "a")).toBe("open");
@@ -149,15 +150,6 @@ export function overviewRules(lab: () => Lab): void {
     expect(await operator().forget(queue, "a")).toBe("unknown");
     expect([await lab().state("a"), await lab().state("b")]).toEqual(["gone", "queued"]);
     expect(await operator().forget(queue, "b")).toBe("open");
-  });
-
-  test("what workers tell of themselves is told to those who ask", async () => {
-    const perSecond = { succeeded: 1, failed: 0, retried: 0.5 };
-    const info = { host: "h", pid: 1, version: "1.0.0", uptimeMs: 5, concurrency: 10, running: 2, perSecond };
-    const beat = { leaseMs: 1_000, presenceMs: 60_000, maxDeliveries: 3, reap: false };
-    const queues = [{ name: queue, tasks: ["q.task"], fences: [], info }];
-    await lab().broker.renew({ worker: "w", queues, ...beat });
-    expect(await lab().broker.presence(queue)).toEqual([{ worker: "w", tasks: ["q.task"], info }]);
   });
 }
 

@@ -1,11 +1,12 @@
-import { expect, test } from "vitest";
-import { readReply, readRequest } from "../../runtime/envelope.ts";
-import { readHeader } from "../../runtime/header.ts";
-import { ids, type Lab, queue, reply, submission } from "./lab.ts";
+import { readReply, readRequest } from "../../envelope.ts";
+import { readHeader } from "../../header.ts";
+import type { Chapter } from "./chapter.ts";
+import { expect } from "./expectation.ts";
+import { ids, queue, reply, submission } from "./lab.ts";
 
 /** Storing calls. */
-export function submitRules(lab: () => Lab): void {
-  test("a call is accepted, waits as queued, and keeps what it asks", async () => {
+export function submitRules({ lab, rule }: Chapter): void {
+  rule("a call is accepted, waits as queued, and keeps what it asks", async () => {
     expect(await lab().submit("a", { params: { x: 1 } })).toEqual({ outcome: "accepted" });
     const call = (await lab().read("a"))!;
     expect(call.state).toBe("queued");
@@ -13,13 +14,13 @@ export function submitRules(lab: () => Lab): void {
     expect(readRequest(call.record)).toMatchObject({ task: "q.task", params: { x: 1 } });
   });
 
-  test("a batch is claimed in the order in which it was given", async () => {
+  rule("a batch is claimed in the order in which it was given", async () => {
     const names = Array.from({ length: 50 }, (_, index) => `call ${index}`);
     await lab().submitAll(names.map((id) => submission(id)));
     expect(ids(await lab().claim())).toEqual(names);
   });
 
-  test("the same call sent again is accepted and stays one", async () => {
+  rule("the same call sent again is accepted and stays one", async () => {
     await lab().submit("a");
     expect(await lab().submit("a")).toEqual({ outcome: "accepted" });
     expect(ids(await lab().claim())).toEqual(["a"]);
@@ -27,7 +28,7 @@ export function submitRules(lab: () => Lab): void {
     expect(await lab().claim()).toEqual([]);
   });
 
-  test("the same call twice in one batch is one", async () => {
+  rule("the same call twice in one batch is one", async () => {
     expect(await lab().submitAll([submission("a"), submission("a")])).toEqual([
       { outcome: "accepted" },
       { outcome: "accepted" },
@@ -35,7 +36,7 @@ export function submitRules(lab: () => Lab): void {
     expect(ids(await lab().claim())).toEqual(["a"]);
   });
 
-  test("an id that belongs to another call is a conflict, and leaves that one alone", async () => {
+  rule("an id that belongs to another call is a conflict, and leaves that one alone", async () => {
     const mine = { header: { fingerprint: "00000000000000aa" }, params: "mine" };
     const other = { header: { fingerprint: "00000000000000bb" }, params: "other" };
     await lab().submit("a", mine);
@@ -47,7 +48,7 @@ export function submitRules(lab: () => Lab): void {
     expect((await lab().submit("a", mine)).outcome).toBe("accepted");
   });
 
-  test("a full queue takes no new call, but knows those it has", async () => {
+  rule("a full queue takes no new call, but knows those it has", async () => {
     await lab().submit("delayed", { delayMs: 60_000 });
     const low = { priority: "low" as const };
     const answers = await lab().submitAll([submission("a"), submission("b", { header: low }), submission("c")], [], 3);
@@ -62,7 +63,7 @@ export function submitRules(lab: () => Lab): void {
     ]);
   });
 
-  test("a call that has ended answers its submit with its record, and does not run again", async () => {
+  rule("a call that has ended answers its submit with its record, and does not run again", async () => {
     const shape = { header: { fingerprint: "00000000000000aa" } };
     await lab().submit("a", shape);
     const claimed = await lab().claimOne();
@@ -78,7 +79,7 @@ export function submitRules(lab: () => Lab): void {
     expect((await lab().submit("a", { header: { fingerprint: "00000000000000bb" } })).outcome).toBe("conflict");
   });
 
-  test("a deadline given as a duration becomes a time by the broker's clock", async () => {
+  rule("a deadline given as a duration becomes a time by the broker's clock", async () => {
     await lab().submit("a", { header: { deadline: 5_000 } });
     await lab().submit("b");
     const [a, b] = await lab().claim();
@@ -89,7 +90,7 @@ export function submitRules(lab: () => Lab): void {
     expect(readHeader(b!.record)!.deadline).toBe(0);
   });
 
-  test("what was asked with the call stays in its header", async () => {
+  rule("what was asked with the call stays in its header", async () => {
     const header = {
       awaited: true,
       keepRequest: true,
@@ -108,7 +109,7 @@ export function submitRules(lab: () => Lab): void {
     });
   });
 
-  test("an acknowledged id is forgotten if it has ended, and else is left alone", async () => {
+  rule("an acknowledged id is forgotten if it has ended, and else is left alone", async () => {
     await lab().submitAll([submission("ended"), submission("queued"), submission("later", { delayMs: 1_000 })]);
     await lab().finish(await lab().claimOne());
     await lab().submitAll([], ["ended", "queued", "later", "unknown"]);
@@ -120,21 +121,21 @@ export function submitRules(lab: () => Lab): void {
     expect(await lab().finish(running)).toBe("accepted");
   });
 
-  test("an acknowledged call that is parked stays, for whoever looks after it", async () => {
+  rule.timed("an acknowledged call that is parked stays, for whoever looks after it", async () => {
     await lab().submit("a");
     await lab().dieWith({}, 1);
     await lab().submitAll([], ["a"]);
     expect(await lab().state("a")).toBe("parked");
   });
 
-  test("an acknowledged id can be used again in the same batch, for another call", async () => {
+  rule("an acknowledged id can be used again in the same batch, for another call", async () => {
     await lab().submit("a");
     await lab().finish(await lab().claimOne());
     expect(await lab().submitAll([submission("a")], ["a"])).toEqual([{ outcome: "accepted" }]);
     expect(ids(await lab().claim())).toEqual(["a"]);
   });
 
-  test("an id used again is one call, also where its canceled forerunner still stood in the list", async () => {
+  rule("an id used again is one call, also where its canceled forerunner still stood in the list", async () => {
     await lab().submit("a");
     await lab().broker.cancel(queue, "a");
     await lab().submitAll([submission("b"), submission("a")], ["a"]);
@@ -142,7 +143,7 @@ export function submitRules(lab: () => Lab): void {
     expect(await lab().claim()).toEqual([]);
   });
 
-  test("queues do not know each other's ids", async () => {
+  rule("queues do not know each other's ids", async () => {
     await lab().submit("a", { params: "first" });
     await lab().broker.submit("other", { calls: [submission("a", { params: "second" })], acknowledged: [] });
     const [batch] = await lab().batches({ queues: [{ name: "other", tasks: ["q.task"] }] });
@@ -152,7 +153,7 @@ export function submitRules(lab: () => Lab): void {
     expect((await lab().broker.read("nowhere", ["a"]))[0]).toBeUndefined();
   });
 
-  test("a thousand calls in a batch, and ids of many kinds, are stored", async () => {
+  rule("a thousand calls in a batch, and ids of many kinds, are stored", async () => {
     const odd = ["with blanks", "Ünïcödé", "a:b{c}d", "x".repeat(200), "__proto__", "constructor"];
     const names = [...odd, ...Array.from({ length: 994 }, (_, index) => `n${index}`)];
     await lab().submitAll(names.map((id) => submission(id)));
@@ -161,7 +162,7 @@ export function submitRules(lab: () => Lab): void {
     expect(found.every((call) => call?.state === "running")).toBe(true);
   });
 
-  test("a caller is asked and told before its call is sent, and what it no longer wants is not", async () => {
+  rule("a caller is asked and told before its call is sent, and what it no longer wants is not", async () => {
     const said: string[] = [];
     const caller = (id: string, wanted: boolean) => ({
       wanted: () => wanted,
@@ -177,7 +178,7 @@ export function submitRules(lab: () => Lab): void {
     expect(await lab().state("b")).toBe("gone");
   });
 
-  test("a large record arrives as it was sent", async () => {
+  rule("a large record arrives as it was sent", async () => {
     const bytes = Buffer.alloc(1_000_000, "seven");
     await lab().submit("a", { params: { bytes } });
     const params = readRequest((await lab().claimOne()).record).params as { bytes: Uint8Array };

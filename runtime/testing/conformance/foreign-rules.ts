@@ -1,15 +1,16 @@
-import { expect, test } from "vitest";
-import { encode } from "../../runtime/codec.ts";
-import { readReply, readRequest, writeReply } from "../../runtime/envelope.ts";
-import { headerOffset, newHeader, readHeader } from "../../runtime/header.ts";
-import { ids, type Lab, queue, submission } from "./lab.ts";
+import { encode } from "../../codec.ts";
+import { readReply, readRequest, writeReply } from "../../envelope.ts";
+import { headerOffset, newHeader, readHeader } from "../../header.ts";
+import type { Chapter } from "./chapter.ts";
+import { expect } from "./expectation.ts";
+import { ids, queue, submission } from "./lab.ts";
 
 /** Records that our client did not write. */
-export function foreignRules(lab: () => Lab): void {
+export function foreignRules({ lab, rule }: Chapter): void {
   const put = (id: string, record: Uint8Array) =>
     lab().broker.submit(queue, { calls: [{ id, record, priority: "normal", delayMs: 0 }], acknowledged: [] });
 
-  test("a record without a header is a first attempt, and its reply can be read", async () => {
+  rule("a record without a header is a first attempt, and its reply can be read", async () => {
     const record = encode({ to: "caller", task: "q.task", params: { a: 1 } });
     const inbox = await lab().client("caller");
     await put("a", record);
@@ -29,7 +30,7 @@ export function foreignRules(lab: () => Lab): void {
     expect(await inbox.heard(1)).toMatchObject([{ kind: "ended", id: "a" }]);
   });
 
-  test("a record without a header can be given back, put aside and repeated, and stays what it was", async () => {
+  rule("a record without a header can be given back, put aside and repeated, and stays what it was", async () => {
     await put("a", encode({ task: "q.task", params: [1, 2] }));
     await lab().report(await lab().claimOne(), { kind: "release" });
     await lab().report(await lab().claimOne(), { kind: "aside", task: "q.task" });
@@ -39,37 +40,40 @@ export function foreignRules(lab: () => Lab): void {
     expect(await lab().finish(claimed)).toBe("accepted");
   });
 
-  test.each([
+  const strange: readonly (readonly [string, Uint8Array])[] = [
     ["no bytes", Buffer.alloc(0)],
     ["one byte", Buffer.from([0x80])],
     ["text", Buffer.from("hello, is this a queue?")],
     ["the begin of a header", Buffer.concat([Buffer.from([0x82, 0xa1, 0x68, 0xc4, 40]), Buffer.alloc(10)])],
     ["a header in a state that does not exist", mangled(1, 200)],
     ["a header in a state that has ended", mangled(1, 4)],
-  ])("%s as a record is claimed, parked with its reason, and harms no neighbour", async (_, record) => {
-    await put("before", submission("before").record);
-    await put("foreign", record);
-    await put("after", submission("after").record);
-    const claimed = await lab().claim();
-    expect(claimed.map(({ id }) => id)).toEqual(["before", "foreign", "after"]);
-    const reason = writeReply(newHeader({ state: "parked" }), {
-      error: { code: "invalid_argument", message: "no record" },
+  ];
+  for (const [what, record] of strange) {
+    rule(`${what} as a record is claimed, parked with its reason, and harms no neighbour`, async () => {
+      await put("before", submission("before").record);
+      await put("foreign", record);
+      await put("after", submission("after").record);
+      const claimed = await lab().claim();
+      expect(claimed.map(({ id }) => id)).toEqual(["before", "foreign", "after"]);
+      const reason = writeReply(newHeader({ state: "parked" }), {
+        error: { code: "invalid_argument", message: "no record" },
+      });
+      expect(await lab().report(claimed[1]!, { kind: "park", record: reason, ttlMs: 60_000 })).toBe("accepted");
+      const call = (await lab().read("foreign"))!;
+      expect(call.state).toBe("parked");
+      expect(readReply(call.record)).toMatchObject({ error: { message: "no record" } });
+      for (const id of [0, 2]) expect(await lab().finish(claimed[id]!)).toBe("accepted");
     });
-    expect(await lab().report(claimed[1]!, { kind: "park", record: reason, ttlMs: 60_000 })).toBe("accepted");
-    const call = (await lab().read("foreign"))!;
-    expect(call.state).toBe("parked");
-    expect(readReply(call.record)).toMatchObject({ error: { message: "no record" } });
-    for (const id of [0, 2]) expect(await lab().finish(claimed[id]!)).toBe("accepted");
-  });
+  }
 
-  test("the calls that a dead worker held besides foreign bytes are tried again", async () => {
+  rule.timed("the calls that a dead worker held besides foreign bytes are tried again", async () => {
     await put("foreign", Buffer.from("hello, is this a queue?"));
     await put("neighbour", submission("neighbour").record);
     expect(ids(await lab().dieWith())).toEqual(["foreign", "neighbour"]);
     expect(await lab().state("neighbour")).toBe("queued");
   });
 
-  test("random bytes as records can be read, canceled and claimed without a crash", async () => {
+  rule.timed("random bytes as records can be read, canceled and claimed without a crash", async () => {
     let seed = 42;
     const random = () => (seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) / 2_147_483_648;
     for (let count = 0; count < 100; count++) {
@@ -94,7 +98,7 @@ export function foreignRules(lab: () => Lab): void {
     expect(rest.some(({ id }) => id === "sound")).toBe(true);
   });
 
-  test("a record of a newer protocol version is carried as any other, for its worker to judge", async () => {
+  rule("a record of a newer protocol version is carried as any other, for its worker to judge", async () => {
     const record = Buffer.from(submission("a").record);
     record[headerOffset] = 2;
     await put("a", record);
@@ -107,7 +111,7 @@ export function foreignRules(lab: () => Lab): void {
     expect(await lab().finish(newer!)).toBe("accepted");
   });
 
-  test("a reply that says of itself that it has not ended is refused as a fault, and changes nothing", async () => {
+  rule("a reply that says of itself that it has not ended is refused as a fault, and changes nothing", async () => {
     await lab().submit("a");
     const claimed = await lab().claimOne();
     const record = writeReply(newHeader({ state: "running" }), { value: 1 });

@@ -1,5 +1,4 @@
-import { setImmediate as turn } from "node:timers/promises";
-import { vi } from "vitest";
+import { setTimeout as pause, setImmediate as turn } from "node:timers/promises";
 import type {
   Broker,
   ClaimedBatch,
@@ -10,25 +9,28 @@ import type {
   Submission,
   Submitted,
   Verdict,
-} from "../../runtime/broker.ts";
-import { encode } from "../../runtime/codec.ts";
-import { writeReply, writeRequest } from "../../runtime/envelope.ts";
-import { type Header, newHeader } from "../../runtime/header.ts";
-import { clientChannel, workerChannel } from "../../runtime/keys.ts";
+} from "../../broker.ts";
+import { encode } from "../../codec.ts";
+import { writeReply, writeRequest } from "../../envelope.ts";
+import { type Header, newHeader } from "../../header.ts";
+import { clientChannel, workerChannel } from "../../keys.ts";
 
-/** What a broker's test brings along. */
-export interface Harness {
-  /** Another connection to the same store, which is empty at first. */
-  connect(): Promise<Broker>;
-  /** Moves the broker's time forward; claims that wait must notice. */
-  advance(ms: number): Promise<void>;
-  /** Ends what is left. */
-  dispose(): Promise<void>;
-  /** Lets the server forget the scripts that it has loaded; left out where there are none, or they are also others'. */
-  readonly forgetScripts?: (() => Promise<void>) | undefined;
-  /** The calls of a queue that workers hold, with their fences, where that can be seen without a touch. */
-  leases?(queue: string): Promise<ReadonlyMap<string, number>>;
-  /** The keys of a queue, without what they have in common, where it has any. */
+/** A store that is judged, as a broker's test brings it along: see {@link brokerConformance}. */
+export interface JudgedStore {
+  /** Another connection to the same store, which is empty at first. The rules close those that they need closed, no others. */
+  connect(): Broker | Promise<Broker>;
+  /**
+   * Moves the broker's time, as by an offset that only tests can set: forward, and in a few rules of the timetable back.
+   * What lapses meanwhile has lapsed, and claims that wait must notice.
+   */
+  advance?(ms: number): Promise<void> | void;
+  /** Ends what is left, open connections included. */
+  dispose(): Promise<void> | void;
+  /**
+   * The keys of a queue, without what they have in common, where it has any.
+   *
+   * @internal
+   */
   keys?(queue: string): Promise<readonly string[]>;
 }
 
@@ -83,24 +85,25 @@ type Kind<R = Report> = R extends Report ? Omit<R, "id" | "fence" | "to"> : neve
 /** A broker under test, and short words for what tests do with it. */
 export class Lab {
   readonly broker: Broker;
-  readonly #harness: Harness;
+  readonly #store: JudgedStore;
 
-  constructor(broker: Broker, harness: Harness) {
+  constructor(broker: Broker, store: JudgedStore) {
     this.broker = broker;
-    this.#harness = harness;
+    this.#store = store;
   }
 
-  connect(): Promise<Broker> {
-    return this.#harness.connect();
+  async connect(): Promise<Broker> {
+    return this.#store.connect();
   }
 
-  advance(ms: number): Promise<void> {
-    return this.#harness.advance(ms);
+  async advance(ms: number): Promise<void> {
+    if (this.#store.advance === undefined) throw new Error("the store is said to have a clock, but has no advance()");
+    await this.#store.advance(ms);
   }
 
-  /** The keys of the queue, where it has any: see {@link Harness}. */
+  /** The keys of the queue, where it has any: see {@link JudgedStore}. */
   async keys(): Promise<readonly string[]> {
-    return (await this.#harness.keys?.(queue)) ?? [];
+    return (await this.#store.keys?.(queue)) ?? [];
   }
 
   /** Lets what is under way arrive: a few turns here, and round trips to the broker. */
@@ -112,9 +115,18 @@ export class Lab {
     await turn();
   }
 
-  /** Waits until something holds. */
-  eventually(check: () => unknown): Promise<unknown> {
-    return vi.waitFor(check, { timeout: 5_000, interval: 5 });
+  /** Waits until something holds. @throws what the check has thrown at last, after 5 s. */
+  async eventually(check: () => unknown): Promise<void> {
+    const until = performance.now() + 5_000;
+    for (;;) {
+      try {
+        await check();
+        return;
+      } catch (thrown) {
+        if (performance.now() >= until) throw thrown;
+        await pause(5);
+      }
+    }
   }
 
   async submit(id: string, shape?: CallShape): Promise<Submitted> {
