@@ -143,7 +143,8 @@ export function openClient(options: ClientOptions, { closeFace, serveNode }: Cli
   const nodeQueue = nodeQueueOf(options.nodeQueue);
   const log = loggerOf(options.log);
   const own = typeof options.broker === "string";
-  const broker = typeof options.broker === "string" ? openBroker(options.broker, { namespace, log }) : options.broker;
+  const opening = { namespace, side: "client", log } as const;
+  const broker = typeof options.broker === "string" ? openBroker(options.broker, opening) : options.broker;
   const replies = new Replies(broker);
   const hooks = Hooks.of(options.hooks, log);
   const handles = new Handles(broker, replies, hooks);

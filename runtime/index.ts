@@ -1,5 +1,7 @@
 /** The door for people: `taskpact`. Generated code has its own, `taskpact/codegen`. */
 export type { Broker } from "./broker.ts";
+export { registerBroker } from "./brokers/registered.ts";
+export type { BrokerFactory, BrokerOpening } from "./brokers/registered.ts";
 export type { Client, ClientOptions } from "./client.ts";
 export type { Context, Failure, LockOptions } from "./context.ts";
 export type { PoolOptions } from "./cpu/pool-options.ts";

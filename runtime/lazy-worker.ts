@@ -82,7 +82,7 @@ class LazyWorker implements Worker {
     this.#options = options;
     this.#tasks = tasks;
     this.#pooled = pooled;
-    this.#broker = typeof broker === "string" ? openBroker(broker, { namespace, log }) : broker;
+    this.#broker = typeof broker === "string" ? openBroker(broker, { namespace, side: "worker", log }) : broker;
   }
 
   run(): Promise<void> {
