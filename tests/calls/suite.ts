@@ -15,26 +15,32 @@ import { operateRules } from "./operate-rules.ts";
 import { progressRules } from "./progress-rules.ts";
 import { workerRules } from "./worker-rules.ts";
 
+const sections: Readonly<Record<string, (lab: () => CallLab) => void>> = {
+  policies: policyRules,
+  gates: gateRules,
+  options: optionRules,
+  handles: handleRules,
+  progress: progressRules,
+  locks: lockRules,
+  "parked calls": parkedRules,
+  "looking after tasks": operateRules,
+  "nested calls": nestedRules,
+  dependencies: dependencyRules,
+  hooks: hookRules,
+  "node queues": nodeRules,
+  workers: workerRules,
+};
+
 /**
  * What callers and handlers see, on any broker.
  *
  * @param open - makes, for each test, a way to connect to a store of its own.
+ * @param lacks - sections that need what the broker does not offer.
  */
-export function callRules(name: string, open: () => () => string | Broker): void {
+export function callRules(name: string, open: () => () => string | Broker, lacks: readonly string[] = []): void {
   const lab = () => new CallLab(open());
   describe(`calls on ${name}`, () => {
-    describe("policies", () => policyRules(lab));
-    describe("gates", () => gateRules(lab));
-    describe("options", () => optionRules(lab));
-    describe("handles", () => handleRules(lab));
-    describe("progress", () => progressRules(lab));
-    describe("locks", () => lockRules(lab));
-    describe("parked calls", () => parkedRules(lab));
-    describe("looking after tasks", () => operateRules(lab));
-    describe("nested calls", () => nestedRules(lab));
-    describe("dependencies", () => dependencyRules(lab));
-    describe("hooks", () => hookRules(lab));
-    describe("node queues", () => nodeRules(lab));
-    describe("workers", () => workerRules(lab));
+    for (const [section, rules] of Object.entries(sections))
+      describe.skipIf(lacks.includes(section))(`${section}`, () => rules(lab));
   });
 }
