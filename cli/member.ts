@@ -33,6 +33,8 @@ onStopSignals(() => stop());
 async function run(order: WorkerOrder): Promise<void> {
   let worker: ReturnType<typeof createWorker>;
   try {
+    // What registers the broker is imported by either of the two.
+    if (order.config !== undefined) await import(pathToFileURL(order.config).href);
     const implementations = implementationsIn(await import(pathToFileURL(order.module).href), order.module);
     let isFull = false;
     const { broker, namespace, concurrency, schedule, graceMs, maxCalls, nodeQueue } = order;

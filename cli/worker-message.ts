@@ -5,6 +5,8 @@ export interface WorkerOrder {
   /** Absolute. */
   readonly module: string;
   readonly broker: string;
+  /** The project's configuration, absolute, where the broker may be one that it registers. */
+  readonly config: string | undefined;
   readonly namespace: string | undefined;
   readonly concurrency: number | undefined;
   /** After how many calls it gives way to a fresh process. */

@@ -2,8 +2,10 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { checkNodeQueue } from "../runtime/node-queue.ts";
+import { configFile } from "../generator/config-file.ts";
+import { isOwnBroker } from "../runtime/brokers/open.ts";
 import { streamLogger } from "../runtime/log.ts";
+import { checkNodeQueue } from "../runtime/node-queue.ts";
 import { onStopSignals } from "../runtime/signals.ts";
 import { Crew } from "./crew.ts";
 import { UsageError } from "./exit-code.ts";
@@ -27,9 +29,11 @@ export async function work(options: WorkerFlags, module?: string): Promise<void>
   const project = await openProject(options.project);
   const { worker: configured = {}, namespace } = project.config;
   const log = streamLogger();
+  const broker = brokerOf(options, project);
   const order = {
     module: moduleFile(project, module),
-    broker: brokerOf(options, project),
+    broker,
+    config: isOwnBroker(broker) ? undefined : configFile(project.root),
     namespace: options.namespace ?? namespace,
     concurrency: options.concurrency ?? configured.concurrency,
     maxCalls: options.maxCalls ?? configured.maxCalls,
@@ -40,7 +44,13 @@ export async function work(options: WorkerFlags, module?: string): Promise<void>
   const workers = options.workers ?? configured.workers ?? 1;
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const program = new URL(`./member.${extension}`, import.meta.url);
-  const crew = new Crew({ order, workers, program, execArgv: nodeArguments(order.module, project), log });
+  const crew = new Crew({
+    order,
+    workers,
+    program,
+    execArgv: nodeArguments([order.module, order.config], project),
+    log,
+  });
   const undo = onStopSignals((again) => {
     log.info({}, again ? "stopping at once" : "stopping: running calls may finish; a second signal hurries");
     crew.stop();
@@ -74,10 +84,11 @@ function moduleFile({ root, config }: Project, named: string | undefined): strin
 }
 
 /** TypeScript is loaded by tsx, if it is installed and not yet there; else by Node, as far as that can. */
-function nodeArguments(file: string, { root }: Project): readonly string[] {
+function nodeArguments(files: readonly (string | undefined)[], { root }: Project): readonly string[] {
   const inherited = process.execArgv;
   const isLoaded = [...inherited, process.env["NODE_OPTIONS"] ?? ""].some((argument) => argument.includes("tsx"));
-  if (!/\.[cm]?tsx?$/.test(file) || isLoaded) return inherited;
+  const isTypeScript = files.some((file) => file !== undefined && /\.[cm]?tsx?$/.test(file));
+  if (!isTypeScript || isLoaded) return inherited;
   const tsx = tsxIn(root);
   if (tsx !== undefined) return [...inherited, "--import", tsx];
   if ("typescript" in process.features && Boolean(process.features.typescript)) return inherited;

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Config, configFaults } from "./config.ts";
 import { type Diagnostic, errorAt, type Place, startOf } from "./diagnostic.ts";
@@ -12,17 +12,22 @@ export const configName = `${packageName}.config.ts`;
 /** The same once a build has made it JavaScript, for where no tsx is installed. */
 const builtConfigName = `${packageName}.config.js`;
 
+/** The file of a project's configuration, absolute; undefined where there is none. */
+export function configFile(root: string): string | undefined {
+  return [configName, builtConfigName].map((name) => join(root, name)).find((file) => existsSync(file));
+}
+
 /** Reads the configuration of a project; one that can't be followed counts as an empty one, and is told of. */
 export async function readConfig(
   root: string,
 ): Promise<{ readonly config: Config; readonly diagnostics: readonly Diagnostic[] }> {
-  const name = [configName, builtConfigName].find((name) => existsSync(join(root, name)));
-  if (name === undefined) return { config: {}, diagnostics: [] };
+  const file = configFile(root);
+  if (file === undefined) return { config: {}, diagnostics: [] };
+  const name = basename(file);
   const failed = (at: Place, reasons: readonly string[]) => ({
     config: {},
     diagnostics: reasons.map((reason) => errorAt(at, `${name}: ${reason}`, "mend the configuration")),
   });
-  const file = join(root, name);
   try {
     const { default: config } = (
       name === configName ? (await createModuleLoader(root)).load(file) : await import(pathToFileURL(file).href)
