@@ -117,7 +117,7 @@ export function overviewRules({ lab, rule }: Chapter): void {
     const old = idOf(now - 600_000);
     const young = idOf(now);
     await lab().submitAll([submission(old), submission("given"), submission(young)]);
-    await lab().submitAll([submission(`${old.slice(0, 16)}x`, { delayMs: 60_000 })]);
+    await lab().submitAll([submission(idOf(now - 600_001), { delayMs: 60_000 })]);
     const purged = await operator().purge(queue, { states: ["queued", "delayed"], olderThanMs: 300_000 });
     expect(purged).toEqual({ canceled: 2, forgotten: 0 });
     expect(ids(await lab().claim())).toEqual(["given", young]);
