@@ -61,6 +61,33 @@ await running;
 await end();
 `;
 
+/** What an author's own test does, by Node's runner, of a broker whose clock can't be moved. */
+const judging = `
+import assert from "node:assert";
+import { test } from "node:test";
+import { registerBroker, TaskError, readHeader } from "taskpact/broker";
+import { redisBroker } from "taskpact/redis";
+import { brokerConformance } from "taskpact/testing";
+const [url, namespace] = process.argv.slice(2);
+let count = 0;
+const open = () => {
+  const brokers = [];
+  const own = namespace + ":" + count++;
+  const connect = () => {
+    const broker = redisBroker(url, { namespace: own });
+    brokers.push(broker);
+    return broker;
+  };
+  return { connect, dispose: () => Promise.all(brokers.map((broker) => broker.close())) };
+};
+for (const rule of brokerConformance({ open, offers: ["operator", "timetable", "locks"] }))
+  if (["submit", "locks", "what it offers"].includes(rule.group)) test(rule.group + ": " + rule.name, rule.run);
+test("the door of authors", () => {
+  assert.equal(readHeader(new Uint8Array()), undefined);
+  assert.throws(() => registerBroker("redis", () => {}), TaskError);
+});
+`;
+
 /** Tells of each module that is loaded. */
 const hook = `import { writeSync } from "node:fs";
 export const load = (url, context, next) => {
@@ -100,7 +127,7 @@ describeRedis("the built package", () => {
     const namespace = namespaceUntil(onTestFinished);
     await writeFile(join(folder, "program.mjs"), program);
     const args = [...nodeArgs, join(folder, "program.mjs"), sharedRedisUrl(), namespace];
-    return run(process.execPath, args, { cwd: folder, timeout: 30_000 });
+    return run(process.execPath, args, { cwd: folder, timeout: 60_000 });
   }
 
   /** Runs a program; resolves with what it printed, and the modules that it loaded of the package and of others. */
@@ -117,6 +144,15 @@ describeRedis("the built package", () => {
   test("answers for a handler that blocks, in a thread whose program is within it", { timeout: 60_000 }, async () => {
     const { stdout } = await play(blocking);
     expect(stdout).toBe("[deadline_exceeded] q.spin: the attempt's time was up after 500 ms\n");
+  });
+
+  test("judges a broker without any test runner but Node's", { timeout: 120_000 }, async () => {
+    const { stdout, packages } = await loadedBy(judging);
+    expect(stdout).toMatch(/^. pass 33$/m);
+    expect(stdout).toMatch(/^. fail 0$/m);
+    expect(stdout).toMatch(/^. skipped 5$/m);
+    expect(stdout).toMatch(/it moves the broker's time, which this test can't/);
+    for (const name of ["vitest", "fast-check"]) expect(packages).not.toContain(name);
   });
 
   test("loads for a client nothing that only workers or the generator need", { timeout: 60_000 }, async () => {

@@ -4,6 +4,7 @@ import { createTasks, implementMath } from "../../generated/index.ts";
 import { createWorker } from "taskpact";
 import { quiet } from "../calls/lab.ts";
 import { ShelfBroker } from "./broker.ts";
+import "./open.ts";
 import { startShelf } from "./stage.ts";
 
 const math = implementMath({

@@ -4,13 +4,11 @@ import {
   type Beat,
   type BeatReply,
   type Broker,
-  type BrokerOpening,
   type ClaimedBatch,
   type ClaimRequest,
   type Notice,
   type Presence,
   type ReadOptions,
-  registerBroker,
   type Report,
   type StoredCall,
   type Submission,
@@ -236,12 +234,3 @@ export class ShelfBroker implements Broker {
     }
   }
 }
-
-/** Opens the broker of a URL: `shelf:///run/shelf.sock`, or, of several on that server, `shelf:///run/shelf.sock?shelf=books`. */
-export function openShelf(url: string, { namespace }: Pick<BrokerOpening, "namespace">): Broker {
-  const { pathname, searchParams } = new URL(url);
-  if (pathname.length < 2) throw new TaskError("invalid_argument", 'a shelf\'s URL is "shelf:///path/of/its.sock"');
-  return new ShelfBroker(decodeURIComponent(pathname), JSON.stringify([namespace, searchParams.get("shelf")]));
-}
-
-registerBroker("shelf", openShelf);

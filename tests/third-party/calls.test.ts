@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { callRules } from "../calls/suite.ts";
-import "./broker.ts";
+import "./open.ts";
 import { startShelf } from "./stage.ts";
 
 describe("over a broker of a third party", () => {

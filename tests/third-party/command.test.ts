@@ -22,10 +22,10 @@ let server: Awaited<ReturnType<typeof startShelf>>;
 beforeAll(async () => {
   server = await startShelf();
   stage = await CommandStage.open();
-  for (const name of ["broker.ts", "frames.ts"])
+  for (const name of ["broker.ts", "frames.ts", "open.ts"])
     await stage.write(`shelf/${name}`, await readFile(new URL(name, import.meta.url), "utf8"));
   await stage.write("handlers/index.ts", handlers);
-  await stage.write("handlers/shelved.ts", `import "../shelf/broker.ts";\nexport * from "./index.ts";\n`);
+  await stage.write("handlers/shelved.ts", `import "../shelf/open.ts";\nexport * from "./index.ts";\n`);
 });
 
 afterAll(async () => {
@@ -41,9 +41,7 @@ async function configure(text: string): Promise<void> {
 const call = ["call", "addition", "--a", "4", "--b", "6"];
 
 test("a broker that the configuration registers serves workers and calls", async () => {
-  await configure(
-    `import "./shelf/broker.ts";\nexport default { broker: "shelf://${server.path}?shelf=configured" };\n`,
-  );
+  await configure(`import "./shelf/open.ts";\nexport default { broker: "shelf://${server.path}?shelf=configured" };\n`);
   const worker = stage.start(["worker", "handlers/index.ts"]);
   await worker.until("listening");
   expect(await stage.run(call)).toEqual({ code: 0, stdout: "10\n", stderr: "" });
@@ -52,7 +50,7 @@ test("a broker that the configuration registers serves workers and calls", async
 });
 
 test("so does one that is named by a flag, and registered by the handlers' module", async () => {
-  await configure(`import "./shelf/broker.ts";\nexport default {};\n`);
+  await configure(`import "./shelf/open.ts";\nexport default {};\n`);
   const flags = ["--broker", `shelf://${server.path}?shelf=flagged`];
   await stage.write("other/taskpact.config.ts", "export default {};\n");
   const worker = stage.start(["worker", "handlers/shelved.ts", "--project", "other", ...flags]);
@@ -74,7 +72,7 @@ test("what nobody has registered is a fault of usage, with what to do", async ()
 });
 
 test("what a broker does not offer is told, and nothing is begun", async () => {
-  await configure(`import "./shelf/broker.ts";\nexport default { broker: "shelf://${server.path}" };\n`);
+  await configure(`import "./shelf/open.ts";\nexport default { broker: "shelf://${server.path}" };\n`);
   const { code, stderr } = await stage.run(["parked", "ls"]);
   expect(stderr).toMatch(/\[unimplemented\] .*has nothing for those who look after queues/);
   expect(code).toBe(4);

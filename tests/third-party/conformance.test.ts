@@ -3,6 +3,7 @@ import { brokerConformance } from "taskpact/testing";
 import { judgedShelf } from "./stage.ts";
 
 describe("a broker of a third party", () => {
-  for (const { group, name, skip, run } of brokerConformance({ open: () => judgedShelf(), offers: ["clock"] }))
-    test(`${group}: ${name}`, { skip: skip !== false, timeout: 30_000 }, run);
+  const rules = brokerConformance({ open: () => judgedShelf(), offers: ["clock"] });
+  // Those that are skipped say so themselves.
+  for (const { group, name, run } of rules) test(`${group}: ${name}`, { timeout: 30_000 }, run);
 });

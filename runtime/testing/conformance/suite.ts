@@ -1,3 +1,5 @@
+import { shown } from "../../checks.ts";
+import { TaskError } from "../../errors.ts";
 import { type Chapter, readRules, type WrittenRule } from "./chapter.ts";
 import { claimRules } from "./claim-rules.ts";
 import { connectionRules } from "./connection-rules.ts";
@@ -89,17 +91,17 @@ const reasons: Readonly<Record<OfferedPart, string>> = {
  *
  * Histories of random steps, which the project's own brokers go through besides, are not among them.
  *
- * @throws TypeError for options that can't be followed.
+ * @throws TaskError `invalid_argument` for options that can't be followed.
  */
 export function brokerConformance(options: ConformanceOptions): readonly ConformanceRule[] {
   const { open, offers } = options;
-  if (typeof open !== "function")
-    throw new TypeError("brokerConformance(): open must be a function that opens a store");
-  if (!Array.isArray(offers))
-    throw new TypeError(`brokerConformance(): offers must be a list of ${offered.join(", ")}`);
+  const refuse = (reason: string): never => {
+    throw new TaskError("invalid_argument", `brokerConformance(): ${reason}`);
+  };
+  if (typeof open !== "function") refuse("open must be a function that opens a store");
+  if (!Array.isArray(offers)) refuse(`offers must be a list of ${offered.join(", ")}`);
   for (const part of offers)
-    if (!offered.includes(part))
-      throw new TypeError(`brokerConformance(): offers has "${String(part)}"; there are ${offered.join(", ")}`);
+    if (!offered.includes(part)) refuse(`offers has ${shown(part)}; there are ${offered.join(", ")}`);
 
   const all: readonly ConformancePart[] = [
     ...parts,
