@@ -40,7 +40,9 @@ const sections: Readonly<Record<string, (lab: () => CallLab) => void>> = {
 export function callRules(name: string, open: () => () => string | Broker, lacks: readonly string[] = []): void {
   const lab = () => new CallLab(open());
   describe(`calls on ${name}`, () => {
-    for (const [section, rules] of Object.entries(sections))
-      describe.skipIf(lacks.includes(section))(`${section}`, () => rules(lab));
+    for (const [section, rules] of Object.entries(sections)) {
+      const judge = lacks.includes(section) ? describe.skip : describe;
+      judge(section, () => rules(lab));
+    }
   });
 }
