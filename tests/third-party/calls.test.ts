@@ -17,6 +17,6 @@ describe("over a broker of a third party", () => {
       const url = `shelf://${server.path}?shelf=${count++}`;
       return () => url;
     },
-    ["locks", "parked calls", "looking after tasks"],
+    ["locks", "parked calls", "looking after tasks", "node queues"],
   );
 });

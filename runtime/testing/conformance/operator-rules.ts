@@ -355,8 +355,8 @@ export function operatorRules({ group, lab, rule }: Chapter): void {
     });
   });
 
-  describe("drop", () => {
-    test("leaves a queue alone in which a call waits, runs or is delayed", async () => {
+  group("drop", () => {
+    rule.timed("leaves a queue alone in which a call waits, runs or is delayed", async () => {
       await lab().submit("a");
       expect(await operator().drop(queue)).toBe(false);
       const claimed = await lab().claimOne();
@@ -370,7 +370,7 @@ export function operatorRules({ group, lab, rule }: Chapter): void {
       expect(await lab().state("a")).toBe("queued");
     });
 
-    test("deletes what is left of one, but not what can still be read", async () => {
+    rule("deletes what is left of one, but not what can still be read", async () => {
       await lab().submit("a");
       await lab().submit("b");
       await lab().finish(await lab().claimOne());
@@ -384,7 +384,7 @@ export function operatorRules({ group, lab, rule }: Chapter): void {
       expect(ids(await lab().claim())).toEqual(["c"]);
     });
 
-    test("keeps parked calls, to be listed and replayed", async () => {
+    rule("keeps parked calls, to be listed and replayed", async () => {
       await park("a");
       const { fence } = readHeader((await operator().inspect(queue, "a"))!.record)!;
       expect(fence).toBeGreaterThan(0);
