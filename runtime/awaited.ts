@@ -111,7 +111,7 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
     if (this.#over) return;
     if (outcome !== "accepted") return this.#fail(refusal(this.call, outcome), false);
     this.stored = true;
-    this.call.taken?.();
+    this.call.taken?.("remote");
     if (ended !== undefined) return this.ended(ended);
     if (!this.#owner.presence.proven(this.call.declaration.route)) void this.#checkServed();
   }

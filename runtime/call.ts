@@ -1,8 +1,9 @@
 import { checkDuration, checkNames, checkOneOf, checkQueue, checkRetry } from "./checks.ts";
-import { policies, priorities } from "./contract.ts";
+import { policies, type Policy, priorities } from "./contract.ts";
 import type { Declaration } from "./declaration.ts";
 import type { Origin } from "./envelope.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
+import type { Place } from "./hook.ts";
 import { type Lineage, lineageOf } from "./lineage.ts";
 import { checkTexts, mergedMetadata } from "./metadata.ts";
 import type { CallOptions, ProgressOptions, SubmitOptions } from "./options.ts";
@@ -24,7 +25,13 @@ export interface Call {
   /** Its caller's `onProgress`. */
   readonly listener?: ProgressListener | undefined;
   /** Hears that a broker has it, or that it begins to run here. For hooks. */
-  readonly taken?: (() => void) | undefined;
+  readonly taken?: ((place: Place) => void) | undefined;
+}
+
+/** Which places a call may run in. */
+export function policyOf({ declaration, options }: Pick<Call, "declaration" | "options">): Policy {
+  // Who names a queue wants whoever serves it.
+  return options.queue === undefined ? (options.policy ?? declaration.task.policy ?? "local-first") : "remote-only";
 }
 
 /** What an error says of the call that it belongs to. */

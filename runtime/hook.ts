@@ -1,4 +1,5 @@
 import type { Context } from "./context.ts";
+import type { Policy } from "./contract.ts";
 import type { AnyTaskError } from "./errors.ts";
 import type { Metadata } from "./metadata.ts";
 import type { CallOptions, SubmitOptions } from "./options.ts";
@@ -48,8 +49,11 @@ export interface Hook {
 /** Goes on with what a hook is around, at its first call, and tells how it ended. */
 export type Next<Value> = () => Promise<HookEnd<Value>>;
 
-/** Goes on with a call, at its first call, and tells whether it was taken. */
-export type SubmitNext = (more?: HandedOn) => Promise<HookEnd<void>>;
+/** Goes on with a call, at its first call, and tells where it was taken. */
+export type SubmitNext = (more?: HandedOn) => Promise<HookEnd<Place>>;
+
+/** Where a call was taken: to run in the process of its caller, or by the broker, on its way to a worker. */
+export type Place = "local" | "remote";
 
 /** What a hook gives to a call. All of it is logged and dropped if a part of it can't be carried. */
 export interface HandedOn {
@@ -68,10 +72,14 @@ export type HookEnd<Value = unknown> =
 export interface SubmitEvent {
   /** The task's name on the wire: `math.division`. */
   readonly task: string;
+  /** The name of the task's queue. */
+  readonly queue: string;
   readonly callId: string;
   /** What the caller gave, by name. Not to be changed. */
   readonly params: Readonly<Record<string, unknown>>;
   readonly options: CallOptions & SubmitOptions;
+  /** Which places it may run in: `remote-only`, if it is submitted. */
+  readonly policy: Policy;
   /** Whether its caller waits for the answer, or only until the broker has the call. */
   readonly awaited: boolean;
   /** The id of the call whose handler makes this one; undefined for one that no handler makes. */
@@ -88,6 +96,8 @@ export interface SubmitEvent {
 export interface AttemptEvent {
   /** The task's name on the wire: `math.division`. */
   readonly task: string;
+  /** The name of the task's queue, also where it runs without one. */
+  readonly queue: string;
   readonly callId: string;
   /** Counted from 1. */
   readonly attempt: number;
@@ -108,5 +118,9 @@ export type HookContext = Pick<
 export interface ReplyEvent {
   /** The task's name on the wire: `math.division`. */
   readonly task: string;
+  /** The name of the task's queue. */
+  readonly queue: string;
   readonly callId: string;
+  /** Whether the call is made within it, awaited; else a handle waits for one that was made before. */
+  readonly awaited: boolean;
 }

@@ -15,7 +15,8 @@ export function pooledWithin(
   if (hooks === undefined) return run();
   const { callId, attempt, origin } = known;
   const context = new AttemptFacts(declaration, known);
-  const event = { task: declaration.name, callId, attempt, params, context, trace: traceOf(origin?.trace) };
+  const { name: task, queue } = declaration;
+  const event = { task, queue, callId, attempt, params, context, trace: traceOf(origin?.trace) };
   return hooks.around("attempt", event, run, ({ outcome }) =>
     // Its result stays packed: to unpack it could hold up the event loop that the pool is to spare.
     outcome.then((ended) => (ended.ok ? { ok: true, value: undefined } : { ok: false, error: ended.error })),

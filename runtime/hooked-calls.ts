@@ -1,8 +1,8 @@
-import { about, type Call, type Settled } from "./call.ts";
+import { about, type Call, policyOf, type Settled } from "./call.ts";
 import { checkNames, shown } from "./checks.ts";
 import type { Origin } from "./envelope.ts";
 import { TaskError } from "./errors.ts";
-import type { HandedOn, HookEnd, ReplyEvent, SubmitEvent } from "./hook.ts";
+import type { HandedOn, HookEnd, Place, ReplyEvent, SubmitEvent } from "./hook.ts";
 import type { Hooks } from "./hooks.ts";
 import { checkTexts, mergedMetadata, noMetadata } from "./metadata.ts";
 import { checkedTrace, traceOf } from "./trace.ts";
@@ -16,17 +16,17 @@ export function callWithin(
   const submit = (): Settled | Promise<Settled> => {
     let take!: (end: HookEnd) => void;
     const taken = new Promise<HookEnd>((resolve) => (take = resolve));
-    const ended = (settled: Settled): void => take(settled.ok || settled.started ? ok : endOf(settled));
+    const ended = (settled: Settled): void => take(settled.ok || settled.started ? takenBy.remote : endOf(settled));
     const first = submitEvent(call, true);
     const send = (event: SubmitEvent): Settled | Promise<Settled> => {
-      const settled = make({ ...call, origin: originWith(call, first, event), taken: () => take(ok) });
+      const settled = make({ ...call, origin: originWith(call, first, event), taken: (place) => take(takenBy[place]) });
       if (settled instanceof Promise) void settled.then(ended);
       else ended(settled);
       return settled;
     };
     return hooks.around("submit", first, send, () => taken, handOn);
   };
-  return hooks.around("reply", replyEvent(call), submit, (settled) =>
+  return hooks.around("reply", replyEvent(call, true), submit, (settled) =>
     settled instanceof Promise ? settled.then(endOf) : endOf(settled),
   );
 }
@@ -35,7 +35,7 @@ export function callWithin(
 export function submitWithin(hooks: Hooks, call: Call, send: (call: Call) => Promise<void>): Promise<void> {
   const endOfSent = (sent: Promise<void>): Promise<HookEnd> =>
     sent.then(
-      () => ok,
+      () => takenBy.remote,
       (thrown: unknown) => failed(call, thrown),
     );
   const first = submitEvent(call, false);
@@ -45,12 +45,15 @@ export function submitWithin(hooks: Hooks, call: Call, send: (call: Call) => Pro
 
 /** Waits for the answer to a call that was made before, within the hooks of its reply. */
 export function waitWithin(hooks: Hooks, call: Named, wait: () => Promise<Settled>): Promise<Settled> {
-  return hooks.around("reply", replyEvent(call), wait, (waiting) =>
+  return hooks.around("reply", replyEvent(call, false), wait, (waiting) =>
     waiting.then(endOf, (thrown: unknown) => failed(call, thrown)),
   );
 }
 
-const ok: HookEnd = { ok: true, value: undefined };
+const takenBy: Readonly<Record<Place, HookEnd<Place>>> = {
+  local: { ok: true, value: "local" },
+  remote: { ok: true, value: "remote" },
+};
 
 /** What a call is known by. */
 type Named = Pick<Call, "declaration" | "id">;
@@ -63,16 +66,19 @@ function failed(call: Named, thrown: unknown): HookEnd {
   return { ok: false, error: TaskError.from(thrown, "internal", about(call)) };
 }
 
-function replyEvent({ declaration, id }: Named): ReplyEvent {
-  return { task: declaration.name, callId: id };
+function replyEvent({ declaration, id }: Named, awaited: boolean): ReplyEvent {
+  return { task: declaration.name, queue: declaration.queue, callId: id, awaited };
 }
 
-function submitEvent({ declaration, id, params, options, origin }: Call, awaited: boolean): SubmitEvent {
+function submitEvent(call: Call, awaited: boolean): SubmitEvent {
+  const { declaration, id, params, options, origin } = call;
   return {
     task: declaration.name,
+    queue: declaration.queue,
     callId: id,
     params,
     options,
+    policy: awaited ? policyOf(call) : "remote-only",
     awaited,
     parentId: origin?.parent,
     rootId: origin?.root ?? origin?.parent ?? id,

@@ -18,6 +18,7 @@ export type {
   HookContext,
   HookEnd,
   Next,
+  Place,
   ReplyEvent,
   SubmitEvent,
   SubmitNext,

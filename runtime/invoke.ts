@@ -76,7 +76,8 @@ export class Attempt {
       this.outcome = this.#begin(bound, params, settings);
       return;
     }
-    const event = { task: context.task, callId, attempt, params, context, trace: traceOf(settings.origin?.trace) };
+    const { name: task, queue } = bound.declaration;
+    const event = { task, queue, callId, attempt, params, context, trace: traceOf(settings.origin?.trace) };
     this.outcome = hooks.around("attempt", event, () => this.#begin(bound, params, settings), endOf);
   }
 

@@ -225,10 +225,10 @@ class LocalRun {
         maxBytes: defaultMaxBytes,
         onProgress: (told: Uint8Array) => this.#heard(number, () => progressOf(declaration, told)),
       };
-      this.#call.taken?.();
+      this.#call.taken?.("local");
       return pooledWithin(hooks, declaration, known, params, () => pool.run(this.#bound, call));
     }
-    this.#call.taken?.();
+    this.#call.taken?.("local");
     return new Attempt(this.#bound, params, {
       ...known,
       queue: declaration.queue,

@@ -1,4 +1,4 @@
-import { about, type Call, type Settled } from "./call.ts";
+import { about, type Call, policyOf, type Settled } from "./call.ts";
 import { pause } from "./clock.ts";
 import type { Declaration } from "./declaration.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
@@ -21,16 +21,13 @@ const defaultFallbackAfterMs = 1_000;
  */
 export function run(places: Places, call: Call): Settled | Promise<Settled> {
   const { declaration, options } = call;
-  // Who names a queue wants whoever serves it.
-  const policy =
-    options.queue !== undefined ? "remote-only" : (options.policy ?? declaration.task.policy ?? "local-first");
   const timeoutMs = options.timeoutMs ?? declaration.timeoutMs;
   const canceled = options.signal?.aborted === true;
   if (canceled) return notStarted(call, "canceled", "its signal was aborted before it began");
   const { local } = places;
   // Limits are counted where workers claim.
   const here = !declaration.limited && local.implements(declaration.name);
-  switch (policy) {
+  switch (policyOf(call)) {
     case "local-only":
       if (declaration.limited)
         return notStarted(

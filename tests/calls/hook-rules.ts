@@ -160,6 +160,39 @@ export function hookRules(lab: () => CallLab): void {
     ]);
   });
 
+  it("they are told the queue and the policy, whether a reply is of an awaited call, and where a call was taken", async () => {
+    const it = lab();
+    const events: string[] = [];
+    const sight: Hook = {
+      async submit({ queue, policy }, next) {
+        const end = await next();
+        events.push(`submit ${queue} ${policy} ${end.ok ? end.value : end.error.code}`);
+      },
+      attempt: ({ queue }) => void events.push(`attempt ${queue}`),
+      reply: ({ queue, awaited }) => void events.push(`reply ${queue} ${awaited ? "awaited" : "of a handle"}`),
+    };
+    await it.worker({ hooks: [{ attempt: ({ queue }) => void events.push(`attempt there ${queue}`) }] });
+    const tasks = it.client({
+      implementations: [it.implementation("here", ["addition", "elsewhere"])],
+      hooks: [sight],
+    });
+    const heard = async (call: Promise<unknown>) => {
+      await call.catch(() => undefined);
+      await turn();
+      return events.splice(0).toSorted();
+    };
+    const awaited = "reply lab-elsewhere awaited";
+    const local = ["attempt lab-elsewhere", awaited, "submit lab-elsewhere local-first local"];
+    await expect(heard(tasks.elsewhere("x"))).resolves.toEqual(local);
+    const remote = ["attempt there lab-elsewhere", awaited, "submit lab-elsewhere remote-only remote"];
+    await expect(heard(tasks.with({ policy: "remote-only" }).elsewhere("x"))).resolves.toEqual(remote);
+    const refused = ["reply lab awaited", "submit lab local-only unavailable"];
+    await expect(heard(tasks.with({ policy: "local-only" }).held("x"))).resolves.toEqual(refused);
+    const handled = ["attempt there lab", "reply lab of a handle", "submit lab remote-only remote"];
+    const submitted = tasks.submit.addition(1, 2);
+    await expect(heard(submitted.then((handle) => handle.result()))).resolves.toEqual(handled);
+  });
+
   it("what they are around runs within their own scope", async () => {
     const it = lab();
     const scope = new AsyncLocalStorage<string>();
