@@ -6,7 +6,7 @@ export interface Trace {
 }
 
 /** How long a tracestate may be, characters: as much as everyone on a trace's way should pass on. */
-const longestState = 512;
+export const longestState = 512;
 
 /** A trace that can go with a call. */
 export function checkedTrace({ traceparent, tracestate }: Trace, fail: (reason: string) => never): Trace {

@@ -88,6 +88,31 @@ test("the door of authors", () => {
 });
 `;
 
+/** One call there and back, watched by whatever the global provider is. */
+const telling = `${head}
+import { trace } from "@opentelemetry/api";
+import { telemetry } from "taskpact/otel";
+const told = [];
+trace.setGlobalTracerProvider({
+  getTracer: (scope, version) => ({
+    startSpan(name) {
+      told.push(\`\${scope} \${name}\`);
+      return trace.wrapSpanContext({ traceId: "1".repeat(32), spanId: "2".repeat(16), traceFlags: 1 });
+    },
+  }),
+});
+const hooks = [telemetry()];
+const worker = createWorker({ broker: url, namespace, implementations, hooks });
+const running = worker.run();
+const watched = createClient({ shape: "flat", contracts: [contract] }, { broker, hooks });
+await watched.spin(2);
+console.log(told.join(", "));
+await watched.client.close();
+await worker.stop();
+await running;
+await end();
+`;
+
 /** Tells of each module that is loaded. */
 const hook = `import { writeSync } from "node:fs";
 export const load = (url, context, next) => {
@@ -115,7 +140,8 @@ describeRedis("the built package", () => {
     const tsc = join(root, "node_modules/typescript/bin/tsc");
     const dist = join(installed, "dist");
     await run(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json"), "--outDir", dist]);
-    for (const name of ["zod", "ioredis"]) {
+    await mkdir(join(folder, "node_modules/@opentelemetry"));
+    for (const name of ["zod", "ioredis", "@opentelemetry/api"]) {
       await symlink(join(root, "node_modules", name), join(folder, "node_modules", name));
     }
   }, 60_000);
@@ -167,4 +193,20 @@ describeRedis("the built package", () => {
     expect(worker.stdout).toBe("2\n");
     expect(worker.own).toEqual(expect.arrayContaining(workersOwn));
   });
+
+  test(
+    "loads OpenTelemetry's API, and nothing else of it, through taskpact/otel alone",
+    { timeout: 60_000 },
+    async () => {
+      const isTelemetry = (name: string) => name.startsWith("@opentelemetry/") || name.startsWith("dist/runtime/otel");
+      for (const program of [calling, working]) {
+        const { own, packages } = await loadedBy(program);
+        expect([...own, ...packages].filter(isTelemetry)).toEqual([]);
+      }
+      const { stdout, own, packages } = await loadedBy(telling);
+      expect(stdout).toBe("taskpact call q.spin, taskpact process q.spin\n");
+      expect(own.filter(isTelemetry)).toContain("dist/runtime/otel/telemetry.js");
+      expect([...packages].filter(isTelemetry)).toEqual(["@opentelemetry/api"]);
+    },
+  );
 });
