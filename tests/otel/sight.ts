@@ -121,7 +121,7 @@ function seen(span: ReadableSpan): SeenSpan {
   const { spanId, traceId } = span.spanContext();
   return {
     name: span.name,
-    kind: SpanKind[span.kind],
+    kind: String(SpanKind[span.kind]),
     id: spanId,
     trace: traceId,
     parent: span.parentSpanContext?.spanId,
