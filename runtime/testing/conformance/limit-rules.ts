@@ -322,24 +322,27 @@ export function limitRules({ lab, rule }: Chapter): void {
     expect(ids(await claimAll(one))).toEqual(["other"]);
   });
 
-  rule("a nested call starts also where one of another lane, whose slot it takes, was let go on before it came", async () => {
-    const [running, other] = ["1111111100000000", "1111111122222222"];
-    await submitAll(["running", "waiting"], limited({}, running));
-    const [call] = await claimAll(one);
-    await submitAll(["other"], limited({}, other));
-    expect(await claimAll(one)).toEqual([]);
-    await lab().finish(call!); // One of the two is on its way now, the other one waits.
-    for (const keys of [running, other]) {
-      await submitAll([`nested ${keys}`], limited({ header: { priority: "nested" } }, keys));
-      const [nestedOne] = await claimAll(one, { nestedOnly: true });
-      expect(nestedOne?.id).toBe(`nested ${keys}`);
-      await lab().finish(nestedOne!);
-    }
-    const [next] = await claimAll(one);
-    await lab().finish(next!);
-    const [last] = await claimAll(one);
-    expect(new Set([next?.id, last?.id])).toEqual(new Set(["other", "waiting"]));
-  });
+  rule(
+    "a nested call starts also where one of another lane, whose slot it takes, was let go on before it came",
+    async () => {
+      const [running, other] = ["1111111100000000", "1111111122222222"];
+      await submitAll(["running", "waiting"], limited({}, running));
+      const [call] = await claimAll(one);
+      await submitAll(["other"], limited({}, other));
+      expect(await claimAll(one)).toEqual([]);
+      await lab().finish(call!); // One of the two is on its way now, the other one waits.
+      for (const keys of [running, other]) {
+        await submitAll([`nested ${keys}`], limited({ header: { priority: "nested" } }, keys));
+        const [nestedOne] = await claimAll(one, { nestedOnly: true });
+        expect(nestedOne?.id).toBe(`nested ${keys}`);
+        await lab().finish(nestedOne!);
+      }
+      const [next] = await claimAll(one);
+      await lab().finish(next!);
+      const [last] = await claimAll(one);
+      expect(new Set([next?.id, last?.id])).toEqual(new Set(["other", "waiting"]));
+    },
+  );
 
   rule("a nested call that is given back to its line starts once", async () => {
     await submitAll(["n0", "n1"], nested);
