@@ -117,11 +117,13 @@ export function withContextManager(): void {
   afterAll(() => context.disable());
 }
 
+const kindNames: readonly (string | undefined)[] = Object.values(SpanKind).filter((name) => typeof name === "string");
+
 function seen(span: ReadableSpan): SeenSpan {
   const { spanId, traceId } = span.spanContext();
   return {
     name: span.name,
-    kind: String(SpanKind[span.kind]),
+    kind: kindNames[span.kind] ?? "",
     id: spanId,
     trace: traceId,
     parent: span.parentSpanContext?.spanId,
