@@ -39,7 +39,7 @@ export type { Implementation } from "./implementation.ts";
 export type { Open, Opening } from "./dependencies.ts";
 export type { LimitKey, Limits, RateLimit } from "./limits.ts";
 export { streamLogger } from "./log.ts";
-export type { Logger, LogLevel } from "./log.ts";
+export type { LogFormat, Logger, LogLevel } from "./log.ts";
 export type { AttemptError } from "./kept-record.ts";
 export type { KeptCall, Parked, ParkedCall, ParkedPage, ParkedQuery, ReplayOptions } from "./parked.ts";
 export type { Pausable, Paused, Pauses } from "./pauses.ts";

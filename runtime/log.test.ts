@@ -54,6 +54,20 @@ describe("streamLogger", () => {
     expect(stack.join("\n")).toContain("[cause]: Error: deep");
   });
 
+  it("writes what it is told to write, wherever that is", () => {
+    const { lines } = written();
+    const { isTTY } = process.stderr;
+    streamLogger("info", "text").info({ a: 1 }, "said");
+    Object.assign(process.stderr, { isTTY: true });
+    try {
+      streamLogger("info", "json").info({ a: 1 }, "said");
+    } finally {
+      Object.assign(process.stderr, { isTTY });
+    }
+    expect(lines[0]).toMatch(/INFO .*said.* a=1/);
+    expect(JSON.parse(lines[1]!)).toMatchObject({ level: "info", message: "said", a: 1 });
+  });
+
   it("survives fields that contain themselves", () => {
     const { lines } = written();
     const loop: { self?: unknown } = {};

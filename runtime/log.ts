@@ -14,14 +14,21 @@ const levels = ["debug", "info", "warn", "error"] as const;
 /** How much is logged; `silent` is nothing. */
 export type LogLevel = (typeof levels)[number] | "silent";
 
+/** How lines are written: for people, with the stacks of errors below them, or each as a line of JSON. */
+export type LogFormat = "text" | "json";
+
 /**
- * A logger on standard error: a line of text on a terminal, with the stacks of errors below it, and a line of JSON elsewhere.
+ * A logger on standard error.
  *
  * @param level - the least that is written. @default `TASKPACT_LOG`, or "silent" under a test runner, or "info"
+ * @param format - @default "text" on a terminal, "json" elsewhere
  */
-export function streamLogger(level: LogLevel = defaultLevel()): Logger {
+export function streamLogger(
+  level: LogLevel = defaultLevel(),
+  format: LogFormat = process.stderr.isTTY ? "text" : "json",
+): Logger {
   const least = level === "silent" ? levels.length : levels.indexOf(level);
-  const write = process.stderr.isTTY ? writeText : writeJson;
+  const write = format === "text" ? writeText : writeJson;
   const line = (name: (typeof levels)[number]) => (fields: object, message: string) => {
     if (levels.indexOf(name) >= least) process.stderr.write(`${write(name, fields, message)}\n`);
   };
