@@ -8,7 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: [...conditions, "node", "import", "default"] } },
   test: {
     include: ["{cli,generator,runtime,examples,tests,bench}/**/*.test.ts"],
-    globalSetup: ["./tests/redis/global-setup.ts"],
+    globalSetup: ["./tests/redis/global-setup.ts", "./tests/built/global-setup.ts"],
     execArgv: ["--conditions=taskpact-source"],
   },
 });

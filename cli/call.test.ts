@@ -1,11 +1,12 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, test, type TestContext, vi } from "vitest";
 import { createWorker, type Implementation } from "taskpact";
 import { createTasks, implementMath, implementText, implementTiming } from "../generated/index.ts";
 import { CommandStage, type Ended, type Surroundings } from "../tests/command-stage.ts";
 import { namespaceUntil } from "../tests/redis/namespace.ts";
 import { describeRedis, sharedRedisUrl } from "../tests/redis/suite.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+// Each start of a command takes a processor for a while: they go side by side.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: 4 });
 
 const implementations: readonly Implementation[] = [
   implementMath({
@@ -45,7 +46,7 @@ afterAll(() => stage.close());
 type Taskpact = (args: readonly string[], surroundings?: Surroundings) => Promise<Ended>;
 
 /** The command with a broker that nobody else uses, and a worker there. */
-async function served(): Promise<{
+async function served({ onTestFinished }: TestContext): Promise<{
   taskpact: Taskpact;
   env: Readonly<Record<string, string>>;
   tasks: ReturnType<typeof createTasks>;
@@ -60,27 +61,30 @@ async function served(): Promise<{
     await running;
     await tasks.client.close();
   });
-  const env = { TASKPACT_BROKER: broker, TASKPACT_NAMESPACE: namespace };
-  return { env, tasks, taskpact: (args, more) => stage.run(args, { ...more, env }) };
+  const env = { TASKPACT_BROKER: broker, TASKPACT_NAMESPACE: namespace, TASKPACT_PROJECT: stage.builtProject };
+  return { env, tasks, taskpact: (args, more) => stage.run(args, { ...more, env: { ...env, ...more?.env } }) };
 }
 
 describeRedis("taskpact call", () => {
-  test.for([
+  test.concurrent.for([
     [["addition", "--a", "4", "--b", "6"], "10\n"],
     [["math.addition", "--a=-4"], "-4\n"],
     [["addition", "4", "-6"], "-2\n"],
+    [["addition", "-4", "-6"], "-10\n"],
     [["addition"], "0\n"],
     [["addition", '{"a":4,"b":6}', "--b", "7"], "11\n"],
     [["asynchronous", "--lag-ms", "1"], "1\n"],
     [["asynchronous", "--lagMs", "1", "--json"], "1\n"],
     [["wordCount", "--text", "two words", "--json"], '{"words":2,"characters":9,"lines":1}\n'],
-  ] as const)("%j prints %j", async ([args, printed]) => {
-    const { taskpact } = await served();
+  ] as const)("%j prints %j", async ([args, printed], context) => {
+    const { taskpact } = await served(context);
+    const { expect } = context;
     expect(await taskpact(["call", ...args])).toEqual({ code: 0, stdout: printed, stderr: "" });
   });
 
-  test("takes JSON from standard input, and makes of it what JSON has no word for", async () => {
-    const { taskpact } = await served();
+  test.concurrent("takes JSON from standard input, and makes of it what JSON has no word for", async (context) => {
+    const { expect } = context;
+    const { taskpact } = await served(context);
     expect(await taskpact(["call", "addition", "-"], { input: '{ "a": 4, "b": 6 }' })).toMatchObject({
       stdout: "10\n",
     });
@@ -98,8 +102,9 @@ describeRedis("taskpact call", () => {
     });
   });
 
-  test("ends with a code of its own for what its contract declares, and what it does not", async () => {
-    const { taskpact } = await served();
+  test.concurrent("ends with a code of its own for what its contract declares, and what it does not", async (context) => {
+    const { expect } = context;
+    const { taskpact } = await served(context);
     const declared = await taskpact(["call", "division", "1", "0"]);
     expect(declared).toMatchObject({ code: 3, stdout: "" });
     expect(declared.stderr).toMatch(/^error: \[declared\] math\.division: .*\n {2}divisionByZero: \{"dividend":1\}\n$/);
@@ -109,22 +114,30 @@ describeRedis("taskpact call", () => {
     expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining("no negative divisors today") as string });
   });
 
-  test("gives up after its timeout", async () => {
-    const { taskpact } = await served();
+  test.concurrent("reads contracts as they are written, too", async (context) => {
+    const { taskpact } = await served(context);
+    const ended = await taskpact(["call", "addition", "--b", "6"], { env: { TASKPACT_PROJECT: stage.root } });
+    context.expect(ended).toEqual({ code: 0, stdout: "6\n", stderr: "" });
+  });
+
+  test.concurrent("gives up after its timeout", async (context) => {
+    const { expect } = context;
+    const { taskpact } = await served(context);
     const { code, stderr } = await taskpact(["call", "asynchronous", "50000", "--timeout", "5s"]);
     expect([code, stderr]).toEqual([5, expect.stringContaining("[deadline_exceeded] timing.asynchronous")]);
   });
 
-  test("cancels the call when it is interrupted", async () => {
-    const { env, tasks } = await served();
-    const running = stage.start(["call", "asynchronous", "50000", "--id", "interrupted"], { env });
+  test.concurrent("cancels the call when it is interrupted", async (context) => {
+    const { expect } = context;
+    const { env, tasks } = await served(context);
+    const running = stage.start(context, ["call", "asynchronous", "50000", "--id", "interrupted"], { env });
     const handle = tasks.client.handle("asynchronous", "interrupted");
     const state = (): Promise<string> =>
       handle.status().then(
         (found) => found.state,
         () => "unknown",
       );
-    await expect.poll(state, { timeout: 20_000 }).toBe("running");
+    await expect.poll(state, { timeout: 60_000 }).toBe("running");
     running.signal("SIGINT");
     await running.until("[canceled]");
     await expect(running.ended).resolves.toBe(6);
@@ -133,8 +146,9 @@ describeRedis("taskpact call", () => {
 });
 
 describeRedis("taskpact submit", () => {
-  test("prints the id, by which status, show and cancel find the call", async () => {
-    const { taskpact } = await served();
+  test.concurrent("prints the id, by which status, show and cancel find the call", async (context) => {
+    const { expect } = context;
+    const { taskpact } = await served(context);
     const { stdout } = await taskpact(["submit", "division", "1", "4", "--delay", "1h"]);
     const id = stdout.trim();
     expect(await taskpact(["status", "division", id])).toMatchObject({ code: 0, stdout: "delayed\n" });
@@ -143,8 +157,9 @@ describeRedis("taskpact submit", () => {
     expect(JSON.parse(status.stdout)).toMatchObject({ id, task: "math.division", state: "canceled", attempt: 0 });
   });
 
-  test("takes an id, and behind -- parameters of that name; show tells the answer", async () => {
-    const { taskpact, tasks } = await served();
+  test.concurrent("takes an id, and behind -- parameters of that name; show tells the answer", async (context) => {
+    const { expect } = context;
+    const { taskpact, tasks } = await served(context);
     expect(await taskpact(["submit", "addition", "--id", "four", "--", "--a", "4"])).toMatchObject({
       stdout: "four\n",
     });
@@ -156,65 +171,10 @@ describeRedis("taskpact submit", () => {
     expect(JSON.parse(asked.stdout)).toMatchObject({ task: "orders.cancelOrder" });
   });
 
-  test("status of an id that nobody knows ends with code 7", async () => {
-    const { taskpact } = await served();
+  test.concurrent("status of an id that nobody knows ends with code 7", async (context) => {
+    const { expect } = context;
+    const { taskpact } = await served(context);
     const { code, stderr } = await taskpact(["status", "addition", "unknown"]);
     expect([code, stderr]).toEqual([7, expect.stringContaining("[not_found] math.addition")]);
-  });
-});
-
-describe("taskpact call, where something is amiss", () => {
-  test.for([
-    [["divison", "1", "2"], 'there is no task "divison" in generated/; did you mean division?'],
-    [
-      ["division", "1"],
-      "math.division needs --divisor <number>\n  it is called so: taskpact call math.division --dividend <number> --divisor <number>",
-    ],
-    [
-      ["division", "--dividend", "1", "--divisr", "2"],
-      "math.division has no parameter --divisr; did you mean --divisor?",
-    ],
-    [["division", "1", "two"], '--divisor takes a number; got "two"'],
-    [["division", "1", "2", "3"], 'math.division has no parameter left for "3"'],
-    [["division", "--dividend"], "--dividend wants a value"],
-    [["place", "--order", "{x"], '--order takes JSON; got "{x"'],
-    [["quote", "[]", "EURO"], "--currency takes one of EUR, GBP, USD"],
-    [["addition", "{a:1}"], "the parameters are no JSON"],
-    [["addition", '{"c":1}'], "math.addition has no parameter c"],
-    [["asynchronous", "70000"], "[invalid_argument] timing.asynchronous: params.lagMs"],
-    [["addition", "--timeout", "soon"], "It is a time"],
-    [[], "missing required argument 'task'"],
-  ] as const)("%j ends with code 2, and says: %s", async ([args, reason]) => {
-    const { code, stdout, stderr } = await stage.run(["call", ...args], {
-      env: { TASKPACT_BROKER: "redis://127.0.0.1:1" },
-    });
-    expect(stderr).toContain(reason);
-    expect([code, stdout]).toEqual([2, ""]);
-  });
-
-  test("a broker that is away ends it with code 4", async () => {
-    const { code, stderr } = await stage.run([
-      "call",
-      "addition",
-      "--timeout",
-      "300ms",
-      "--broker",
-      "redis://127.0.0.1:1",
-    ]);
-    expect([code, stderr]).toEqual([
-      4,
-      expect.stringContaining("[unavailable] math.addition: no broker could be reached"),
-    ]);
-  });
-
-  test("no broker at all is told with what to do", async () => {
-    const { code, stderr } = await stage.run(["call", "addition"]);
-    expect([code, stderr]).toEqual([2, expect.stringContaining("no broker is named\n  --broker redis://")]);
-  });
-
-  test("so is a project in which nothing was generated", async () => {
-    await stage.write("empty/package.json", "{}");
-    const { code, stderr } = await stage.run(["ls"], { cwd: `${stage.root}/empty` });
-    expect([code, stderr]).toEqual([2, expect.stringContaining("there is no generated/index.ts in")]);
   });
 });

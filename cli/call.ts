@@ -66,7 +66,12 @@ export async function submit(options: SubmitFlags, task: string, ...words: reado
 
 /** Text as it is, so that it can be piped; what has parts as Node shows it. */
 export function shownResult(result: unknown): string {
-  return typeof result === "string" ? result : inspect(result, { depth: 10, colors: process.stdout.isTTY });
+  return typeof result === "string" ? result : inspect(result, { depth: 10, colors: hasColors() });
+}
+
+/** A terminal that wants them: `NO_COLOR` and its like are known to Node. */
+function hasColors(): boolean {
+  return process.stdout.isTTY && process.stdout.hasColors();
 }
 
 function readInput(): Promise<string> {

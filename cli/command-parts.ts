@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import type { CommonOptions } from "./session.ts";
 
 /** What a command does, of its flags and then its arguments. */
 type Action = (options: never, ...args: readonly string[]) => Promise<void>;
@@ -8,6 +9,23 @@ export function runs(command: Command, load: () => Promise<Action>): void {
   command.action(async () => {
     const action = await load();
     await action(command.opts<never>(), ...command.args);
+  });
+}
+
+/** The same for what calls a task, whose help is of the task's parameters, too: those are in its contract. */
+export function runsTask(command: Command, load: () => Promise<Action>): void {
+  command.action(async () => {
+    const { help, ...options } = command.opts<CommonOptions & { readonly help?: boolean }>();
+    const [task] = command.args;
+    if (help === true) {
+      if (task === undefined) command.outputHelp();
+      else await (await import("./call-help.ts")).tellCall(command, options, task);
+      return;
+    }
+    if (task === undefined)
+      command.error("error: missing required argument 'task'", { code: "commander.missingArgument" });
+    const action = await load();
+    await action(options as never, ...command.args);
   });
 }
 
@@ -30,10 +48,13 @@ export function onBroker(command: Command): Command {
 /** What takes the parameters of a task: flags that are the contract's, and known when it is loaded. */
 export function calling(command: Command): Command {
   return onBroker(command)
-    .argument("<task>")
+    .usage("[options] <task> [params...]")
+    .argument("[task]", "its --help tells its parameters")
     .argument("[params...]", "--name value, a value for each in their order, {…} or - (standard input) for all as JSON")
     .allowUnknownOption()
     .option("--queue <queue>", "sends it there: to a worker's node queue (default: that of its contract)")
+    .helpOption(false)
+    .option("-h, --help", "display help for command, and for a task that is named")
     .option("--id <id>", "the call's id: the same id is the same call")
     .addOption(new Option("--priority <priority>").choices(["high", "normal", "low"]));
 }

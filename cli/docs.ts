@@ -35,15 +35,31 @@ function docOf(comment: string | undefined): string | undefined {
     .trim();
 }
 
-/** The first of the type arguments: up to the comma that stands in no brackets. */
+/** The names of the parameters in a {@link TaskText.signature}. */
+export function paramsOf(signature: string): readonly string[] {
+  const names: string[] = [];
+  for (let rest = signature.slice(1); ;) {
+    const [, name] = /^\s*([\w$]+)\??:/.exec(rest) ?? [];
+    if (name === undefined) return names;
+    names.push(name);
+    rest = rest.slice(callOf(rest).length + 1);
+  }
+}
+
+/** The first of the type arguments: up to the comma, or the end, that stands in no brackets and no text. */
 function callOf(text: string): string {
   let depth = 0;
+  let quote: string | undefined;
   for (let at = 0; at < text.length; at++) {
     const sign = text[at]!;
-    if ("([{<".includes(sign)) depth += 1;
+    if (quote !== undefined) {
+      if (sign === "\\") at += 1;
+      else if (sign === quote) quote = undefined;
+    } else if (`"'\``.includes(sign)) quote = sign;
+    else if ("([{<".includes(sign)) depth += 1;
     else if (sign === ">" && text[at - 1] === "=") continue;
     else if (")]}>".includes(sign)) depth -= 1;
-    if (depth < 0 || (depth === 0 && sign === ",")) return text.slice(0, at);
+    if (depth < 0 || (depth === 0 && quote === undefined && sign === ",")) return text.slice(0, at);
   }
   return text;
 }

@@ -1,11 +1,12 @@
 import { TaskError } from "../runtime/errors.ts";
+import type { EventKind } from "../runtime/events.ts";
 import { onStopSignals } from "../runtime/signals.ts";
 import { jsonText } from "./json.ts";
 import { print } from "./output.ts";
 import { type CommonOptions, withSession } from "./session.ts";
 
 interface EventFlags extends CommonOptions {
-  readonly kind?: readonly string[] | undefined;
+  readonly kind?: readonly EventKind[] | undefined;
   readonly queue?: string | undefined;
 }
 
@@ -14,7 +15,7 @@ export async function follow(options: EventFlags, task?: string): Promise<void> 
   await withSession(options, async ({ client, find }) => {
     const { queue } = options;
     const filter = task === undefined ? { queue } : { task: find(task).name, queue };
-    const stream = client.events.stream(options.kind as never, filter);
+    const stream = client.events.stream(options.kind, filter);
     // A stream that waits for its next event is ended by its client alone.
     const undo = onStopSignals(() => void client.close());
     try {

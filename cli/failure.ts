@@ -5,8 +5,8 @@ import { jsonText } from "./json.ts";
 
 /** Tells what was thrown on standard error: for people, or as one line of JSON. */
 export function tellFailure(thrown: unknown, asJson: boolean): void {
-  // Commander has told of its own.
-  if (thrown instanceof CommanderError) return;
+  // Commander has told of its own, but not in JSON.
+  if (thrown instanceof CommanderError && !asJson) return;
   process.stderr.write(`${asJson ? jsonText({ error: failureData(thrown) }) : failureText(thrown)}\n`);
 }
 
@@ -17,6 +17,10 @@ function failureData(thrown: unknown): object {
     return { code, ...declared, message: reason, task, callId, attempt, ...(issues.length > 0 && { issues }) };
   }
   if (thrown instanceof UsageError) return { code: "usage", message: thrown.message, remedy: thrown.remedy };
+  if (thrown instanceof CommanderError) {
+    const message = thrown.code === "commander.help" ? "no command is named" : thrown.message;
+    return { code: "usage", message: message.replace(/^error: /, ""), remedy: "--help tells how it is used" };
+  }
   return { code: "internal", message: thrown instanceof Error ? thrown.message : String(thrown) };
 }
 

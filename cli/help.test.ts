@@ -1,8 +1,9 @@
+import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { CommandStage } from "../tests/command-stage.ts";
 import { program } from "./program.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: 4 });
 
 /** Tells of each module that is loaded. */
 const hook = `import { writeSync } from "node:fs";
@@ -20,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(() => stage.close());
 
-test("help loads nothing but the commands' names", async () => {
+test.concurrent("help loads nothing but the commands' names", async ({ expect }) => {
   const env = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(register)}"` };
   const { code, stdout, stderr } = await stage.run(["ls", "--help"], { env });
   expect([code, stdout]).toEqual([0, expect.stringContaining("Usage: taskpact ls [options] [task]")]);
@@ -35,8 +36,17 @@ test("help loads nothing but the commands' names", async () => {
     "generator/command.js",
     "generator/diagnostic.js",
     "runtime/errors.js",
+    "runtime/events.js",
+    "runtime/version.js",
   ]);
   expect(loaded.filter((url) => !url.includes("/taskpact/dist/") && !url.includes("/commander/"))).toEqual([]);
+});
+
+test.concurrent("tells the package's version", async ({ expect }) => {
+  const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8")) as {
+    readonly version: string;
+  };
+  expect(await stage.run(["--version"])).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
 });
 
 test("every command has a description, and an example or commands of its own", () => {
@@ -47,57 +57,11 @@ test("every command has a description, and an example or commands of its own", (
   expect(described.filter((command) => command.description() === "")).toEqual([]);
 });
 
-test.for([
+test.concurrent.for([
   [["lss"], "Did you mean ls?"],
   [["ls", "--jsn"], "Did you mean --json?"],
   [["completion", "tcsh"], "Allowed choices are bash, zsh, fish"],
-] as const)("taskpact %j ends with code 2, and says: %s", async ([args, reason]) => {
+] as const)("taskpact %j ends with code 2, and says: %s", async ([args, reason], { expect }) => {
   const { code, stderr } = await stage.run(args);
   expect([code, stderr]).toEqual([2, expect.stringContaining(reason)]);
-});
-
-test.for([
-  [[""], ["worker", "call", "parked", "gen"]],
-  [["ca"], ["call", "cancel"]],
-  [
-    ["parked", ""],
-    ["ls", "show", "replay", "discard"],
-  ],
-  [["call", "add"], ["addition"]],
-  [
-    ["status", ""],
-    ["addition", "wordCount", "asynchronous"],
-  ],
-  [["call", "addition", "--pol"], ["--policy"]],
-  [
-    ["call", "--policy", ""],
-    ["remote-only", "auto"],
-  ],
-  [
-    ["completion", ""],
-    ["bash", "zsh", "fish"],
-  ],
-] as const)("completes %j with %j", async ([words, candidates]) => {
-  const { code, stdout } = await stage.run(["complete", "--", ...words]);
-  expect(code).toBe(0);
-  expect(stdout.split("\n")).toEqual(expect.arrayContaining([...candidates]));
-});
-
-test("completes nothing where a parameter's value stands", async () => {
-  expect(await stage.run(["complete", "--", "call", "addition", ""])).toMatchObject({ code: 0, stdout: "" });
-});
-
-test("bash completes by what taskpact prints for it", async () => {
-  const { stdout } = await stage.run(["completion", "bash"]);
-  await stage.write("completion.bash", stdout);
-  await stage.write(
-    "try.bash",
-    `taskpact() { ${process.execPath} ${stage.root}/node_modules/taskpact/dist/cli/main.js "$@"; }
-     source ${stage.root}/completion.bash
-     COMP_WORDS=(taskpact call add); COMP_CWORD=2; _taskpact; echo "\${COMPREPLY[@]}"
-     COMP_WORDS=(taskpact parked ""); COMP_CWORD=2; _taskpact; echo "\${COMPREPLY[@]}"`,
-  );
-  const { execFileSync } = await import("node:child_process");
-  const printed = execFileSync("bash", [`${stage.root}/try.bash`], { cwd: stage.root, encoding: "utf8" });
-  expect(printed).toBe("addition\nls show replay discard help\n");
 });

@@ -1,4 +1,5 @@
 import type { Declaration } from "../runtime/declaration.ts";
+import { schemasOf } from "../runtime/describe.ts";
 import { textsOf } from "./docs.ts";
 import { print } from "./output.ts";
 import { paramFlags } from "./params.ts";
@@ -10,8 +11,9 @@ import { tableText } from "./table.ts";
 export async function list(options: CommonOptions, task?: string): Promise<void> {
   const { declarations, find, project } = await openCatalog(options);
   if (task !== undefined) {
-    const described = describe(project, find(task));
-    print(options, described, () => taskText(described));
+    const declared = find(task);
+    const described = describe(project, declared);
+    print(options, { ...described, schemas: schemasOf(declared) }, () => taskText(described));
     return;
   }
   const tasks = declarations.map((declaration) => describe(project, declaration));
@@ -45,14 +47,16 @@ function describe(project: Project, declaration: Declaration) {
 }
 
 function taskText(task: ReturnType<typeof describe>): string {
-  const { name, doc, signature, queue, policy, params, errors, timeoutMs, schedule, tags } = task;
+  const { name, doc, signature, queue, policy, params, errors, timeoutMs, attemptTimeoutMs, retry, schedule, tags } =
+    task;
   const flags = params.map(({ flag, required }) => (required ? flag : `[${flag}]`));
   const facts: readonly (readonly [string, string | undefined])[] = [
     ["signature", signature],
     ["queue", queue],
     ["policy", policy],
     ["errors", errors.length === 0 ? undefined : errors.join(", ")],
-    ["timeout", `${timeoutMs} ms`],
+    ["timeout", `${timeoutMs} ms in all, ${attemptTimeoutMs} ms an attempt`],
+    ["attempts", retry === undefined ? undefined : String(retry.attempts)],
     ["schedule", schedule && (schedule.cron ?? `every ${schedule.everyMs} ms`)],
     ["tags", tags.length === 0 ? undefined : tags.join(", ")],
     ["call it", ["taskpact call", name, ...flags].join(" ")],

@@ -2,9 +2,15 @@
 import { exitCodeOf, exitCodes } from "./exit-code.ts";
 import { program } from "./program.ts";
 
-const asJson = process.argv.includes("--json");
+// Who reads along may have had enough, as `head` has; what goes on then is nobody's.
+process.stdout.on("error", () => process.exit(exitCodes.done));
+process.stderr.on("error", () => {});
+
+// What stands behind `--` is of the task.
+const [, ...words] = process.argv;
+const asJson = words.slice(0, [...words, "--"].indexOf("--")).includes("--json");
 try {
-  await program().parseAsync();
+  await program({ asJson }).parseAsync();
 } catch (thrown) {
   process.exitCode = exitCodeOf(thrown);
   // Help ends so, too, and is done.

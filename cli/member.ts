@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 import { TaskError } from "../runtime/errors.ts";
 import type { Hook } from "../runtime/hook.ts";
 import { createWorker } from "../runtime/lazy-worker.ts";
-import { streamLogger } from "../runtime/log.ts";
+import { type Logger, streamLogger } from "../runtime/log.ts";
 import { onStopSignals } from "../runtime/signals.ts";
 import { exitCodes, UsageError } from "./exit-code.ts";
 import { countsAttempts, tellsAttempts } from "./attempt-hooks.ts";
@@ -13,7 +13,6 @@ import type { FromMember, ToMember, WorkerOrder } from "./worker-message.ts";
 /** Longer than any attempt may take: what runs is done before. */
 const unboundedMs = 2 ** 31 - 1;
 
-const log = streamLogger();
 let hasStopped = false;
 let stop = (): void => {
   process.exit(0); // Before it has a worker, there is nothing to wait for.
@@ -30,7 +29,11 @@ process.on("disconnect", () => stop());
 // An interruption from the keyboard reaches all processes of a terminal, and ours is told besides: it counts once.
 onStopSignals(() => stop());
 
+// A log that nobody reads any more keeps nobody from working.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+
 async function run(order: WorkerOrder): Promise<void> {
+  const log = streamLogger(undefined, order.logFormat);
   let worker: ReturnType<typeof createWorker>;
   try {
     // What registers the broker is imported by either of the two.
@@ -52,7 +55,8 @@ async function run(order: WorkerOrder): Promise<void> {
       nodeQueue,
       implementations,
       graceMs,
-      hooks: [...liveLog(), ...(maxCalls === undefined ? [] : [counting(maxCalls)])],
+      log,
+      hooks: [...liveLog(log), ...(maxCalls === undefined ? [] : [counting(maxCalls)])],
       handleSignals: false,
       // Another process takes its place.
       stopWhenStuck: true,
@@ -80,7 +84,7 @@ async function run(order: WorkerOrder): Promise<void> {
 }
 
 /** Calls that are done are told of where somebody reads along; elsewhere who asks for it has a line of each, too. */
-function liveLog(): readonly Hook[] {
+function liveLog(log: Logger): readonly Hook[] {
   if (process.stderr.isTTY) return [tellsAttempts((fields, message) => log.info(fields, message))];
   if (process.env["TASKPACT_LOG"] !== "debug") return [];
   return [tellsAttempts((fields, message) => log.debug(fields, message))];

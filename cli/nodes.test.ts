@@ -35,7 +35,7 @@ describeRedis("taskpact with node queues", () => {
     const taskpact = (...args: readonly string[]): Promise<Ended> => stage.run(args, { env });
     const json = async (...args: readonly string[]): Promise<unknown> =>
       JSON.parse((await taskpact(...args, "--json")).stdout) as unknown;
-    const worker = stage.start(["worker", "handlers/math.ts", "--node-queue", "camera-7"], { env });
+    const worker = stage.start({ onTestFinished }, ["worker", "handlers/math.ts", "--node-queue", "camera-7"], { env });
     await worker.until('"listening"');
     const queue = "node:camera-7";
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test, type TestContext, vi } from "vitest";
 import { openBroker } from "../runtime/brokers/open.ts";
 import { writeRequest } from "../runtime/envelope.ts";
 import { newHeader } from "../runtime/header.ts";
@@ -6,7 +6,7 @@ import { CommandStage, type Ended } from "../tests/command-stage.ts";
 import { namespaceUntil } from "../tests/redis/namespace.ts";
 import { describeRedis, sharedRedisUrl } from "../tests/redis/suite.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: 4 });
 
 const cleaning = `
 import { task } from "taskpact";
@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => stage.close());
 
 /** The command on a broker that nobody else uses. */
-function onBroker(): {
+function onBroker({ onTestFinished }: TestContext): {
   namespace: string;
   taskpact: (...args: readonly string[]) => Promise<Ended>;
   json: (...args: readonly string[]) => Promise<unknown>;
@@ -53,7 +53,7 @@ function onBroker(): {
   return { namespace, taskpact, json };
 }
 
-test("taskpact ls lists the tasks with their queues, policies and docs", async () => {
+test.concurrent("taskpact ls lists the tasks with their queues, policies and docs", async ({ expect }) => {
   const { code, stdout } = await stage.run(["ls"]);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^TASK +QUEUE +POLICY +DOC$/m);
@@ -61,7 +61,7 @@ test("taskpact ls lists the tasks with their queues, policies and docs", async (
   expect(stdout).toMatch(/^math\.addition +math +local-first +Adds two numbers\.$/m);
 });
 
-test("taskpact ls tells all of a task that is named", async () => {
+test.concurrent("taskpact ls tells all of a task that is named", async ({ expect }) => {
   const { stdout } = await stage.run(["ls", "forget"]);
   expect(stdout).toContain("Forgets what is old.\n\nAnd nothing else.");
   expect(stdout).toContain("taskpact call cleaning.forget --table <string> [--dry]");
@@ -72,10 +72,11 @@ test("taskpact ls tells all of a task that is named", async () => {
     signature: "(dividend: number, divisor: number) => Promise<number>",
     params: [{ name: "dividend", flag: "--dividend <number>", required: true }, { name: "divisor" }],
     errors: ["divisionByZero"],
+    schemas: { params: { required: ["dividend", "divisor"] }, errors: { divisionByZero: { type: "object" } } },
   });
 });
 
-test("taskpact reads what a build has made of the project, without tsx", async () => {
+test.concurrent("taskpact reads what a build has made of the project, without tsx", async ({ expect }) => {
   await stage.write("dist/package.json", '{ "type": "module" }');
   await stage.write("dist/taskpact.config.js", 'export default { generated: "out" };');
   await stage.write(
@@ -92,8 +93,9 @@ test("taskpact reads what a build has made of the project, without tsx", async (
 });
 
 describeRedis("taskpact parked", () => {
-  test("lists, shows, replays and discards what is parked", async () => {
-    const { namespace, taskpact, json } = onBroker();
+  test.concurrent("lists, shows, replays and discards what is parked", async (context) => {
+    const { expect } = context;
+    const { namespace, taskpact, json } = onBroker(context);
     expect(await taskpact("parked", "ls")).toMatchObject({ code: 0, stdout: "nothing is parked\n" });
     await park(namespace, "first", "second");
     const listed = await taskpact("parked", "ls");
@@ -117,8 +119,9 @@ describeRedis("taskpact parked", () => {
 });
 
 describeRedis("taskpact schedule", () => {
-  test("lists schedules, pauses and resumes them, and calls at once", async () => {
-    const { taskpact, json } = onBroker();
+  test.concurrent("lists schedules, pauses and resumes them, and calls at once", async (context) => {
+    const { expect } = context;
+    const { taskpact, json } = onBroker(context);
     expect((await taskpact("schedule", "ls")).stdout).toMatch(/^cleaning\.forget +30 3 \* \* \* Europe\/Berlin +on/m);
     expect(await taskpact("schedule", "pause", "forget")).toMatchObject({ code: 0, stdout: "paused\n" });
     expect(await json("schedule", "ls")).toMatchObject([{ task: "cleaning.forget", paused: true }]);
@@ -132,8 +135,9 @@ describeRedis("taskpact schedule", () => {
 });
 
 describeRedis("taskpact pause and resume", () => {
-  test("are of a task or a queue; pause alone tells what is paused", async () => {
-    const { taskpact, json } = onBroker();
+  test.concurrent("are of a task or a queue; pause alone tells what is paused", async (context) => {
+    const { expect } = context;
+    const { taskpact, json } = onBroker(context);
     expect(await taskpact("pause", "addition")).toMatchObject({ code: 0, stdout: "paused\n" });
     expect(await taskpact("pause", "--queue", "night")).toMatchObject({ code: 0 });
     expect((await taskpact("pause")).stdout).toBe("queue night\ntask math.addition\n");

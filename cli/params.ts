@@ -1,9 +1,11 @@
-import type { $ZodType } from "zod/v4/core";
+import { type $ZodType, globalRegistry } from "zod/v4/core";
 import type { Declaration } from "../runtime/declaration.ts";
 import { UsageError } from "./exit-code.ts";
-import { definitionOf, fromJson, givenSchema } from "./from-json.ts";
+import { type Definition, definitionOf, fromJson, givenSchema } from "./from-json.ts";
 import { fromText, isScalar, typeWord } from "./from-text.ts";
+import { jsonText } from "./json.ts";
 import { nearest } from "./nearest.ts";
+import { flagOf } from "./param-name.ts";
 
 /** A parameter, as a command line gives it. */
 export interface ParamFlag {
@@ -11,6 +13,17 @@ export interface ParamFlag {
   /** `--lag-ms <number>`. */
   readonly flag: string;
   readonly required: boolean;
+}
+
+/** What a contract says of a parameter besides, for people: its description, and its default. */
+export function paramNote(schema: $ZodType): string {
+  const { type, innerType, defaultValue } = definitionOf(schema) as Partial<Definition> & {
+    readonly defaultValue?: unknown;
+  };
+  const description = [schema, innerType].flatMap((one) => (one && globalRegistry.get(one)?.description) ?? [])[0];
+  const omitted =
+    type === "default" ? `(default: ${jsonText(defaultValue)})` : schema._zod.optin === undefined ? "" : "(optional)";
+  return [description ?? "", omitted].join(" ").trim();
 }
 
 /** The flags of a task's parameters, in their order. */
@@ -58,6 +71,7 @@ export async function readParams(
         at += 1;
       }
     } else {
+      refuseShortFlag(declaration, word);
       const name = declaration.paramNames.find((one) => !given.has(one));
       if (name === undefined)
         throw new UsageError(`${declaration.name} has no parameter left for "${word}"`, howTo(declaration));
@@ -112,17 +126,20 @@ function paramOf(declaration: Declaration, flag: string): { readonly name: strin
   throw unknownParam(declaration.name, flag, names.map(flagOf));
 }
 
+/** `-a 1` is meant as a flag; behind `=` it is a value: `--text=-a`. */
+function refuseShortFlag({ name, paramNames }: Declaration, word: string): void {
+  const [flag = ""] = word.split("=");
+  const meant = paramNames.find((one) => one === flag.slice(1) || flagOf(one) === `-${flag}`);
+  if (word.startsWith("-") && meant !== undefined)
+    throw new UsageError(`${name} has no parameter ${flag}; did you mean ${flagOf(meant)}?`);
+}
+
 function unknownParam(task: string, given: string, known: readonly string[]): UsageError {
   const near = nearest(given, known);
   return new UsageError(
     `${task} has no parameter ${given}${near === undefined ? "" : `; did you mean ${near}?`}`,
     known.length === 0 ? "it has none" : `it has ${known.join(", ")}`,
   );
-}
-
-/** `lagMs` → `--lag-ms`. */
-function flagOf(name: string): string {
-  return `--${name.replaceAll(/([a-z0-9])([A-Z])/g, "$1-$2").toLowerCase()}`;
 }
 
 function howTo(declaration: Declaration): string {

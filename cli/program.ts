@@ -1,17 +1,33 @@
 import { Argument, Command, Option } from "commander";
 import { generatorCommand } from "../generator/command.ts";
-import { calling, examplesText, flag, inProject, onBroker, runs } from "./command-parts.ts";
+import { calling, examplesText, flag, inProject, onBroker, runs, runsTask } from "./command-parts.ts";
+import { eventKinds } from "../runtime/events.ts";
+import { version } from "../runtime/version.ts";
 import { countOf, durationOf, momentOf } from "./flag-value.ts";
+
+/** As docs/cli.md has them, for whoever has only the package. */
+const exitCodesText = `
+Exit codes:
+  0 done                          4 nothing was begun: no broker, or it is full
+  1 the call failed               5 time was up, or the outcome is unknown
+  2 it can't be asked so          6 canceled
+  3 an error of the contract      7 no such call
+
+"taskpact <command> --help" has examples.`;
 
 /**
  * The `taskpact` command. What its parts do is loaded when they run: `--help` needs none of it, and comes at once.
+ *
+ * @param options - `asJson`: it tells nothing of what is wrong with a command line, but throws; another tells it in JSON.
  */
-export function program(): Command {
+export function program({ asJson = false }: { readonly asJson?: boolean | undefined } = {}): Command {
   const root = new Command("taskpact")
     .description("Runs workers, makes calls, and looks after the queues of a Taskpact project.")
+    .version(version, "-V, --version", "prints the version")
     .exitOverride()
     .showHelpAfterError("(--help tells how it is used)")
-    .addHelpText("after", "\nExit codes, settings and examples: docs/cli.md");
+    .configureOutput(asJson ? { outputError: () => {}, writeErr: () => {} } : {})
+    .addHelpText("after", exitCodesText);
   const add = (parent: Command, usage: string, description: string, examples: readonly string[]): Command =>
     parent.command(usage).description(description).addHelpText("after", examplesText(examples));
 
@@ -43,7 +59,7 @@ export function program(): Command {
       .addOption(
         flag("--node-queue <name>", "a queue of its own besides: node:<name>; auto makes a new name", "NODE_QUEUE"),
       )
-      .addOption(flag("--no-schedule", "leaves schedules to other workers", "NO_SCHEDULE")),
+      .option("--no-schedule", "leaves schedules to other workers (env: TASKPACT_NO_SCHEDULE)"),
     async () => (await import("./worker.ts")).work,
   );
 
@@ -57,7 +73,7 @@ export function program(): Command {
     async () => (await import("./ls.ts")).list,
   );
 
-  runs(
+  runsTask(
     calling(
       add(root, "call", "Calls a task, waits, and prints its result.", [
         "taskpact call addition --a 4 --b 6",
@@ -75,7 +91,7 @@ export function program(): Command {
       ),
     async () => (await import("./call.ts")).call,
   );
-  runs(
+  runsTask(
     calling(
       add(root, "submit", "Hands a call to its queue, and prints its id.", [
         "taskpact submit division --dividend 1 --divisor 4 --delay 5m",
@@ -197,7 +213,7 @@ export function program(): Command {
       .argument("[task]", "(default: all tasks)")
       .option("--follow", "until it is interrupted, as is always done: nothing of the past is kept")
       .option("--queue <queue>", "that of a node queue (default: the queues of the tasks)")
-      .option("--kind <kinds...>", "only such: queued, started, succeeded, failed, parked, workerUp, …"),
+      .addOption(new Option("--kind <kinds...>", "only such").choices(eventKinds)),
     async () => (await import("./events.ts")).follow,
   );
 

@@ -1,6 +1,8 @@
 import { jsonText } from "./json.ts";
 
 const width = 24;
+/** Of a terminal that does not say how wide it is. */
+const columns = 80;
 
 /** Shows on a terminal how far a call is, in a line that is written over; elsewhere nothing. */
 export class ProgressBar {
@@ -14,7 +16,7 @@ export class ProgressBar {
   show(progress: unknown): void {
     if (!this.#stream.isTTY) return;
     this.#isShown = true;
-    this.#stream.write(`\r\x1b[2K${barText(progress).slice(0, this.#stream.columns - 1)}`);
+    this.#stream.write(`\r\x1b[2K${barText(progress).slice(0, (this.#stream.columns || columns) - 1)}`);
   }
 
   clear(): void {

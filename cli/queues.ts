@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import type { PurgedState, QueueInfo } from "../runtime/overview.ts";
+import { TaskError } from "../runtime/errors.ts";
 import { UsageError } from "./exit-code.ts";
 import { print } from "./output.ts";
 import { type CommonOptions, withSession } from "./session.ts";
@@ -56,7 +57,7 @@ export async function list(options: CommonOptions): Promise<void> {
 export async function purge(options: PurgeFlags, queue: string): Promise<void> {
   await withSession(options, async ({ client }) => {
     const control = client.queue(queue);
-    if (options.yes !== true) await confirm(await control.info());
+    if (options.yes !== true) await confirm(await control.info(), options);
     const purged = await control.purge({ states: options.state, olderThanMs: options.olderThan });
     print(
       options,
@@ -66,19 +67,30 @@ export async function purge(options: PurgeFlags, queue: string): Promise<void> {
   });
 }
 
-/** @throws UsageError for anything but a yes, and where nobody can be asked. */
-async function confirm(info: QueueInfo): Promise<void> {
-  const { name, delayed, retrying, parked } = info;
+/** @throws TaskError `canceled` for anything but a yes, and UsageError where nobody can be asked. */
+async function confirm(info: QueueInfo, options: PurgeFlags): Promise<void> {
+  const { name } = info;
   if (!process.stdin.isTTY)
     throw new UsageError(`nobody can be asked whether ${name} is to be purged`, "--yes says so");
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const waiting = `${waitingIn(info.waiting)} wait, ${delayed} are delayed, ${retrying} are to be repeated, ${parked} are parked`;
-    const answer = await terminal.question(`Of the calls in ${name}, ${waiting}. Purge it? (yes/no) `);
-    if (!/^y(es)?$/i.test(answer.trim())) throw new UsageError("nothing was purged");
+    const answer = await terminal.question(`Purge ${name} of ${callsText(info, options)}? (yes/no) `).catch(() => {
+      process.stderr.write("\n"); // Ctrl-C and Ctrl-D leave the cursor behind the question.
+      return "no";
+    });
+    if (!/^y(es)?$/i.test(answer.trim())) throw new TaskError("canceled", "nothing was purged");
   } finally {
     terminal.close();
   }
+}
+
+/** `its calls that are queued (3), delayed (1) or retrying (0), if they are older than 2h`. */
+function callsText(info: QueueInfo, { state = ["queued", "delayed", "retrying"], olderThan }: PurgeFlags): string {
+  const counts = { ...info, queued: waitingIn(info.waiting) + info.held.limited + info.held.aside + info.held.suspect };
+  const parts = [...new Set(state)].map((one) => `${one} (${counts[one]})`);
+  const last = parts.pop();
+  const states = parts.length === 0 ? last : `${parts.join(", ")} or ${last}`;
+  return `its calls that are ${states}${olderThan === undefined ? "" : `, if they are older than ${spanText(olderThan)}`}`;
 }
 
 function waitingIn(waiting: QueueInfo["waiting"]): number {

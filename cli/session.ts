@@ -2,12 +2,14 @@ import type { Client } from "../runtime/client.ts";
 import { createClient } from "../runtime/create-client.ts";
 import { type Declaration, declarationsOf } from "../runtime/declaration.ts";
 import type { Handle } from "../runtime/handle.ts";
-import { streamLogger } from "../runtime/log.ts";
+import { type LogLevel, streamLogger } from "../runtime/log.ts";
 import type { CallOptions, SubmitOptions } from "../runtime/options.ts";
 import type { Signature } from "../runtime/signature.ts";
 import { UsageError } from "./exit-code.ts";
 import { nearest } from "./nearest.ts";
 import { generatedFolder, loadContracts, openProject, type Project } from "./project.ts";
+
+const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error", "silent"];
 
 /** What every command may be told. */
 export interface CommonOptions {
@@ -85,13 +87,21 @@ export function brokerOf(options: CommonOptions, { config }: Project): string {
   return broker;
 }
 
+/** Refuses a `TASKPACT_LOG` that would be passed over in silence. */
+export function checkLogLevel(): void {
+  const level = process.env["TASKPACT_LOG"] || "info";
+  if (!logLevels.includes(level as LogLevel))
+    throw new UsageError(`TASKPACT_LOG is one of ${logLevels.join(", ")}; got ${JSON.stringify(level)}`);
+}
+
 /** Does something with a client, and closes it whatever comes of that. */
 export async function withSession<T>(options: CommonOptions, act: (session: Session) => Promise<T>): Promise<T> {
   const project = await openProject(options.project);
   const broker = brokerOf(options, project);
   const contracts = await loadContracts(project);
+  checkLogLevel();
   // The line that a command ends with says more than a log would, unless somebody asks for that.
-  const log = process.env["TASKPACT_LOG"] === undefined ? streamLogger("silent") : streamLogger();
+  const log = process.env["TASKPACT_LOG"] ? streamLogger() : streamLogger("silent");
   const { namespace = project.config.namespace } = options;
   const root = createClient<Root>({ shape: "byContract", contracts }, { broker, namespace, log });
   const way = (face: Face, { name, shortName, paramNames }: Declaration, params: Params): Promise<unknown> => {

@@ -1,4 +1,5 @@
 /** What the processes of `taskpact worker` tell each other. */
+import type { LogFormat } from "../runtime/log.ts";
 
 /** How a worker's process is to run: told and not written into its command line, as a broker's URL may hold a password. */
 export interface WorkerOrder {
@@ -14,6 +15,8 @@ export interface WorkerOrder {
   readonly nodeQueue: boolean | string | undefined;
   readonly graceMs: number;
   readonly schedule: boolean;
+  /** @default text on a terminal, JSON elsewhere */
+  readonly logFormat: LogFormat | undefined;
 }
 
 /** To a worker's process. */

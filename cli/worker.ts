@@ -1,16 +1,16 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { configFile } from "../generator/config-file.ts";
 import { isOwnBroker } from "../runtime/brokers/open.ts";
-import { streamLogger } from "../runtime/log.ts";
+import { type LogFormat, streamLogger } from "../runtime/log.ts";
 import { checkNodeQueue } from "../runtime/node-queue.ts";
 import { onStopSignals } from "../runtime/signals.ts";
 import { Crew } from "./crew.ts";
 import { UsageError } from "./exit-code.ts";
 import { openProject, type Project } from "./project.ts";
-import { brokerOf, type CommonOptions } from "./session.ts";
+import { brokerOf, checkLogLevel, type CommonOptions } from "./session.ts";
 
 interface WorkerFlags extends CommonOptions {
   readonly workers?: number | undefined;
@@ -18,7 +18,7 @@ interface WorkerFlags extends CommonOptions {
   readonly maxCalls?: number | undefined;
   readonly grace?: number | undefined;
   readonly nodeQueue?: string | undefined;
-  /** False where `--no-schedule` or its variable says so; else what the configuration says counts. */
+  /** False where `--no-schedule` says so; else what its variable and the configuration say counts. */
   readonly schedule: boolean;
 }
 
@@ -28,7 +28,9 @@ const defaultGraceMs = 10_000;
 export async function work(options: WorkerFlags, module?: string): Promise<void> {
   const project = await openProject(options.project);
   const { worker: configured = {}, namespace } = project.config;
-  const log = streamLogger();
+  checkLogLevel();
+  const logFormat: LogFormat | undefined = options.json === true ? "json" : undefined;
+  const log = streamLogger(undefined, logFormat);
   const broker = brokerOf(options, project);
   const order = {
     module: moduleFile(project, module),
@@ -39,7 +41,8 @@ export async function work(options: WorkerFlags, module?: string): Promise<void>
     maxCalls: options.maxCalls ?? configured.maxCalls,
     graceMs: options.grace ?? configured.graceMs ?? defaultGraceMs,
     nodeQueue: nodeQueueOf(options.nodeQueue) ?? configured.nodeQueue,
-    schedule: options.schedule && configured.schedule !== false,
+    schedule: options.schedule && configured.schedule !== false && !isSet("TASKPACT_NO_SCHEDULE"),
+    logFormat,
   };
   const workers = options.workers ?? configured.workers ?? 1;
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
@@ -79,8 +82,22 @@ function moduleFile({ root, config }: Project, named: string | undefined): strin
       "taskpact worker handlers/index.ts, or worker.module in taskpact.config.ts",
     );
   const file = named === undefined ? join(root, configured!) : resolve(named);
-  if (!existsSync(file)) throw new UsageError(`there is no ${named ?? configured}`);
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined) throw new UsageError(`there is no ${named ?? configured}`);
+  if (found.isDirectory())
+    throw new UsageError(
+      `${named ?? configured} is a folder, and no module`,
+      `name a file in it, like ${join(named ?? configured!, "index.ts")}`,
+    );
   return file;
+}
+
+/** Whether a variable says yes. @throws UsageError for one that says neither yes nor no. */
+function isSet(variable: string): boolean {
+  const text = process.env[variable] ?? "";
+  if (/^(1|true|yes|on)$/i.test(text)) return true;
+  if (/^(0|false|no|off|)$/i.test(text)) return false;
+  throw new UsageError(`${variable} is 1 or 0; got ${JSON.stringify(text)}`);
 }
 
 /** TypeScript is loaded by tsx, if it is installed and not yet there; else by Node, as far as that can. */

@@ -15,11 +15,12 @@ export async function list(options: ListFlags): Promise<void> {
       workers.length === 0
         ? "no worker listens"
         : tableText(
-            ["id", "host", "pid", "up", "running", "queues", "per s"],
-            workers.map(({ id, host, pid, uptimeMs, concurrency, running, queues, perSecond }) => ({
+            ["id", "host", "pid", "version", "up", "running", "queues", "per s"],
+            workers.map(({ id, host, pid, version, uptimeMs, concurrency, running, queues, perSecond }) => ({
               id,
               host,
               pid,
+              version,
               up: uptimeMs === undefined ? undefined : spanText(uptimeMs),
               running: running === undefined ? undefined : `${running}/${concurrency ?? "?"}`,
               queues: queues.join(", "),

@@ -18,7 +18,7 @@ export function describe(
 
 function description(task: string, declared: Declaration, docs: { readonly [name: string]: string }): TaskDescription {
   const { name, queue, paramNames } = declared;
-  const { params, result, errors, progress, policy, schedule, tags } = declared.task;
+  const { policy, schedule, tags } = declared.task;
   return {
     task,
     name,
@@ -28,15 +28,18 @@ function description(task: string, declared: Declaration, docs: { readonly [name
     schedule,
     tags: tags ?? [],
     params: paramNames,
-    schemas: {
-      // What goes to a handler is given on its schema's input side, and what comes from it is read on its output side.
-      params: jsonSchema(new $ZodObject({ type: "object", shape: params }), "input"),
-      result: jsonSchema(result, "output"),
-      errors: Object.fromEntries(
-        Object.entries(errors).map(([error, schema]) => [error, jsonSchema(schema, "output")]),
-      ),
-      progress: progress === undefined ? undefined : jsonSchema(progress, "output"),
-    },
+    schemas: schemasOf(declared),
+  };
+}
+
+/** The JSON Schemas of a task. */
+export function schemasOf({ task: { params, result, errors, progress } }: Declaration): TaskDescription["schemas"] {
+  return {
+    // What goes to a handler is given on its schema's input side, and what comes from it is read on its output side.
+    params: jsonSchema(new $ZodObject({ type: "object", shape: params }), "input"),
+    result: jsonSchema(result, "output"),
+    errors: Object.fromEntries(Object.entries(errors).map(([error, schema]) => [error, jsonSchema(schema, "output")])),
+    progress: progress === undefined ? undefined : jsonSchema(progress, "output"),
   };
 }
 

@@ -4,7 +4,7 @@ import { checkQueue, shown } from "./checks.ts";
 import { decode } from "./codec.ts";
 import type { Declaration } from "./declaration.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
-import type { EventFilter, EventKind, Events, Listening } from "./events.ts";
+import { type EventFilter, type EventKind, eventKinds as kinds, type Events, type Listening } from "./events.ts";
 import { attemptErrors, KeptRecord } from "./kept-record.ts";
 import { eventsChannel } from "./keys.ts";
 import type { Logger } from "./log.ts";
@@ -50,12 +50,6 @@ interface Ear {
   readonly ready: Promise<void>;
   stop(): Promise<void>;
 }
-
-const kinds: readonly EventKind[] = [
-  ...(["queued", "delayed", "started", "progress", "retrying", "reclaimed"] as const),
-  ...(["succeeded", "failed", "canceled", "expired", "parked", "replayed"] as const),
-  ...(["workerUp", "workerDown", "gap"] as const),
-];
 
 /** The client's side of events; typed by {@link Events}. */
 export class EventHub implements Events<Record<string, unknown>> {

@@ -52,6 +52,13 @@ export interface GapEvent {
 /** What can be listened to. */
 export type EventKind = keyof CallEvents | "workerUp" | "workerDown" | "gap";
 
+/** All of them. */
+export const eventKinds: readonly EventKind[] = [
+  ...(["queued", "delayed", "started", "progress", "retrying", "reclaimed"] as const),
+  ...(["succeeded", "failed", "canceled", "expired", "parked", "replayed"] as const),
+  ...(["workerUp", "workerDown", "gap"] as const),
+];
+
 /** The event of a kind; for a task's name in `Name`, its progress is typed. */
 export type EventOf<Kind extends EventKind, Signatures, Name extends keyof Signatures & string> = Kind extends "gap"
   ? GapEvent

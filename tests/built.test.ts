@@ -1,14 +1,13 @@
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { built } from "./built/package.ts";
 import { namespaceUntil } from "./redis/namespace.ts";
 import { describeRedis, sharedRedisUrl } from "./redis/suite.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
 const run = promisify(execFile);
 
 /** What all programs begin with: a client and, if they run it, a worker of one task. */
@@ -134,16 +133,7 @@ describeRedis("the built package", () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "taskpact-built-"));
-    const installed = join(folder, "node_modules/taskpact");
-    await mkdir(installed, { recursive: true });
-    await cp(join(root, "package.json"), join(installed, "package.json"));
-    const tsc = join(root, "node_modules/typescript/bin/tsc");
-    const dist = join(installed, "dist");
-    await run(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json"), "--outDir", dist]);
-    await mkdir(join(folder, "node_modules/@opentelemetry"));
-    for (const name of ["zod", "ioredis", "@opentelemetry/api"]) {
-      await symlink(join(root, "node_modules", name), join(folder, "node_modules", name));
-    }
+    await symlink((await built()).modules, join(folder, "node_modules"));
   }, 60_000);
 
   afterAll(() => rm(folder, { recursive: true, force: true }));

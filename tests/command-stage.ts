@@ -1,16 +1,16 @@
 /** A user's project with the package as it would be published, in which the `taskpact` command is run. */
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { onTestFinished } from "vitest";
+import type { TestContext } from "vitest";
+import { built } from "./built/package.ts";
+import { inTerminal, type Terminal } from "./terminal.ts";
 
 const repository = fileURLToPath(new URL("..", import.meta.url));
-const peers = ["zod", "ioredis", "ts-morph", "tsx", "commander", "croner"];
 
 /** What a command that has ended leaves. */
 export interface Ended {
@@ -25,8 +25,13 @@ export interface Running {
   /** The next line of either stream that holds a text; those before it are forgotten. */
   until(text: string): Promise<string>;
   signal(name: NodeJS.Signals): void;
+  /** Reads no more of what it prints, as `head` does when it has enough. */
+  deafen(): void;
   readonly ended: Promise<number | NodeJS.Signals | null>;
 }
+
+/** What ends a program with its test; a test that runs beside others has its own. */
+type Finishing = Pick<TestContext, "onTestFinished">;
 
 /** How a command is run. */
 export interface Surroundings {
@@ -36,28 +41,27 @@ export interface Surroundings {
   readonly cwd?: string | undefined;
 }
 
-/** The project: this repository's contracts, what is generated of them, and a handler for each. */
+/** The project: this repository's contracts, and what is generated of them. */
 export class CommandStage {
   readonly root: string;
-  readonly #main: string;
+  /** The same, built for production: a command that knows it by `TASKPACT_PROJECT` needs no tsx, and half the time. */
+  readonly builtProject: string;
+  /** The command's program. */
+  readonly main: string;
 
-  private constructor(root: string) {
+  private constructor(root: string, builtProject: string) {
     this.root = root;
-    this.#main = join(root, "node_modules/taskpact/dist/cli/main.js");
+    this.builtProject = builtProject;
+    this.main = join(root, "node_modules/taskpact/dist/cli/main.js");
   }
 
   static async open(): Promise<CommandStage> {
+    const { modules, project } = await built();
     const root = await mkdtemp(join(tmpdir(), "taskpact-command-"));
-    const installed = join(root, "node_modules/taskpact");
-    await mkdir(installed, { recursive: true });
-    const tsc = join(repository, "node_modules/typescript/bin/tsc");
-    const project = join(repository, "tsconfig.build.json");
-    await promisify(execFile)(process.execPath, [tsc, "-p", project, "--outDir", join(installed, "dist")]);
-    await cp(join(repository, "package.json"), join(installed, "package.json"));
-    for (const name of peers) await symlink(join(repository, "node_modules", name), join(root, "node_modules", name));
+    await symlink(modules, join(root, "node_modules"));
     for (const name of ["contracts", "generated", "tsconfig.json"])
       await cp(join(repository, name), join(root, name), { recursive: true });
-    const stage = new CommandStage(root);
+    const stage = new CommandStage(root, project);
     await stage.write("package.json", JSON.stringify({ type: "module" }));
     return stage;
   }
@@ -83,7 +87,7 @@ export class CommandStage {
   }
 
   /** Starts it; it ends with the test at the latest. */
-  start(args: readonly string[], surroundings: Surroundings = {}): Running {
+  start({ onTestFinished }: Finishing, args: readonly string[], surroundings: Surroundings = {}): Running {
     const child = this.#spawn(args, surroundings);
     child.stdin.end();
     const ended = once(child, "close").then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals | null);
@@ -110,12 +114,32 @@ export class CommandStage {
         if (end !== undefined) throw new Error(`it ended with ${end} before it said "${text}":\n${said.join("\n")}`);
       }
     };
-    return { pid: child.pid!, until, signal: (name) => void child.kill(name), ended };
+    const deafen = (): void => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    };
+    return { pid: child.pid!, until, signal: (name) => void child.kill(name), deafen, ended };
+  }
+
+  /** Starts it in a terminal; it ends with the test at the latest. */
+  inTerminal({ onTestFinished }: Finishing, args: readonly string[], surroundings: Surroundings = {}): Terminal {
+    const { env, cwd = this.root } = surroundings;
+    const options = { cwd, env: { ...environment(), ...env } };
+    const terminal = inTerminal([process.execPath, this.main, ...args], options);
+    onTestFinished(async () => {
+      terminal.kill();
+      await terminal.ended;
+    });
+    return terminal;
   }
 
   #spawn(args: readonly string[], { env, cwd = this.root }: Surroundings) {
-    // What vitest sets of its own would silence the log.
-    const { NODE_ENV: _, NODE_OPTIONS: __, VITEST: ___, ...inherited } = process.env;
-    return spawn(process.execPath, [this.#main, ...args], { cwd, env: { ...inherited, ...env } });
+    return spawn(process.execPath, [this.main, ...args], { cwd, env: { ...environment(), ...env } });
   }
+}
+
+/** What vitest sets of its own would silence the log, and colors are for terminals to decide. */
+function environment(): NodeJS.ProcessEnv {
+  const { NODE_ENV: _, NODE_OPTIONS: __, VITEST: ___, NO_COLOR: ____, FORCE_COLOR: _____, ...inherited } = process.env;
+  return inherited;
 }

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { CommandStage } from "../command-stage.ts";
 import { startShelf } from "./stage.ts";
 
@@ -42,7 +42,7 @@ const call = ["call", "addition", "--a", "4", "--b", "6"];
 
 test("a broker that the configuration registers serves workers and calls", async () => {
   await configure(`import "./shelf/open.ts";\nexport default { broker: "shelf://${server.path}?shelf=configured" };\n`);
-  const worker = stage.start(["worker", "handlers/index.ts"]);
+  const worker = stage.start({ onTestFinished }, ["worker", "handlers/index.ts"]);
   await worker.until("listening");
   expect(await stage.run(call)).toEqual({ code: 0, stdout: "10\n", stderr: "" });
   worker.signal("SIGTERM");
@@ -53,7 +53,7 @@ test("so does one that is named by a flag, and registered by the handlers' modul
   await configure(`import "./shelf/open.ts";\nexport default {};\n`);
   const flags = ["--broker", `shelf://${server.path}?shelf=flagged`];
   await stage.write("other/taskpact.config.ts", "export default {};\n");
-  const worker = stage.start(["worker", "handlers/shelved.ts", "--project", "other", ...flags]);
+  const worker = stage.start({ onTestFinished }, ["worker", "handlers/shelved.ts", "--project", "other", ...flags]);
   await worker.until("listening");
   expect(await stage.run([...call, ...flags])).toMatchObject({ code: 0, stdout: "10\n" });
   worker.signal("SIGTERM");
