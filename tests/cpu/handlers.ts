@@ -42,42 +42,42 @@ async function act(deed: string, name: string, context: Context): Promise<string
   }
 }
 
-/** What every test's workers and clients run. */
-export const lab = implement(
-  contract,
-  {
-    inThread: ({ deed, name }: { deed: string; name: string }, context: Context) => act(deed, name, context),
-    inProcess: ({ deed, name }: { deed: string; name: string }, context: Context) => act(deed, name, context),
-    rich: (params: object) => params,
-    told: (_: unknown, context: Context) => {
-      for (let step = 1; step <= 100_000; step++) context.progress({ step });
-      context.log.warn({ big: 1n, odd: () => 1 }, "said in a thread");
-      const { task, callId, attempt, fence, idempotencyKey, metadata, rootId } = context;
-      const inTime = context.remainingMs > 0 && context.deadline > Date.now();
-      return { task, callId, attempt, fence, idempotencyKey, metadata, rootId, inTime, isMainThread };
-    },
-    fails: async ({ how }: { how: string }, context: Context<{ odd: { at: Date; size: bigint } }>) => {
-      if (how === "declared") throw context.errors.odd({ at: new Date(5), size: 7n });
-      if (how === "thrown") throw new Error("boom");
-      if (how === "lying") return "four";
-      if (how === "uncarried") return { f: () => 4 };
-      if (how === "largeProgress") context.progress({ text: "x".repeat(2_000_000) });
-      if (how === "nested") void context.tasks;
-      if (how === "dependent") void context.dependencies;
-      if (how === "wish") throw context.fail({ reason: "closed", retry: false, cause: new Error("deep") });
-      for (let step = 0; ; step++) {
-        context.progress({ text: String(step) });
-        await sleep(1);
-      }
-    },
-    mends: ({ deaths }: { deaths: number }, { attempt }: Context) => {
-      if (attempt <= deaths) process.kill(process.pid, "SIGKILL");
-      return attempt;
-    },
-    plain: () => 1,
-    among: ({ text }: { text: string }) => (text === "where" ? here : text),
+const handlers = {
+  inThread: ({ deed, name }: { deed: string; name: string }, context: Context) => act(deed, name, context),
+  inProcess: ({ deed, name }: { deed: string; name: string }, context: Context) => act(deed, name, context),
+  rich: (params: object) => params,
+  told: (_: unknown, context: Context) => {
+    for (let step = 1; step <= 100_000; step++) context.progress({ step });
+    context.log.warn({ big: 1n, odd: () => 1 }, "said in a thread");
+    const { task, callId, attempt, fence, idempotencyKey, metadata, rootId } = context;
+    const inTime = context.remainingMs > 0 && context.deadline > Date.now();
+    return { task, callId, attempt, fence, idempotencyKey, metadata, rootId, inTime, isMainThread };
   },
-  undefined,
-  {},
-  import.meta.url,
-);
+  fails: async ({ how }: { how: string }, context: Context<{ odd: { at: Date; size: bigint } }>) => {
+    if (how === "declared") throw context.errors.odd({ at: new Date(5), size: 7n });
+    if (how === "thrown") throw new Error("boom");
+    if (how === "lying") return "four";
+    if (how === "uncarried") return { f: () => 4 };
+    if (how === "largeProgress") context.progress({ text: "x".repeat(2_000_000) });
+    if (how === "nested") void context.tasks;
+    if (how === "dependent") void context.dependencies;
+    if (how === "wish") throw context.fail({ reason: "closed", retry: false, cause: new Error("deep") });
+    for (let step = 0; ; step++) {
+      context.progress({ text: String(step) });
+      await sleep(1);
+    }
+  },
+  mends: ({ deaths }: { deaths: number }, { attempt }: Context) => {
+    if (attempt <= deaths) process.kill(process.pid, "SIGKILL");
+    return attempt;
+  },
+  plain: () => 1,
+  among: ({ text }: { text: string }) => (text === "where" ? here : text),
+};
+
+/** What every test's workers and clients run; their pools find it in a module. */
+export function labIn(module: string) {
+  return implement(contract, handlers, undefined, {}, module);
+}
+
+export const lab = labIn(import.meta.url);

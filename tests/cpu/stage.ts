@@ -1,5 +1,12 @@
 import { onTestFinished } from "vitest";
-import { type Broker, type CallOptions, createWorker, type Logger, type WorkerOptions } from "taskpact";
+import {
+  type Broker,
+  type CallOptions,
+  createWorker,
+  type Implementation,
+  type Logger,
+  type WorkerOptions,
+} from "taskpact";
 import { type ClientOptions, createClient } from "taskpact/codegen";
 import type { LooseAnswer, LooseHandle } from "../calls/lab.ts";
 import type * as declared from "./contract.ts";
@@ -18,6 +25,12 @@ export interface CpuTasks extends Record<Name, (...args: unknown[]) => Promise<u
 /** What the pools of tests are started with: they load TypeScript as these tests do not. */
 export const pool = { execArgv: ["--import", "tsx", "-C", "taskpact-source"], size: 2 };
 
+/** What workers run, and how its pool is started. */
+export interface Pooled {
+  readonly lab: Implementation;
+  readonly pool: { readonly execArgv: readonly string[]; readonly size: number };
+}
+
 /** Clients and workers on one broker, and what the handlers say in their threads. */
 export class CpuStage {
   readonly #open: () => string | Broker;
@@ -25,8 +38,14 @@ export class CpuStage {
   #heard: (() => void)[] = [];
   readonly log: Logger;
 
-  constructor(open: () => string | Broker) {
+  readonly lab: Implementation;
+  readonly pool: Pooled["pool"];
+
+  /** @param pooled - @default the lab as it is written, which tsx loads */
+  constructor(open: () => string | Broker, pooled: Pooled = { lab, pool }) {
     this.#open = open;
+    this.lab = pooled.lab;
+    this.pool = pooled.pool;
     const line = (fields: object, message: string): void => {
       this.lines.push({ message, fields: { ...fields } });
       for (const heard of this.#heard.splice(0)) heard();
@@ -49,7 +68,7 @@ export class CpuStage {
     const broker = this.#open();
     const tasks = createClient<CpuTasks>(
       { shape: "flat", contracts: [contract] },
-      { broker, log: this.log, pool, ...options },
+      { broker, log: this.log, pool: this.pool, ...options },
     );
     onTestFinished(async () => {
       await tasks.client.close();
@@ -61,7 +80,7 @@ export class CpuStage {
   /** A worker that listens by now. */
   async worker(options: Partial<WorkerOptions> = {}): Promise<{ stop(graceMs?: number): Promise<void> }> {
     const broker = this.#open();
-    const worker = createWorker({ broker, implementations: [lab], log: this.log, pool, ...options });
+    const worker = createWorker({ broker, implementations: [this.lab], log: this.log, pool: this.pool, ...options });
     const before = this.lines.filter(({ message }) => message === "listening").length;
     const running = worker.run();
     const stop = async (graceMs = 0): Promise<void> => {
