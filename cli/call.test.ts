@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, test, type TestContext, vi } from "vitest";
 import { createWorker, type Implementation } from "taskpact";
 import { createTasks, implementMath, implementText, implementTiming } from "../generated/index.ts";
-import { CommandStage, type Ended, type Surroundings } from "../tests/command-stage.ts";
+import { commandsAtOnce, CommandStage, type Ended, type Surroundings } from "../tests/command-stage.ts";
 import { namespaceUntil } from "../tests/redis/namespace.ts";
 import { describeRedis, sharedRedisUrl } from "../tests/redis/suite.ts";
 
 // Each start of a command takes a processor for a while: they go side by side.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: 4 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: commandsAtOnce });
 
 const implementations: readonly Implementation[] = [
   implementMath({

@@ -3,10 +3,10 @@ import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, test, vi } from "vitest";
-import { CommandStage } from "../tests/command-stage.ts";
+import { commandsAtOnce, CommandStage } from "../tests/command-stage.ts";
 import { inTerminal, withoutTerminal } from "../tests/terminal.ts";
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: 4 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: commandsAtOnce });
 
 let stage: CommandStage;
 

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { CommandStage } from "../tests/command-stage.ts";
+import { commandsAtOnce, CommandStage } from "../tests/command-stage.ts";
 import { program } from "./program.ts";
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: 4 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: commandsAtOnce });
 
 /** Tells of each module that is loaded. */
 const hook = `import { writeSync } from "node:fs";

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, expect, test, type TestContext, vi } from "vitest"
 import { openBroker } from "../runtime/brokers/open.ts";
 import { writeRequest } from "../runtime/envelope.ts";
 import { newHeader } from "../runtime/header.ts";
-import { CommandStage, type Ended } from "../tests/command-stage.ts";
+import { commandsAtOnce, CommandStage, type Ended } from "../tests/command-stage.ts";
 import { namespaceUntil } from "../tests/redis/namespace.ts";
 import { describeRedis, sharedRedisUrl } from "../tests/redis/suite.ts";
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: 4 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: commandsAtOnce });
 
 const cleaning = `
 import { task } from "taskpact";

@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { createWorker } from "taskpact";
 import { afterAll, beforeAll, test, type TestContext, vi } from "vitest";
 import { createTasks, implementTiming } from "../generated/index.ts";
-import { CommandStage, type Ended } from "../tests/command-stage.ts";
+import { commandsAtOnce, CommandStage, type Ended } from "../tests/command-stage.ts";
 import { namespaceUntil } from "../tests/redis/namespace.ts";
 import { describeRedis, sharedRedisUrl } from "../tests/redis/suite.ts";
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: 4 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: commandsAtOnce });
 
 let stage: CommandStage;
 

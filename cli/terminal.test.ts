@@ -1,13 +1,13 @@
 import { createWorker } from "taskpact";
 import { afterAll, beforeAll, expect, test, type TestContext, vi } from "vitest";
 import { createTasks, implementText, implementTiming } from "../generated/index.ts";
-import { CommandStage } from "../tests/command-stage.ts";
+import { commandsAtOnce, CommandStage } from "../tests/command-stage.ts";
 import { namespaceUntil } from "../tests/redis/namespace.ts";
 import { describeRedis, sharedRedisUrl } from "../tests/redis/suite.ts";
 import { type Terminal, withoutTerminal } from "../tests/terminal.ts";
 import { barText, ProgressBar } from "./progress-bar.ts";
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: 3 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: commandsAtOnce });
 
 let stage: CommandStage;
 

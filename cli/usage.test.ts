@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, test, vi } from "vitest";
-import { CommandStage } from "../tests/command-stage.ts";
+import { commandsAtOnce, CommandStage } from "../tests/command-stage.ts";
 
 // Each start of a command takes a processor for a while: they go side by side.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: 4 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: commandsAtOnce });
 
 let stage: CommandStage;
 

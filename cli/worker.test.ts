@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, test, type TestContext, vi } from "vitest";
 import { createTasks, type Tasks } from "../generated/index.ts";
-import { CommandStage, type Running } from "../tests/command-stage.ts";
+import { commandsAtOnce, CommandStage, type Running } from "../tests/command-stage.ts";
 import { namespaceUntil } from "../tests/redis/namespace.ts";
 import { describeRedis, sharedRedisUrl } from "../tests/redis/suite.ts";
 
 // Processes of their own, on machines that have other things to do.
-vi.setConfig({ testTimeout: 150_000, hookTimeout: 150_000, maxConcurrency: 2 });
+vi.setConfig({ testTimeout: 150_000, hookTimeout: 150_000, maxConcurrency: commandsAtOnce });
 
 /** Answers with the process that it runs in, after a while; 60 s is until it is told to stop. */
 const handlers = `

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -11,6 +11,9 @@ import { built } from "./built/package.ts";
 import { inTerminal, type Terminal } from "./terminal.ts";
 
 const repository = fileURLToPath(new URL("..", import.meta.url));
+
+/** How many tests of a file start commands at a time: more than there are processors only starve each other. */
+export const commandsAtOnce = availableParallelism();
 
 /** What a command that has ended leaves. */
 export interface Ended {
