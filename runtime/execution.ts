@@ -5,7 +5,15 @@ import { encode } from "./codec.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { readRequest, type Reply, type Request, toWire, waitingClient, writeReply } from "./envelope.ts";
 import type { Declaration } from "./declaration.ts";
-import { emptyHeader, hasHeader, type Header, protocolVersion, readHeader, underHeader } from "./header.ts";
+import {
+  emptyHeader,
+  hasHeader,
+  type Header,
+  noFingerprint,
+  protocolVersion,
+  readHeader,
+  underHeader,
+} from "./header.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import { pooledWithin } from "./hooked-attempts.ts";
 import type { Hooks } from "./hooks.ts";
@@ -333,7 +341,7 @@ export class Execution {
   #ttlMs(): number {
     const { awaited, fingerprint, keepRequest } = this.#header;
     const byUser = this.#request?.options?.resultTtlMs;
-    if (!awaited || keepRequest || !/^0*$/.test(fingerprint) || byUser !== undefined) {
+    if (!awaited || keepRequest || fingerprint !== noFingerprint || byUser !== undefined) {
       return byUser ?? this.#bound?.declaration.resultTtlMs ?? awaitedTtlMs;
     }
     return Math.max(awaitedTtlMs, Math.min(this.#leftMs(), longestTtlMs));

@@ -2,6 +2,8 @@ import type { Figure } from "../figure.ts";
 import type { Ask } from "../contestants/loads.ts";
 
 const warmUpMs = 2_000;
+/** Of lone calls: as many for each contestant, lest a slow one is measured cold. */
+const warmUpCalls = 10_000;
 const ms = 2_000;
 
 /** Calls that a caller awaits, some in flight: their rate, or how long one takes, and what CPU they cost. */
@@ -27,7 +29,7 @@ function callsFigure(inFlight: number, kind: "calls" | "latencies"): Figure {
       // A call is slow for as long as the code that it runs is not compiled. So there are many calls first, and then those
       // of the measured kind, for a lone call runs much that a batch runs once.
       await caller.ask({ kind: "calls", inFlight: Math.max(100, inFlight), ms: warmUpMs });
-      await caller.ask(load(warmUpMs));
+      await caller.ask(inFlight === 1 ? { kind, inFlight, count: warmUpCalls } : load(warmUpMs));
       const [workerBefore, redisBefore] = await Promise.all([worker.ask({ kind: "usage" }), lab.redisCpuUs()]);
       const seen = await caller.ask(load(ms));
       const [workerAfter, redisAfter] = await Promise.all([worker.ask({ kind: "usage" }), lab.redisCpuUs()]);

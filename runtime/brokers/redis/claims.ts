@@ -1,11 +1,11 @@
-import type { ClaimedBatch, ClaimedCall, ClaimRequest, ServedQueue } from "../../broker.ts";
+import type { ClaimedBatch, ClaimRequest, ServedQueue } from "../../broker.ts";
 import { TaskError } from "../../errors.ts";
 import { type QueueKeys, queueKeys } from "../../keys.ts";
 import { Askings } from "./asking.ts";
 import { Bells, type Fused, type Wait } from "./bells.ts";
 import type { Connection } from "./connection.ts";
 import { unavailable } from "./failure.ts";
-import { unpacked } from "./packed.ts";
+import { unpackedCalls } from "./packed.ts";
 import { type Left, QueueViews } from "./queue-views.ts";
 import { claimScript } from "./scripts/claim.ts";
 import { ringingScript } from "./scripts/ringing.ts";
@@ -225,11 +225,7 @@ export class Claims {
     if (!Array.isArray(reply)) throw new TaskError("internal", "Redis answered a claim with what is no list");
     const [fence, now, dueMs, left, suspect, given] = reply as (Buffer | number)[];
     this.#viewsOf(nestedOnly).learn(queue, kindsLeft[Number(left)] ?? "nothing", Number(dueMs));
-    const calls: ClaimedCall[] = [];
-    const items = unpacked(given as Buffer);
-    for (let at = 0; at + 1 < items.length; at += 2) {
-      calls.push({ id: String(items[at]), record: items[at + 1]!, suspect: at / 2 + 1 === suspect });
-    }
+    const calls = unpackedCalls(given as Buffer, Number(suspect) - 1);
     return calls.length === 0 ? undefined : { queue, fence: Number(fence), now: Number(now), calls };
   }
 

@@ -1,3 +1,5 @@
+import type { ClaimedCall } from "../../broker.ts";
+
 /*
  * Many strings as one argument of a script, or one reply of it: each is preceded by its length in four bytes, big-endian.
  * What a command costs on its way, at both ends, goes by the number of its arguments.
@@ -32,13 +34,19 @@ function writeText(bytes: Buffer, text: string, from: number): number {
   return text.length;
 }
 
-/** What a script has packed: it shares its memory with `bytes`. */
-export function unpacked(bytes: Buffer): Buffer[] {
-  const items: Buffer[] = [];
-  for (let at = 0; at + 4 <= bytes.length;) {
-    const from = at + 4;
-    at = from + bytes.readUInt32BE(at);
-    items.push(bytes.subarray(from, at));
+/**
+ * The calls of a claim, packed as id and record: the records share their memory with `bytes`.
+ *
+ * @param suspect - the place of the one whose worker has died before; -1 for none.
+ */
+export function unpackedCalls(bytes: Buffer, suspect: number): readonly ClaimedCall[] {
+  const calls: ClaimedCall[] = [];
+  for (let at = 0; at + 8 <= bytes.length;) {
+    const idEnd = at + 4 + bytes.readUInt32BE(at);
+    const from = idEnd + 4;
+    const id = bytes.toString("utf8", at + 4, idEnd);
+    at = from + bytes.readUInt32BE(idEnd);
+    calls.push({ id, record: bytes.subarray(from, at), suspect: calls.length === suspect });
   }
-  return items;
+  return calls;
 }
