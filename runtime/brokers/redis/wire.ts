@@ -106,9 +106,10 @@ export class Wire {
     const socket = this.#socket;
     const written = this.#writer.write(commands);
     if (written !== undefined) {
-      socket.write(written);
+      const waits = socket.writableCorked > 0 || socket.writableLength > 0;
+      socket.write(waits ? Buffer.from(written) : written);
       // Mostly it is the system's by now; else the socket still needs it.
-      if (socket.writableLength > 0) this.#writer.renew();
+      if (!waits && socket.writableLength > 0) this.#writer.renew();
       return;
     }
     socket.cork();
