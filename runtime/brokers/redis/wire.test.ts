@@ -1,0 +1,44 @@
+import { expect, onTestFinished, test } from "vitest";
+import { describeRedis, sharedRedisUrl } from "../../../tests/redis/suite.ts";
+import { open } from "./driver.ts";
+import { optionsOf } from "./source.ts";
+import type { Wire } from "./wire.ts";
+
+async function connect(): Promise<Wire> {
+  const settings = { name: "wire", patienceMs: 5_000, silenceMs: 5_000, clockOffset: () => 0, warn: () => {} };
+  const wire = await open(optionsOf(sharedRedisUrl()), "", settings, new AbortController().signal);
+  onTestFinished(() => wire.close());
+  return wire;
+}
+
+describeRedis("a connection that is written and read here", () => {
+  test("commands that wait for the socket go out as they were", { timeout: 30_000 }, async () => {
+    const wire = await connect();
+    // More than a socket takes at once: the small ones between are written later than the next ones are made.
+    const words = Array.from({ length: 9 }, (_, n) => (n % 2 === 0 ? `small ${n}` : `large ${n} `.repeat(1_500_000)));
+    const replies = await Promise.all(words.map((word) => wire.send(["ECHO", word])));
+    expect(replies.map(String)).toEqual(words);
+  });
+
+  test("commands that go out together are answered each by itself", async () => {
+    const wire = await connect();
+    const replies = wire.together(() => ["a", "b"].map((word) => wire.send(["ECHO", word])));
+    const [error, pong] = await Promise.allSettled(wire.sendTogether([["NOSUCH"], ["PING"]]));
+    expect((await Promise.all(replies)).map(String)).toEqual(["a", "b"]);
+    expect(error).toMatchObject({
+      status: "rejected",
+      reason: { message: expect.stringMatching(/^ERR unknown command/) },
+    });
+    expect(pong).toEqual({ status: "fulfilled", value: "PONG" });
+  });
+
+  test("what was on its way when it ends is told so, and nothing is sent after", async () => {
+    const wire = await connect();
+    const waiting = wire.send(["BLPOP", "nobody's list", 5]);
+    const lost = expect(waiting).rejects.toThrow("Connection is closed.");
+    await wire.close();
+    await lost;
+    expect(wire.usable).toBe(false);
+    await expect(wire.send(["PING"])).rejects.toThrow("isn't writeable");
+  });
+});
