@@ -110,7 +110,7 @@ const colorless: typeof colors = { dim: "", plain: "", debug: "", info: "", warn
 
 /** Not every stream that says it is a terminal knows of colors. */
 function hasColors(): boolean {
-  return "hasColors" in process.stderr && process.stderr.hasColors();
+  return typeof process.stderr.hasColors === "function" && process.stderr.hasColors();
 }
 
 /** `09:05:01.042`, as the clock on the wall has it. */

@@ -51,7 +51,8 @@ export function inTerminal(
   command: readonly string[],
   options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
 ): Terminal {
-  const env = { ...options.env, TERM: "xterm-256color" };
+  // Node leaves colors out where it takes a variable for a sign that nobody looks.
+  const env = { ...options.env, TERM: "xterm-256color", CI: undefined, FORCE_COLOR: undefined };
   const child = spawn(interpreter!, ["-c", host, ...command], { ...options, env, stdio: ["pipe", "pipe", "inherit"] });
   let shown = "";
   let from = 0;
