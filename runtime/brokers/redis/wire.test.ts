@@ -1,12 +1,13 @@
 import { expect, onTestFinished, test } from "vitest";
+import { Proxy } from "../../../tests/protocol/proxy.ts";
 import { describeRedis, sharedRedisUrl } from "../../../tests/redis/suite.ts";
 import { open } from "./driver.ts";
 import { optionsOf } from "./source.ts";
 import type { Wire } from "./wire.ts";
 
-async function connect(): Promise<Wire> {
+async function connect(url = sharedRedisUrl()): Promise<Wire> {
   const settings = { name: "wire", patienceMs: 5_000, silenceMs: 5_000, clockOffset: () => 0, warn: () => {} };
-  const wire = await open(optionsOf(sharedRedisUrl()), "", settings, new AbortController().signal);
+  const wire = await open(optionsOf(url), "", settings, new AbortController().signal);
   onTestFinished(() => wire.close());
   return wire;
 }
@@ -18,6 +19,15 @@ describeRedis("a connection that is written and read here", () => {
     const words = Array.from({ length: 9 }, (_, n) => (n % 2 === 0 ? `small ${n}` : `large ${n} `.repeat(1_500_000)));
     const replies = await Promise.all(words.map((word) => wire.send(["ECHO", word])));
     expect(replies.map(String)).toEqual(words);
+  });
+
+  test("a connection is taken over whole, also where everything comes in pieces of one byte", async () => {
+    const proxy = await Proxy.to(sharedRedisUrl(), onTestFinished);
+    proxy.slow({ latencyMs: 0, pieceBytes: 1 });
+    for (let time = 0; time < 5; time++) {
+      const wire = await connect(proxy.url);
+      expect(String(await wire.send(["ECHO", "hello"]))).toBe("hello");
+    }
   });
 
   test("commands that go out together are answered each by itself", async () => {

@@ -30,6 +30,8 @@ export class Wire {
   #silent = 0;
   /** Whether anything was heard since the last look. */
   #heard = false;
+  /** Whether what arrives begins with a reply. */
+  #begun = false;
   #hear: ((channel: string, message: Buffer) => void) | undefined;
 
   /**
@@ -120,10 +122,17 @@ export class Wire {
   #arrived(chunk: Buffer): void {
     this.#heard = true;
     try {
-      this.#reader.push(chunk);
+      this.#reader.push(this.#begun ? chunk : this.#beginning(chunk));
     } catch (error) {
       this.#socket.destroy(error as Error);
     }
+  }
+
+  /** ioredis has its last reply as soon as the text of that is there: the end of the line may still be on its way. */
+  #beginning(chunk: Buffer): Buffer {
+    const from = chunk.findIndex((byte) => byte !== 0x0d && byte !== 0x0a);
+    this.#begun = from >= 0;
+    return chunk.subarray(from < 0 ? chunk.length : from);
   }
 
   #replied(reply: unknown): void {
