@@ -214,15 +214,28 @@ local function lanes()
     return place - (priority == 16 and 3.6e9 or priority == 32 and -3.6e9 or 0), '0'
   end
 
+  -- Who can take a call of this kind: 3 all claims, 2 those that take more than nested calls, 1 who may try suspects.
+  local function reach_of(r)
+    local flags = byte(r, FLAGS)
+    return flags % LIMITED >= SUSPECT and 1 or bit.band(flags, 48) == 48 and 3 or 2
+  end
+
+  function L.first_nested(lane) return call('ZRANGE', P .. 'line:' .. lane, '-inf', '-4e15', 'BYSCORE', 'LIMIT', 0, 1)[1] end
+
+  -- The first one of a lane that waits for nobody who may try a suspect.
+  function L.first_for_all(lane)
+    return L.first_nested(lane) or call('ZRANGE', P .. 'line:' .. lane, '0', '+inf', 'BYSCORE', 'LIMIT', 0, 1)[1]
+  end
+
   -- Lets the first call of a lane go to the head of its list, to be judged by the next claim. A suspect may have to wait
-  -- there until somebody may try it: the first of the others goes, too. Returns whether there is one.
+  -- there until somebody may try it: the first of the others goes, too. Returns who can take any of them, 0 if there is none.
   function L.invite(lane)
-    local line, from, invited = P .. 'line:' .. lane, '-inf', false
+    local line, from, reach = P .. 'line:' .. lane, '-inf', 0
     while true do
       local id = call('ZRANGE', line, from, '+inf', 'BYSCORE', 'LIMIT', 0, 1)[1]
       if not id then
-        if not invited then call('HDEL', LANES, lane) end
-        return invited
+        if reach == 0 then call('HDEL', LANES, lane) end
+        return reach
       end
       local r = call('GETRANGE', RESULT .. id, 0, 44)
       if has_header(r) and byte(r, STATE) < 4 and byte(r, FLAGS) >= LIMITED then
@@ -233,35 +246,50 @@ local function lanes()
           if list_of(r) == P .. 'queue:nested' and call('RPUSH', P .. 'bell:nested', '1') > 1 then
             call('LPOP', P .. 'bell:nested')
           end
-          return true
+          return reach_of(r)
         end
         if not call('LPOS', P .. 'suspects', id) then
           call('LPUSH', P .. 'suspects', id)
           ring()
         end
-        invited, from = true, '0'
+        reach, from = 1, '0'
       else
         L.leave(lane, id)
       end
     end
   end
 
-  -- Invites the first lane that waits at a gate. Returns whether there was one.
+  -- Invites the first lane that waits at a gate. What has nested calls no more waits as all others do: where all slots are
+  -- lent, nobody could take what it has. And no lane waits for suspects to be tried. Returns whether there was one.
   function L.pass(gate)
+    local turns, passed = P .. 'turns:' .. gate, false
     while true do
-      local lane = call('LPOP', P .. 'turns:' .. gate)
-      if not lane or call('HGET', LANES, lane) == gate and L.invite(lane) then return lane end
+      local lane = call('LPOP', turns)
+      if not lane then return passed end
+      local as_nested = byte(lane) == 0
+      if as_nested then lane = sub(lane, 2) end
+      if call('HGET', LANES, lane) == gate then
+        if as_nested and not L.first_nested(lane) then
+          call('RPUSH', turns, lane)
+        else
+          local reach = L.invite(lane)
+          if reach > 1 then return true end
+          passed = passed or reach == 1
+        end
+      end
     end
   end
 
   local function free(id, r)
-    local lane, slots = L.of(r)
+    local lane, slots, starts = L.of(r)
     if not lane then return end
     local had_slot = call('SREM', P .. slots, id) == 1
     local waits = call('HGET', LANES, lane)
-    -- One that was invited and comes no more leaves its turn to the next.
-    local gone = waits and L.leave(lane, id) and tonumber(waits) and not L.invite(lane)
+    -- One that was invited and comes no more leaves its turn to the next; and, where some who could have taken it can't
+    -- take that one, to the next lane, too.
+    local gone = waits and L.leave(lane, id) and tonumber(waits) and L.invite(lane) < reach_of(r)
     if had_slot or gone then L.pass(slots) end
+    if gone then L.pass(starts) end
   end
 
   -- A call is with no worker any more, or has ended: its slot is free, and it waits in no line. A key of a wrong type, which
@@ -269,19 +297,21 @@ local function lanes()
   function L.freed(id, r) pcall(free, id, r) end
 
   -- A call is given back unrun: its slot is free, and it comes first in its lane's line, if there is one. Returns whether
-  -- it waits there alone: a nested one is judged by the next claim.
+  -- it waits there alone: a nested one is judged by the next claim, as one before which suspects alone were let go on.
   function L.given_back(id, r)
     local lane, slots = L.of(r)
     if not lane then return false end
-    local had_slot, waits = call('SREM', P .. slots, id) == 1, call('HEXISTS', LANES, lane) == 1
+    local had_slot, waits = call('SREM', P .. slots, id) == 1, call('HGET', LANES, lane)
+    local to_line = waits and bit.band(byte(r, FLAGS), 48) ~= 48
     if waits then
+      if to_line and tonumber(waits) and reach_of(r) > 1 then to_line = L.first_for_all(lane) end
       local place, from = L.place(r)
       local first = call('ZRANGE', P .. 'line:' .. lane, from, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')[2]
       place = math.min(place, (first or place) - 1)
       if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then call('INCR', P .. 'blocked') end
     end
     if had_slot then L.pass(slots) end
-    return waits and bit.band(byte(r, FLAGS), 48) ~= 48
+    return to_line
   end
 
   lanes_made = L
@@ -412,8 +442,8 @@ end
 
 -- A lane waits until a gate opens: those with nested calls before all others.
 local function wait_at(gate, lane)
-  local nested = call('ZCOUNT', P .. 'line:' .. lane, '-inf', '-4e15') > 0
-  call(nested and 'LPUSH' or 'RPUSH', P .. 'turns:' .. gate, lane)
+  local turns = P .. 'turns:' .. gate
+  if lanes().first_nested(lane) then call('LPUSH', turns, '\0' .. lane) else call('RPUSH', turns, lane) end
   call('HSET', P .. 'lanes', lane, gate)
 end
 local function open_at(starts, due)
@@ -446,6 +476,8 @@ local function may_start(id, r)
     local is_new, invited = not call('ZSCORE', P .. 'line:' .. lane, id), tonumber(waits)
     if is_new then line_up(lane, id, r) end
     local first = call('ZRANGE', P .. 'line:' .. lane, 0, 0)[1] == id
+    -- No other one is to wait for a suspect, which may wait until somebody tries it.
+    if is_new and invited and not first then first = L.first_for_all(lane) == id end
     -- A nested one is not to wait for those that were let go on before it, of its lane or of others: they may need a slot
     -- which is not lent.
     if not first or bit.band(byte(r, FLAGS), 48) ~= 48 then

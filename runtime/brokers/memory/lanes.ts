@@ -8,6 +8,8 @@ interface Gate {
   readonly name: string;
   /** Lanes that wait until it opens, in turn. */
   readonly turns: Lane[];
+  /** Those that wait with nested calls, before all others. */
+  readonly nestedTurns: Lane[];
   /** The calls that run, under `maxConcurrency`. */
   readonly running: Set<Call>;
   /** When the last ones started, the oldest first, under `rateLimit`. `due` is when the next one may. */
@@ -75,7 +77,8 @@ export class Lanes {
     if (isNew) this.#lineUp(waiting, call, now);
     // A nested one is not to wait for those that were let go on before it, of its lane or of others: they may need a slot
     // which is not lent.
-    const isFirst = waiting !== undefined && firstOf(waiting) === call;
+    // Nor is any other to wait for a suspect, which may wait until somebody tries it.
+    const isFirst = waiting !== undefined && (firstOf(waiting) === call || firstForAll(waiting) === call);
     if (!isFirst || call.header.priority !== "nested") {
       // Else it was let go on, and another one of its lane was judged before it.
       if (waiting?.waitsAt !== undefined || (isNew && !isFirst)) return false;
@@ -115,20 +118,22 @@ export class Lanes {
     const slots = this.#gate(key.slots);
     const hadSlot = slots.running.delete(call);
     const { lane } = call;
+    const reached = reachOf(lane);
     if (lane !== undefined) this.#leave(lane, call);
     const wasInvited = lane !== undefined && lane.waitsAt === undefined;
     const isLast = lane !== undefined && isEmpty(lane);
     if (isLast) this.#lanes.delete(key.lane);
-    // One that was invited and comes no more leaves its turn to the next.
-    const gone = wasInvited && isLast;
-    if (wasInvited && !gone) this.#inviteFirst(lane);
+    // One that was invited and comes no more leaves its turn to the next; and, where some who could have taken it can't
+    // take that one, to the next lane, too.
+    if (wasInvited && !isLast) this.#inviteFirst(lane);
+    const gone = wasInvited && reachOf(lane) < reached;
     if (hadSlot || gone) this.#pass(slots);
     if (gone) this.#pass(this.#gate(key.starts));
   }
 
   /**
    * A call is given back unrun: its slot is free, and it comes first in its lane's line. @returns false if it is to be judged
-   * by the next claim: there is none, or it is nested.
+   * by the next claim: there is none, or it is nested, or suspects alone were let go on.
    */
   givenBack(call: Call): boolean {
     const key = keyOf(call);
@@ -136,15 +141,16 @@ export class Lanes {
     const slots = this.#gate(key.slots);
     const hadSlot = slots.running.delete(call);
     const lane = this.#lanes.get(key.lane);
+    const areUntried = lane !== undefined && lane.waitsAt === undefined && firstForAll(lane) === undefined;
     if (lane !== undefined) this.#enter(lane, call, (lineOf(lane, call).first?.due ?? 0) - 1);
     if (hadSlot) this.#pass(slots);
-    return lane !== undefined && call.header.priority !== "nested";
+    return lane !== undefined && call.header.priority !== "nested" && (call.suspect || !areUntried);
   }
 
   #gate(name: string): Gate {
     let gate = this.#gates.get(name);
     if (gate === undefined) {
-      const made = { name, turns: [], running: new Set<Call>(), starts: [], perMs: 0 };
+      const made = { name, turns: [], nestedTurns: [], running: new Set<Call>(), starts: [], perMs: 0 };
       gate = Object.assign(made, { opening: { due: 0, slot: -1, gate: made as unknown as Gate } });
       this.#gates.set(name, gate);
     }
@@ -152,8 +158,9 @@ export class Lanes {
   }
 
   #forgetGates(now: number): void {
-    for (const [name, { turns, running, starts, perMs }] of this.#gates) {
-      if (turns.length + running.size === 0 && (starts.at(-1) ?? 0) + perMs <= now) this.#gates.delete(name);
+    for (const [name, gate] of this.#gates) {
+      const { running, starts, perMs } = gate;
+      if (!isAwaited(gate) && running.size === 0 && (starts.at(-1) ?? 0) + perMs <= now) this.#gates.delete(name);
     }
     this.#mostGates = Math.max(fewGates, 2 * this.#gates.size);
   }
@@ -178,10 +185,9 @@ export class Lanes {
 
   #waitAt(gate: string, lane: Lane): void {
     lane.waitsAt = gate;
-    const { turns } = this.#gate(gate);
-    // Nested ones come before all others.
+    const { turns, nestedTurns } = this.#gate(gate);
     if (lane.nested.first === undefined) turns.push(lane);
-    else turns.unshift(lane);
+    else nestedTurns.unshift(lane);
   }
 
   /** Of a lane that is not empty. */
@@ -193,10 +199,20 @@ export class Lanes {
     if (first.suspect && lane.others.first !== undefined) this.#settings.invite(lane.others.first);
   }
 
-  /** Invites the first lane that waits at a gate. */
-  #pass({ name, turns }: Gate): void {
+  /**
+   * Invites the first lane that waits at a gate. What has nested calls no more waits as all others do: where all slots are
+   * lent, nobody could take what it has. And no lane waits for suspects to be tried.
+   */
+  #pass({ name, turns, nestedTurns }: Gate): void {
+    for (let lane = nestedTurns.shift(); lane !== undefined; lane = nestedTurns.shift()) {
+      if (lane.waitsAt !== name || isEmpty(lane)) continue;
+      if (lane.nested.first !== undefined) return this.#inviteFirst(lane);
+      turns.push(lane);
+    }
     for (let lane = turns.shift(); lane !== undefined; lane = turns.shift()) {
-      if (lane.waitsAt === name && !isEmpty(lane)) return this.#inviteFirst(lane);
+      if (lane.waitsAt !== name || isEmpty(lane)) continue;
+      this.#inviteFirst(lane);
+      if (firstForAll(lane) !== undefined) return;
     }
   }
 
@@ -206,7 +222,7 @@ export class Lanes {
     if (told?.rate === undefined) return this.#pass(starts);
     const due = opensAt(starts, told);
     if (due <= now) return this.#pass(starts);
-    if (starts.turns.length === 0) return;
+    if (!isAwaited(starts)) return;
     this.#openings.remove(starts.opening);
     this.#openings.add(starts.opening, due);
     if (this.#openings.first === starts.opening) this.#settings.rearm();
@@ -226,6 +242,20 @@ function firstOf({ nested, suspects, others }: Lane): Call | undefined {
   return nested.first ?? suspects.first ?? others.first;
 }
 
+/** The first one that waits for nobody who may try a suspect. */
+function firstForAll({ nested, others }: Lane): Call | undefined {
+  return nested.first ?? others.first;
+}
+
+/** Who can take something of a lane that was let go on: 3 all claims, 2 those that take more than nested calls, 1 who may try suspects. */
+function reachOf(lane: Lane | undefined): number {
+  if (lane === undefined) return 0;
+  const { nested, suspects, others } = lane;
+  if (nested.first !== undefined) return 3;
+  if (others.first !== undefined) return 2;
+  return suspects.first === undefined ? 0 : 1;
+}
+
 function isEmpty(lane: Lane): boolean {
   return firstOf(lane) === undefined;
 }
@@ -240,6 +270,11 @@ function keyOf({ header: { limitKeys }, record }: Call): { lane: string; slots: 
     slots: `slots ${task} ${limitKeys.slice(0, 8)}`,
     starts: `starts ${task} ${limitKeys.slice(8)}`,
   };
+}
+
+/** Whether lanes wait until a gate opens. */
+function isAwaited({ turns, nestedTurns }: Gate): boolean {
+  return turns.length + nestedTurns.length > 0;
 }
 
 function isFull({ running }: Gate, told: ToldLimits | undefined): boolean {

@@ -344,6 +344,92 @@ export function limitRules({ lab, rule }: Chapter): void {
     },
   );
 
+  const laneOf = (starts: string) => `11111111${starts.repeat(8)}`;
+  const ofLane = (starts: string) => limited({}, laneOf(starts));
+  const nestedOf = (starts: string) => limited({ header: { priority: "nested" } }, laneOf(starts));
+  /** Of two lanes that share a slot a nested call waits, behind one that runs; and one more of the first lane. */
+  const twoNested = async () => {
+    await submitAll(["running", "waiting"], ofLane("a"));
+    const [running] = await claimAll(one);
+    await submitAll(["nested b"], nestedOf("b"));
+    expect(await claimAll(one, { nestedOnly: true })).toEqual([]);
+    await submitAll(["nested a"], nestedOf("a"));
+    expect(await claimAll(one, { nestedOnly: true })).toEqual([]);
+    return running!;
+  };
+  const nestedThenWaiting = async () => {
+    const [first] = await claimAll(one, { nestedOnly: true });
+    expect(first?.id).toBe("nested b");
+    await lab().finish(first!);
+    expect(ids(await claimAll(one))).toEqual(["waiting"]);
+  };
+
+  rule(
+    "a nested call waits for none that are not, where another lane's nested one is canceled on its way",
+    async () => {
+      await lab().finish(await twoNested());
+      await lab().broker.cancel(queue, "nested a");
+      await nestedThenWaiting();
+    },
+  );
+
+  rule(
+    "a nested call waits for none that are not, where another lane's nested one was canceled in its line",
+    async () => {
+      const running = await twoNested();
+      await lab().broker.cancel(queue, "nested a");
+      await lab().finish(running);
+      await nestedThenWaiting();
+    },
+  );
+
+  /** A suspect is let go on, and waits for somebody who may try it. */
+  const untried = async () => {
+    await submitAll(["suspect"], ofLane("a"));
+    expect(ids(await lab().dieWith({ queues: served(one) }))).toEqual(["suspect"]);
+    await submitAll(["running"], ofLane("b"));
+    const [running] = await claimAll(one, { leaseMs: 60_000 });
+    expect(running?.id).toBe("running");
+    expect(await claimAll(one, { suspect: true, limit: 1 })).toEqual([]);
+    return running!;
+  };
+
+  rule.timed("no other lane waits for a suspect to be tried", async () => {
+    const running = await untried();
+    await submitAll(["other"], ofLane("c"));
+    expect(await claimAll(one)).toEqual([]);
+    await lab().finish(running);
+    const [other] = await claimAll(one, { leaseMs: 60_000 });
+    expect(other?.id).toBe("other");
+    await lab().finish(other!);
+    expect(ids(await claimAll(one, { suspect: true, limit: 1 }))).toEqual(["suspect"]);
+  });
+
+  rule.timed("no call that comes to its lane, or back to it, waits for a suspect to be tried", async () => {
+    await lab().finish(await untried());
+    await submitAll(["new"], ofLane("a"));
+    const [first] = await claimAll(one, { leaseMs: 60_000 });
+    expect(first?.id).toBe("new");
+    await lab().report(first!, { kind: "release" });
+    const [again] = await claimAll(one, { leaseMs: 60_000 });
+    expect(again?.id).toBe("new");
+    await lab().finish(again!);
+    expect(ids(await claimAll(one, { suspect: true, limit: 1 }))).toEqual(["suspect"]);
+  });
+
+  rule.timed("no other lane waits for a suspect that alone is left of those that were let go on", async () => {
+    const running = await untried();
+    await submitAll(["beside"], ofLane("a"));
+    await submitAll(["other"], ofLane("c"));
+    expect(await claimAll(one)).toEqual([]);
+    await lab().finish(running);
+    await lab().broker.cancel(queue, "beside");
+    const [other] = await claimAll(one, { leaseMs: 60_000 });
+    expect(other?.id).toBe("other");
+    await lab().finish(other!);
+    expect(ids(await claimAll(one, { suspect: true, limit: 1 }))).toEqual(["suspect"]);
+  });
+
   rule("a nested call that is given back to its line starts once", async () => {
     await submitAll(["n0", "n1"], nested);
     const [n0] = await claimAll(one);

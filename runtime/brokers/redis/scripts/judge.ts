@@ -35,8 +35,8 @@ end
 
 -- A lane waits until a gate opens: those with nested calls before all others.
 local function wait_at(gate, lane)
-  local nested = call('ZCOUNT', P .. 'line:' .. lane, '-inf', '-4e15') > 0
-  call(nested and 'LPUSH' or 'RPUSH', P .. 'turns:' .. gate, lane)
+  local turns = P .. 'turns:' .. gate
+  if lanes().first_nested(lane) then call('LPUSH', turns, '\0' .. lane) else call('RPUSH', turns, lane) end
   call('HSET', P .. 'lanes', lane, gate)
 end
 local function open_at(starts, due)
@@ -69,6 +69,8 @@ local function may_start(id, r)
     local is_new, invited = not call('ZSCORE', P .. 'line:' .. lane, id), tonumber(waits)
     if is_new then line_up(lane, id, r) end
     local first = call('ZRANGE', P .. 'line:' .. lane, 0, 0)[1] == id
+    -- No other one is to wait for a suspect, which may wait until somebody tries it.
+    if is_new and invited and not first then first = L.first_for_all(lane) == id end
     -- A nested one is not to wait for those that were let go on before it, of its lane or of others: they may need a slot
     -- which is not lent.
     if not first or bit.band(byte(r, FLAGS), 48) ~= 48 then

@@ -49,7 +49,7 @@ local function mend()
         gone = true
       end
     end
-    if (gone or not first[1]) and not L.invite(lane) then
+    if (gone or not first[1]) and L.invite(lane) < 2 then
       local hashes = sub(lane, -17)
       local task = sub(lane, 1, -19)
       L.pass('slots:' .. task .. ':' .. sub(hashes, 1, 8))
