@@ -81,8 +81,10 @@ const pause = command(
   (model, history, { task, paused }) => history.pause(model, task, paused),
 );
 
-const settle = command("settle", rarely(false, fc.constant(true), 1), (model, history, nestedOnly) =>
-  history.settle(model, nestedOnly),
+const settle = command(
+  "settle",
+  fc.record({ nestedOnly: rarely(false, fc.constant(true), 1), suspect: rarely(true, fc.constant(false), 1) }),
+  (model, history, asked) => history.settle(model, asked),
 );
 const advance = command("advance", steps(3), (model, history, ms) => history.advance(model, ms));
 const reap = command("reap", fc.constant(null), (model, history) => history.reap(model));

@@ -181,18 +181,20 @@ export class LimitedHistory {
     this.#lab = new Lab(await this.#harness.connect(), this.#harness);
   }
 
-  /** Claims until nothing more is given: what still waits then has a reason to. */
-  async settle(model: LimitedModel, nestedOnly: boolean): Promise<void> {
+  /** Claims until nothing more is given: what still waits then has a reason to, be it that no such claim may take it. */
+  async settle(model: LimitedModel, asked: Pick<ClaimWish, "nestedOnly" | "suspect">): Promise<void> {
+    const { nestedOnly, suspect } = asked;
     let now = 0;
     for (let idle = 0; idle < vain;) {
       if (idle === 0) ({ now } = await this.#observer.timetable!.read(queue));
-      idle = (await this.claim(model, { ...all, nestedOnly })) === 0 ? idle + 1 : 0;
+      idle = (await this.claim(model, { ...all, ...asked })) === 0 ? idle + 1 : 0;
     }
     // Where limits were changed, only an end lets those on that waited for what they were.
     if (model.toldAnew) return;
     for (const call of model.open) {
       if (call.state !== "queued" || model.isPaused(call) || model.isLate(call)) continue;
-      if (nestedOnly && (call.priority !== "nested" || call.suspect)) continue;
+      if (call.suspect && (nestedOnly || !suspect)) continue;
+      if (nestedOnly && call.priority !== "nested") continue;
       expect([call.id, model.blockedBy(call, now) ?? "nothing"]).not.toEqual([call.id, "nothing"]);
     }
   }
@@ -217,7 +219,7 @@ export class LimitedHistory {
     for (const task of [undefined, freeTask, limitedTask]) await this.pause(model, task, false);
     for (let rounds = 0; model.open.length > 0; rounds++) {
       if (rounds === 200) throw new Error(`${ids(model.open).join()} never start`);
-      await this.settle(model, false);
+      await this.settle(model, all);
       while (model.running.length > 0) await this.say(model, 0, { kind: "finish" });
       await this.advance(model, perMs + 30_000);
       await this.compare(model);
