@@ -311,6 +311,16 @@ export function claimRules({ group, lab, rule }: Chapter): void {
       expect([...ids(await lab().claim())].sort()).toEqual(["h", "n"]);
     });
 
+    rule("leave a claim of them alone nothing of a call that has the id of one that was canceled", async () => {
+      await lab().submitAll([submission("one", nested), submission("other", nested)]);
+      for (const id of ["one", "other"]) await lab().broker.cancel(queue, id);
+      await lab().submitAll([submission("one"), submission("other", nested)], ["one", "other"]);
+      expect(ids(await lab().claim({ nestedOnly: true }))).toEqual(["other"]);
+      expect(await lab().claim({ nestedOnly: true })).toEqual([]);
+      expect(ids(await lab().claim())).toEqual(["one"]);
+      expect(await lab().claim()).toEqual([]);
+    });
+
     rule("wake a claim of them alone that waits, and no others do", async () => {
       const giveUp = new AbortController();
       const claim = lab().claim({ nestedOnly: true, waitMs: 60_000, signal: giveUp.signal });

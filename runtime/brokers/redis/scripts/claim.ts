@@ -33,6 +33,8 @@ local suspect, empty, due, left = nil, true, -1, 0
 local fault
 -- The tasks that are paused, by name, if any are; whether limits were asked.
 local paused, judged = nil, false
+-- 48 while nested calls alone are asked for.
+local least = 0
 
 @rarely given_before, prepare, waiting, without_ghosts, given_back, look_for_pauses, next_due, publish, happened
 ${judgeLimits}
@@ -137,6 +139,11 @@ local function waiting(id, r, among_suspects)
     if not has_ended(call('GET', RESULT .. id)) then conclude(id, r, EXPIRED) end
     return nil
   end
+  -- A nested one was canceled here, and its id is used again for another call: it waits in that one's list.
+  if bit.band(flags, 48) < least then
+    if not call('ZSCORE', LEASES, id) then call('RPUSH', list_of(r), id) end
+    return nil
+  end
   if paused and is_held(id, r) then return nil end
   if flags >= LIMITED and not may_start(id, r) then
     spare = spare - 1 -- It takes longer than to drop a ghost.
@@ -187,7 +194,7 @@ local function take(popped, among_suspects)
       if has_header(r) then
         local state, _, flags = byte(r, STATE, FLAGS)
         local deadline = deadline_of(r)
-        ordinary = state == QUEUED and flags < SUSPECT and (deadline == 0 or deadline > now)
+        ordinary = state == QUEUED and flags >= least and flags < SUSPECT and (deadline == 0 or deadline > now)
       end
       -- What was popped with a call that could not be judged goes back with it.
       if (not ordinary or among_suspects or paused) and not fault then
@@ -242,6 +249,7 @@ if not bare then
 end
 local nested_only = ARGV[10] == '1'
 if nested_only then
+  least = 48
   if not drain(P .. 'queue:nested') then empty = empty and call('EXISTS', P .. 'queue:nested') == 0 end
 elseif not drain(P .. ARGV[6], P .. 'queue:high', P .. 'queue:nested', P .. 'queue', P .. 'queue:low') then
   empty = empty and call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:nested', P .. 'queue:low') == 0
