@@ -211,7 +211,6 @@ class LocalRun {
     const left = this.#deadline - performance.now();
     const attemptMs = options.attemptTimeoutMs ?? declaration.attemptTimeoutMs;
     const { dependencies, hooks, pool, log, locks } = this.#surroundings;
-    const known = { callId: id, attempt: number, fence: 0, origin, log };
     if (declaration.cpu !== undefined && pool !== undefined) {
       const call = {
         callId: id,
@@ -225,12 +224,17 @@ class LocalRun {
         maxBytes: defaultMaxBytes,
         onProgress: (told: Uint8Array) => this.#heard(number, () => progressOf(declaration, told)),
       };
+      const known = { callId: id, attempt: number, fence: 0, origin, log };
       this.#call.taken?.("local");
       return pooledWithin(hooks, declaration, known, params, () => pool.run(this.#bound, call));
     }
     this.#call.taken?.("local");
     return new Attempt(this.#bound, params, {
-      ...known,
+      callId: id,
+      attempt: number,
+      fence: 0,
+      origin,
+      log,
       queue: declaration.queue,
       nodeQueue: this.#surroundings.nodeQueue,
       nest: this.#nest,
