@@ -1,6 +1,6 @@
 import type { Broker, ClaimedBatch, ClaimedCall, Report } from "./broker.ts";
 import { batchLimit } from "./batch.ts";
-import { parkedTtlMs } from "./brokers/retention.ts";
+import { awaitedTtlMs, parkedTtlMs } from "./brokers/retention.ts";
 import { toWire, waitingClient, writeReply } from "./envelope.ts";
 import { TaskError } from "./errors.ts";
 import { emptyHeader, type Header, protocolVersion, readHeader } from "./header.ts";
@@ -8,8 +8,6 @@ import { newAddress } from "./id.ts";
 import { forsaken, takeBack } from "./node-queue.ts";
 
 const leaseMs = 15_000;
-/** How long the reply to an awaited call stays at the least, ms. */
-const awaitedTtlMs = 60_000;
 
 /**
  * Ends what is left in a queue that nobody will serve any more: awaited calls as `unavailable`, or `worker_lost` if they had

@@ -1,6 +1,7 @@
 import type { AttemptKnown } from "./attempt-facts.ts";
 import type { ClaimedCall, Report } from "./broker.ts";
 import { retryDelay, type RetryWish } from "./backoff.ts";
+import { awaitedTtlMs, parkedTtlMs } from "./brokers/retention.ts";
 import { encode } from "./codec.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { readRequest, type Reply, type Request, toWire, waitingClient, writeReply } from "./envelope.ts";
@@ -47,14 +48,10 @@ export interface ExecutionSettings {
   report(queue: string, report: Report): void;
 }
 
-/** How long the reply to an awaited call stays at the least, for a caller that has lost its connection, ms. */
-const awaitedTtlMs = 60_000;
 /** The longest that a reply can be kept, ms: a year. */
 const longestTtlMs = 365 * 86_400_000;
 /** Outcomes that are faults of a handler, and of interest where it runs. */
 const faults: ReadonlySet<string> = new Set(["failed", "invalid_result", "internal"]);
-/** How long a call that nobody can run is kept, ms. */
-const parkedTtlMs = 7 * 86_400_000;
 
 /** The name under which calls of another protocol version are put aside, for workers that list it. */
 export function versionTask(version: number): string {

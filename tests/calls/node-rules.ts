@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import type { Events, Overview } from "taskpact";
 import { bury } from "../../runtime/burial.ts";
 import { newId } from "../../runtime/id.ts";
@@ -240,11 +240,13 @@ export function nodeRules(lab: () => CallLab): void {
     const { signal } = new AbortController();
     const claim = { worker: "dead", queues, limit: 1, waitMs: 0, leaseMs: 1, suspect: true, signal };
     await broker.claim(claim);
+    const looks = vi.spyOn(broker, "presence");
+    onTestFinished(() => looks.mockRestore());
     const undertaker = new Undertaker(broker, quiet, { everyMs: 10, absentMs: 10 });
     undertaker.start();
     try {
-      // It is there yet.
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      // It is there yet, whenever somebody looks.
+      await expect.poll(() => looks.mock.calls.filter(([looked]) => looked === queue).length).toBeGreaterThan(3);
       await expect(waiting.status()).resolves.toMatchObject({ state: "queued" });
       await broker.renew({ ...beat, presenceMs: 0 });
       const ended = await Promise.all([running, waiting].map((handle) => handle.safeResult()));
