@@ -9,15 +9,6 @@ local RESULT, LEASES = P .. 'result:', P .. 'leases'
 local TIME = call('TIME')
 local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
 
--- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
-local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
-
--- Places in a record, counted from 1. TO is behind the header.
-local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, KEYS_AT, TO = 7, 8, 9, 10, 12, 22, 30, 38, 46
-
--- How long what belongs to a call is kept at the most, ms: a week, as a parked call itself.
-local LONG = 604800000
-
 local function number(n) return string.format('%.17g', n) end
 
 local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
@@ -37,10 +28,10 @@ for _, id in ipairs(some) do
   -- What begins with a zero byte is a gate.
   local r = byte(id) ~= 0 and call('GETRANGE', RESULT .. id, 0, 44)
   if r and has_header(r) then
-    if byte(r, STATE) == RETRYING then retrying = retrying + 1 else delayed = delayed + 1 end
+    if byte(r, 7--[[STATE]]) == 3--[[RETRYING]] then retrying = retrying + 1 else delayed = delayed + 1 end
   end
 end
-call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - LONG))
+call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - 604800000--[[LONG]]))
 -- For each claim there is one who made it among its leases, and for the first of all one that no claim made.
 local guard = call('ZSCORE', LEASES, string.rep('\0', 65)) and 1 or 0
 local running = math.max(0, call('ZCARD', LEASES) - call('ZCARD', P .. 'expiry') - guard)

@@ -9,9 +9,6 @@ local RESULT, LEASES = P .. 'result:', P .. 'leases'
 local TIME = call('TIME')
 local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
 
--- How long what belongs to a call is kept at the most, ms: a week, as a parked call itself.
-local LONG = 604800000
-
 local function number(n) return string.format('%.17g', n) end
 
 -- drop
@@ -24,11 +21,11 @@ if tonumber(call('GET', P .. 'blocked') or 0) > 0 then return 0 end
 for _, key in ipairs({ 'queue', 'queue:high', 'queue:low', 'queue:nested', 'suspects', 'delayed', 'asides', 'schedules' }) do
   if call('EXISTS', P .. key) == 1 then return 0 end
 end
-call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - LONG))
+call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - 604800000--[[LONG]]))
 local parked = call('EXISTS', P .. 'parked') == 1
 -- A parked call may be replayed, with a fence larger than any before.
 for _, key in ipairs({ 'parked', 'fence', 'leases' }) do
-  if parked then call('PEXPIRE', P .. key, LONG) else call('DEL', P .. key) end
+  if parked then call('PEXPIRE', P .. key, 604800000--[[LONG]]) else call('DEL', P .. key) end
 end
 call('DEL', P .. 'bell', P .. 'bell:nested', P .. 'expiry', P .. 'suspected', P .. 'excused', P .. 'workers', P .. 'paused',
   P .. 'blocked', P .. 'lanes')

@@ -6,29 +6,16 @@ local ARGV, call, sub, byte = ARGV, redis.call, string.sub, string.byte
 local P = sub(KEYS[1], 1, -6)              -- '<namespace>:{<queue>}:'
 local RESULT, LEASES = P .. 'result:', P .. 'leases'
 
-local NS = string.match(P, '^(.-):{')
+local NS = sub(P, 1, string.find(P, ':{', 1, true) - 1)
 
 local TIME = call('TIME')
 local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
 
 local function number(n) return string.format('%.17g', n) end
 
--- The heads of MessagePack strings and binaries, and those that were made before in this step.
-local str_heads, bin_heads = {}, {}
-local function str_head(length)
-  local head = length < 32 and string.char(160 + length)
-    or length < 256 and '\217' .. string.char(length)
-    or '\218' .. struct.pack('>H', length)
-  str_heads[length] = head
-  return head
-end
-local function bin_head(length)
-  local head = length < 256 and '\196' .. string.char(length)
-    or length < 65536 and '\197' .. struct.pack('>H', length)
-    or '\198' .. struct.pack('>I4', length)
-  bin_heads[length] = head
-  return head
-end
+-- A string and a binary as MessagePack has them, in the forms that have room for all that there are.
+local function str(text) return '\218' .. struct.pack('>H', #text) .. text end
+local function bin(bytes) return '\198' .. struct.pack('>I4', #bytes) .. bytes end
 
 -- Whether the owner of a lock, '<fence> <number> <id>', is still at work: a call while its fence holds it; without a lease
 -- (fence 0), for a time after it has asked.
@@ -53,7 +40,7 @@ end
 local function wake(owner)
   local fence, id = string.match(owner, '^(%d+) %d+ (.*)$')
   local channel = NS .. ':worker:' .. sub(P, #NS + 3, -3)
-  call('PUBLISH', channel, '\147\3' .. str_head(#id) .. id .. '\203' .. struct.pack('>d', tonumber(fence)))
+  call('PUBLISH', channel, '\147\3' .. str(id) .. '\203' .. struct.pack('>d', tonumber(fence)))
 end
 
 -- lock
@@ -85,8 +72,8 @@ if not holder or not stands(holder) then
   if not first or first == owner then
     local fence, fault
 
-  local new = TIME[1] * 1000000 + TIME[2]
-  fence = string.format('%.0f', new)
+  -- As text, which is far cheaper than to print a number of so many digits.
+  fence = TIME[1] .. sub('00000' .. TIME[2], -6)
   local last = redis.pcall('SET', P .. 'fence', fence, 'GET')
   if not last then
     -- A member of more than 64 bytes makes Redis keep leases in a tree from the first one on: the form that it has for
@@ -97,7 +84,7 @@ if not holder or not stands(holder) then
   else
     -- What is no number, or more than fences can be, was not written by a script.
     last = tonumber(last) or 0
-    if last >= new and last < 9007199254740991 then
+    if last >= tonumber(fence) and last < 9007199254740991 then
       fence = string.format('%.0f', last + 1)
       call('SET', P .. 'fence', fence)
     end

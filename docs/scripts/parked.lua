@@ -9,15 +9,6 @@ local RESULT, LEASES = P .. 'result:', P .. 'leases'
 local TIME = call('TIME')
 local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
 
--- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
-local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
-
--- Places in a record, counted from 1. TO is behind the header.
-local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, KEYS_AT, TO = 7, 8, 9, 10, 12, 22, 30, 38, 46
-
--- How long what belongs to a call is kept at the most, ms: a week, as a parked call itself.
-local LONG = 604800000
-
 local function number(n) return string.format('%.17g', n) end
 
 local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
@@ -42,7 +33,7 @@ local function is_below(a, b)
   return #a < #b
 end
 
-call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - LONG))
+call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - 604800000--[[LONG]]))
 local page, gone, bytes, at = { '' }, {}, 0, 0
 repeat
   local members = call('ZRANGE', P .. 'parked', from, '-inf', 'BYSCORE', 'REV', 'LIMIT', at, 100, 'WITHSCORES')
@@ -56,7 +47,7 @@ repeat
         break
       end
       local r = call('GET', RESULT .. id)
-      if r and has_header(r) and byte(r, STATE) == PARKED then
+      if r and has_header(r) and byte(r, 7--[[STATE]]) == 8--[[PARKED]] then
         local size = #page
         page[size + 1], page[size + 2], page[size + 3] = id, since, r
         bytes = bytes + #r

@@ -6,31 +6,22 @@ local ARGV, call, sub, byte = ARGV, redis.call, string.sub, string.byte
 local P = sub(KEYS[1], 1, -6)              -- '<namespace>:{<queue>}:'
 local RESULT, LEASES = P .. 'result:', P .. 'leases'
 
-local NS = string.match(P, '^(.-):{')
+local NS = sub(P, 1, string.find(P, ':{', 1, true) - 1)
 
 local TIME = call('TIME')
 local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
-
--- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
-local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
-
--- Flags. Two more bits, 16 and 32, hold the priority, and both say nested.
-local AWAITED, WAITERS, PROGRESS, SUSPECT, LIMITED = 1, 4, 8, 64, 128
-
--- Places in a record, counted from 1. TO is behind the header.
-local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, KEYS_AT, TO = 7, 8, 9, 10, 12, 22, 30, 38, 46
 
 local function number(n) return string.format('%.17g', n) end
 
 local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
 
-local function flagged(r, flag) return bit.band(byte(r, FLAGS), flag) ~= 0 end
+local function flagged(r, flag) return bit.band(byte(r, 9--[[FLAGS]]), flag) ~= 0 end
 
-local function deadline_of(r) return (struct.unpack('>d', r, DEADLINE)) end
+local function deadline_of(r) return (struct.unpack('>d', r, 22--[[DEADLINE]])) end
 
 -- The list that a call waits in, by the priority in its flags.
 local function list_of(r)
-  local priority = bit.band(byte(r, FLAGS), 48)
+  local priority = bit.band(byte(r, 9--[[FLAGS]]), 48)
   return priority == 0 and P .. 'queue' or priority == 16 and P .. 'queue:high'
     or priority == 32 and P .. 'queue:low' or P .. 'queue:nested'
 end
@@ -44,8 +35,8 @@ end
 -- Whether a record says that its call has ended. One in a state that does not exist is for a worker to park.
 local function has_ended(r)
   if not has_header(r) then return is_plain_reply(r) end
-  local state = byte(r, STATE)
-  return state >= 4 and state <= PARKED
+  local state = byte(r, 7--[[STATE]])
+  return state >= 4 and state <= 8--[[PARKED]]
 end
 
 -- Takes a request of the plain level over: it gets a header, and does not expire while it is open.
@@ -67,54 +58,37 @@ end
 
 -- The client that a record with a header names: after it, the string 'to' and a short string.
 local function to_of(r)
-  local kind, t, o, head = byte(r, TO, TO + 3)
+  local kind, t, o, head = byte(r, 46--[[TO]], 46--[[TO]] + 3)
   if kind == 162 and t == 116 and o == 111 and head and head > 160 and head < 192 then
-    return sub(r, TO + 4, TO + head - 157)
+    return sub(r, 46--[[TO]] + 4, 46--[[TO]] + head - 157)
   end
 end
 
--- The heads of MessagePack strings and binaries, and those that were made before in this step.
-local str_heads, bin_heads = {}, {}
-local function str_head(length)
-  local head = length < 32 and string.char(160 + length)
-    or length < 256 and '\217' .. string.char(length)
-    or '\218' .. struct.pack('>H', length)
-  str_heads[length] = head
-  return head
-end
-local function bin_head(length)
-  local head = length < 256 and '\196' .. string.char(length)
-    or length < 65536 and '\197' .. struct.pack('>H', length)
-    or '\198' .. struct.pack('>I4', length)
-  bin_heads[length] = head
-  return head
-end
+-- A string and a binary as MessagePack has them, in the forms that have room for all that there are.
+local function str(text) return '\218' .. struct.pack('>H', #text) .. text end
+local function bin(bytes) return '\198' .. struct.pack('>I4', #bytes) .. bytes end
 
--- Messages: one for each client, of as many items as the step has for it. An item is an array of three: its kind, an id,
--- and what is in 'value', which has a head.
+-- Messages: for each client one, a list of strings.
 local messages = {}
-local function tell(client, kind, id, head, value)
-  local message = messages[client]
-  if not message then
-    message = { size = 0 }
-    messages[client] = message
-  end
-  local at = message.size
-  message[at + 1] = kind
-  message[at + 2] = str_heads[#id] or str_head(#id)
-  message[at + 3] = id
-  message[at + 4] = head
-  message[at + 5] = value
-  message.size = at + 5
+-- Tells clients all that they are to be told.
+local function tell_all()
+  for client, message in pairs(messages) do call('PUBLISH', NS .. ':client:' .. client, table.concat(message)) end
+end
+
+-- Tells a client an item, an array of three: its kind, an id, and a binary; nil for none.
+local function tell(client, kind, id, bytes)
+  local message = messages[client] or {}
+  messages[client] = message
+  message[#message + 1] = '\147' .. kind .. str(id) .. (bytes and bin(bytes) or '\192')
 end
 
 -- Tells an item to all who wait for a call with a header: the client that asked, and those that asked for it later.
-local function tell_waiting(id, r, kind, head, value)
+local function tell_waiting(id, r, kind, bytes)
   local to = to_of(r)
-  if to then tell(to, kind, id, head, value) end
-  if byte(r, FLAGS) % (2 * WAITERS) >= WAITERS then
+  if to then tell(to, kind, id, bytes) end
+  if byte(r, 9--[[FLAGS]]) % (2 * 4--[[WAITERS]]) >= 4--[[WAITERS]] then
     for _, client in ipairs(call('SMEMBERS', P .. 'waiters:' .. id)) do
-      if client ~= to then tell(client, kind, id, head, value) end
+      if client ~= to then tell(client, kind, id, bytes) end
     end
   end
 end
@@ -132,7 +106,7 @@ local function lanes()
   -- The task of a record with a header; nil where it does not stand behind the header and the client.
   function L.task_of(r)
     local to = to_of(r)
-    local at = to and TO + 4 + #to or TO
+    local at = to and 46--[[TO]] + 4 + #to or 46--[[TO]]
     local head, length = byte(r, at + 5, at + 6)
     if not length or sub(r, at, at + 4) ~= '\164task' then return nil end
     if head == 217 then
@@ -148,7 +122,7 @@ local function lanes()
   function L.of(r)
     local task = L.task_of(r)
     if not task then return nil end
-    local slots, starts = struct.unpack('>I4I4', r, KEYS_AT)
+    local slots, starts = struct.unpack('>I4I4', r, 38--[[KEYS_AT]])
     slots, starts = string.format(':%08x', slots), string.format(':%08x', starts)
     return task .. slots .. starts, 'slots:' .. task .. slots, 'starts:' .. task .. starts, task
   end
@@ -164,17 +138,17 @@ local function lanes()
   -- all suspects, those before all others. Of these, what is of high priority has waited an hour longer, and of low
   -- one an hour less. µs
   function L.place(r)
-    local flags, time = byte(r, FLAGS), call('TIME')
+    local flags, time = byte(r, 9--[[FLAGS]]), call('TIME')
     local priority, place = bit.band(flags, 48), (time[1] * 1000 + ARGV[1]) * 1000 + time[2]
-    if flags % LIMITED >= SUSPECT then return place - 4e15, '-4e15' end
+    if flags % 128--[[LIMITED]] >= 64--[[SUSPECT]] then return place - 4e15, '-4e15' end
     if priority == 48 then return place - 8e15, '-inf' end
     return place - (priority == 16 and 3.6e9 or priority == 32 and -3.6e9 or 0), '0'
   end
 
   -- Who can take a call of this kind: 3 all claims, 2 those that take more than nested calls, 1 who may try suspects.
   local function reach_of(r)
-    local flags = byte(r, FLAGS)
-    return flags % LIMITED >= SUSPECT and 1 or bit.band(flags, 48) == 48 and 3 or 2
+    local flags = byte(r, 9--[[FLAGS]])
+    return flags % 128--[[LIMITED]] >= 64--[[SUSPECT]] and 1 or bit.band(flags, 48) == 48 and 3 or 2
   end
 
   function L.first_nested(lane) return call('ZRANGE', P .. 'line:' .. lane, '-inf', '-4e15', 'BYSCORE', 'LIMIT', 0, 1)[1] end
@@ -195,9 +169,9 @@ local function lanes()
         return reach
       end
       local r = call('GETRANGE', RESULT .. id, 0, 44)
-      if has_header(r) and byte(r, STATE) < 4 and byte(r, FLAGS) >= LIMITED then
+      if has_header(r) and byte(r, 7--[[STATE]]) < 4 and byte(r, 9--[[FLAGS]]) >= 128--[[LIMITED]] then
         call('HSET', LANES, lane, call('TIME')[1])
-        if byte(r, FLAGS) % LIMITED < SUSPECT then
+        if byte(r, 9--[[FLAGS]]) % 128--[[LIMITED]] < 64--[[SUSPECT]] then
           call('LPUSH', list_of(r), id)
           ring()
           if list_of(r) == P .. 'queue:nested' and call('RPUSH', P .. 'bell:nested', '1') > 1 then
@@ -260,7 +234,7 @@ local function lanes()
     local lane, slots = L.of(r)
     if not lane then return false end
     local had_slot, waits = call('SREM', P .. slots, id) == 1, call('HGET', LANES, lane)
-    local to_line = waits and bit.band(byte(r, FLAGS), 48) ~= 48
+    local to_line = waits and bit.band(byte(r, 9--[[FLAGS]]), 48) ~= 48
     if waits then
       if to_line and tonumber(waits) and reach_of(r) > 1 then to_line = L.first_for_all(lane) end
       local place, from = L.place(r)
@@ -286,10 +260,10 @@ local function happened(kind, id, r, begun, worker, bytes)
   if kind then
     local task, time = has_header(r) and lanes().task_of(r) or '', call('TIME')
     local at = struct.pack('>d', time[1] * 1000 + time[2] / 1000 + ARGV[1])
-    local some = #bytes > 0 and #bytes <= 8192 and bin_head(#bytes) .. bytes or '\192'
+    local some = #bytes > 0 and #bytes <= 8192 and bin(bytes) or '\192'
     happenings = happenings or {}
-    happenings[#happenings + 1] = '\152\4' .. str_head(#kind) .. kind .. str_head(#id) .. id .. str_head(#task) .. task
-      .. '\203' .. at .. '\203' .. struct.pack('>d', begun) .. str_head(#worker) .. worker .. some
+    happenings[#happenings + 1] = '\152\4' .. str(kind) .. str(id) .. str(task) .. '\203' .. at
+      .. '\203' .. struct.pack('>d', begun) .. str(worker) .. some
     happenings_size = (happenings_size or 0) + #bytes
   end
   if happenings and (not kind or happenings_size > 1048576) then
@@ -298,9 +272,9 @@ local function happened(kind, id, r, begun, worker, bytes)
   end
 end
 
--- Tells all who are to be told.
+-- Tells clients, and those who listen, all that they are to be told.
 local function publish()
-  for client, message in pairs(messages) do call('PUBLISH', NS .. ':client:' .. client, table.concat(message)) end
+  tell_all()
   if HEARD then happened() end
 end
 
@@ -316,28 +290,25 @@ local function cleared(id)
   if call('EXISTS', P .. 'suspects') == 1 then ring() end
 end
 
--- After a call has ended, with its last record before that, which has a header: those who wait are told, and its traces
--- go. A reply that is large is not in the message, nor one more when the messages of this step are: it is to be read.
+-- How much the messages of this step hold. A reply that is large is not in them, nor one more when they are: it is to be read.
 local told = 0
+
+-- After a call has ended, with its last record before that, which has a header: those who wait are told, and its traces go.
 local function ended(id, before, r)
-  local size = #r
-  if size <= 8192 and told <= 1048576 then
-    told = told + size
-    tell_waiting(id, before, '\147\0', bin_heads[size] or bin_head(size), r)
-  else
-    tell_waiting(id, before, '\147\0', '\192', '')
-  end
+  local fits = #r <= 8192 and told <= 1048576
+  if fits then told = told + #r end
+  tell_waiting(id, before, '\0', fits and r or nil)
   if HEARD then
-    local state = byte(r, STATE)
-    local shown = (state == 5 or state == PARKED) and r or ''
-    happened(ending_of(state), id, before, (struct.unpack('>H', r, ATTEMPT)), '', shown)
+    local state = byte(r, 7--[[STATE]])
+    local shown = (state == 5 or state == 8--[[PARKED]]) and r or ''
+    happened(ending_of(state), id, before, (struct.unpack('>H', r, 10--[[ATTEMPT]])), '', shown)
   end
-  local deaths, flags, high, low = byte(before, DEATHS, ATTEMPT + 1)
-  if deaths + high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
-  if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
-  if flags >= SUSPECT then
-    if flags >= LIMITED then lanes().freed(id, before) end
-    if flags % LIMITED >= SUSPECT then cleared(id) end
+  local deaths, flags, high, low = byte(before, 8--[[DEATHS]], 10--[[ATTEMPT]] + 1)
+  if deaths + high + low > 0 and byte(r, 7--[[STATE]]) ~= 8--[[PARKED]] then call('DEL', P .. 'failures:' .. id) end
+  if flags % 16 >= 4--[[WAITERS]] then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
+  if flags >= 64--[[SUSPECT]] then
+    if flags >= 128--[[LIMITED]] then lanes().freed(id, before) end
+    if flags % 128--[[LIMITED]] >= 64--[[SUSPECT]] then cleared(id) end
   end
 end
 
@@ -351,9 +322,9 @@ end
 local function conclude(id, r, state, more)
   local head = sub(r, 2, 6) .. string.char(state) .. sub(r, 8, 45)
   local last = more and '\130' .. head .. more or '\129' .. head
-  call('SET', RESULT .. id, last, 'PX', kept_for(flagged(r, AWAITED) and 60000 or 3600000, r))
-  local before = byte(r, STATE)
-  if before == DELAYED or before == RETRYING then call('ZREM', P .. 'delayed', id) end
+  call('SET', RESULT .. id, last, 'PX', kept_for(flagged(r, 1--[[AWAITED]]) and 60000 or 3600000, r))
+  local before = byte(r, 7--[[STATE]])
+  if before == 1--[[DELAYED]] or before == 3--[[RETRYING]] then call('ZREM', P .. 'delayed', id) end
   ended(id, r, last)
   return last
 end
@@ -385,8 +356,8 @@ local function purged(id, state)
   if not has_header(r) then return false end
   local elsewhere = call('ZSCORE', P .. 'delayed', id)
   if not state and elsewhere then return true end
-  if state and byte(r, STATE) ~= state or not is_old(id) then return false end
-  conclude(id, r, CANCELED)
+  if state and byte(r, 7--[[STATE]]) ~= state or not is_old(id) then return false end
+  conclude(id, r, 6--[[CANCELED]])
   ended_now = ended_now + 1
   return true
 end
@@ -397,7 +368,7 @@ if where == 'parked' then
   local ids = call('ZRANGE', P .. 'parked', '-inf', latest, 'BYSCORE', 'LIMIT', 0, 100)
   for _, id in ipairs(ids) do
     local r = call('GETRANGE', RESULT .. id, 0, 44)
-    if has_header(r) and byte(r, STATE) == PARKED then
+    if has_header(r) and byte(r, 7--[[STATE]]) == 8--[[PARKED]] then
       call('DEL', RESULT .. id, P .. 'failures:' .. id)
       ended_now = ended_now + 1
     end
@@ -428,7 +399,7 @@ elseif where == 'lines' then
 elseif where == 'delayed' or where == 'retrying' then
   local ids, kept = call('ZRANGE', P .. 'delayed', from, from + 99), 0
   for _, id in ipairs(ids) do
-    if byte(id) == 0 or not purged(id, where == 'delayed' and DELAYED or RETRYING) then kept = kept + 1 end
+    if byte(id) == 0 or not purged(id, where == 'delayed' and 1--[[DELAYED]] or 3--[[RETRYING]]) then kept = kept + 1 end
   end
   if #ids == 100 then next = tostring(from + kept) end
 else

@@ -6,19 +6,10 @@ local ARGV, call, sub, byte = ARGV, redis.call, string.sub, string.byte
 local P = sub(KEYS[1], 1, -6)              -- '<namespace>:{<queue>}:'
 local RESULT, LEASES = P .. 'result:', P .. 'leases'
 
-local NS = string.match(P, '^(.-):{')
+local NS = sub(P, 1, string.find(P, ':{', 1, true) - 1)
 
 local TIME = call('TIME')
 local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
-
--- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
-local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
-
--- Flags. Two more bits, 16 and 32, hold the priority, and both say nested.
-local AWAITED, WAITERS, PROGRESS, SUSPECT, LIMITED = 1, 4, 8, 64, 128
-
--- Places in a record, counted from 1. TO is behind the header.
-local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, KEYS_AT, TO = 7, 8, 9, 10, 12, 22, 30, 38, 46
 
 local function number(n) return string.format('%.17g', n) end
 
@@ -26,64 +17,22 @@ local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' en
 
 -- The list that a call waits in, by the priority in its flags.
 local function list_of(r)
-  local priority = bit.band(byte(r, FLAGS), 48)
+  local priority = bit.band(byte(r, 9--[[FLAGS]]), 48)
   return priority == 0 and P .. 'queue' or priority == 16 and P .. 'queue:high'
     or priority == 32 and P .. 'queue:low' or P .. 'queue:nested'
 end
 
 -- The client that a record with a header names: after it, the string 'to' and a short string.
 local function to_of(r)
-  local kind, t, o, head = byte(r, TO, TO + 3)
+  local kind, t, o, head = byte(r, 46--[[TO]], 46--[[TO]] + 3)
   if kind == 162 and t == 116 and o == 111 and head and head > 160 and head < 192 then
-    return sub(r, TO + 4, TO + head - 157)
+    return sub(r, 46--[[TO]] + 4, 46--[[TO]] + head - 157)
   end
 end
 
--- The heads of MessagePack strings and binaries, and those that were made before in this step.
-local str_heads, bin_heads = {}, {}
-local function str_head(length)
-  local head = length < 32 and string.char(160 + length)
-    or length < 256 and '\217' .. string.char(length)
-    or '\218' .. struct.pack('>H', length)
-  str_heads[length] = head
-  return head
-end
-local function bin_head(length)
-  local head = length < 256 and '\196' .. string.char(length)
-    or length < 65536 and '\197' .. struct.pack('>H', length)
-    or '\198' .. struct.pack('>I4', length)
-  bin_heads[length] = head
-  return head
-end
-
--- Messages: one for each client, of as many items as the step has for it. An item is an array of three: its kind, an id,
--- and what is in 'value', which has a head.
-local messages = {}
-local function tell(client, kind, id, head, value)
-  local message = messages[client]
-  if not message then
-    message = { size = 0 }
-    messages[client] = message
-  end
-  local at = message.size
-  message[at + 1] = kind
-  message[at + 2] = str_heads[#id] or str_head(#id)
-  message[at + 3] = id
-  message[at + 4] = head
-  message[at + 5] = value
-  message.size = at + 5
-end
-
--- Tells an item to all who wait for a call with a header: the client that asked, and those that asked for it later.
-local function tell_waiting(id, r, kind, head, value)
-  local to = to_of(r)
-  if to then tell(to, kind, id, head, value) end
-  if byte(r, FLAGS) % (2 * WAITERS) >= WAITERS then
-    for _, client in ipairs(call('SMEMBERS', P .. 'waiters:' .. id)) do
-      if client ~= to then tell(client, kind, id, head, value) end
-    end
-  end
-end
+-- A string and a binary as MessagePack has them, in the forms that have room for all that there are.
+local function str(text) return '\218' .. struct.pack('>H', #text) .. text end
+local function bin(bytes) return '\198' .. struct.pack('>I4', #bytes) .. bytes end
 
 -- Wakes one worker. One token is enough for whoever comes.
 local function ring()
@@ -98,7 +47,7 @@ local function lanes()
   -- The task of a record with a header; nil where it does not stand behind the header and the client.
   function L.task_of(r)
     local to = to_of(r)
-    local at = to and TO + 4 + #to or TO
+    local at = to and 46--[[TO]] + 4 + #to or 46--[[TO]]
     local head, length = byte(r, at + 5, at + 6)
     if not length or sub(r, at, at + 4) ~= '\164task' then return nil end
     if head == 217 then
@@ -114,7 +63,7 @@ local function lanes()
   function L.of(r)
     local task = L.task_of(r)
     if not task then return nil end
-    local slots, starts = struct.unpack('>I4I4', r, KEYS_AT)
+    local slots, starts = struct.unpack('>I4I4', r, 38--[[KEYS_AT]])
     slots, starts = string.format(':%08x', slots), string.format(':%08x', starts)
     return task .. slots .. starts, 'slots:' .. task .. slots, 'starts:' .. task .. starts, task
   end
@@ -130,17 +79,17 @@ local function lanes()
   -- all suspects, those before all others. Of these, what is of high priority has waited an hour longer, and of low
   -- one an hour less. µs
   function L.place(r)
-    local flags, time = byte(r, FLAGS), call('TIME')
+    local flags, time = byte(r, 9--[[FLAGS]]), call('TIME')
     local priority, place = bit.band(flags, 48), (time[1] * 1000 + ARGV[1]) * 1000 + time[2]
-    if flags % LIMITED >= SUSPECT then return place - 4e15, '-4e15' end
+    if flags % 128--[[LIMITED]] >= 64--[[SUSPECT]] then return place - 4e15, '-4e15' end
     if priority == 48 then return place - 8e15, '-inf' end
     return place - (priority == 16 and 3.6e9 or priority == 32 and -3.6e9 or 0), '0'
   end
 
   -- Who can take a call of this kind: 3 all claims, 2 those that take more than nested calls, 1 who may try suspects.
   local function reach_of(r)
-    local flags = byte(r, FLAGS)
-    return flags % LIMITED >= SUSPECT and 1 or bit.band(flags, 48) == 48 and 3 or 2
+    local flags = byte(r, 9--[[FLAGS]])
+    return flags % 128--[[LIMITED]] >= 64--[[SUSPECT]] and 1 or bit.band(flags, 48) == 48 and 3 or 2
   end
 
   function L.first_nested(lane) return call('ZRANGE', P .. 'line:' .. lane, '-inf', '-4e15', 'BYSCORE', 'LIMIT', 0, 1)[1] end
@@ -161,9 +110,9 @@ local function lanes()
         return reach
       end
       local r = call('GETRANGE', RESULT .. id, 0, 44)
-      if has_header(r) and byte(r, STATE) < 4 and byte(r, FLAGS) >= LIMITED then
+      if has_header(r) and byte(r, 7--[[STATE]]) < 4 and byte(r, 9--[[FLAGS]]) >= 128--[[LIMITED]] then
         call('HSET', LANES, lane, call('TIME')[1])
-        if byte(r, FLAGS) % LIMITED < SUSPECT then
+        if byte(r, 9--[[FLAGS]]) % 128--[[LIMITED]] < 64--[[SUSPECT]] then
           call('LPUSH', list_of(r), id)
           ring()
           if list_of(r) == P .. 'queue:nested' and call('RPUSH', P .. 'bell:nested', '1') > 1 then
@@ -226,7 +175,7 @@ local function lanes()
     local lane, slots = L.of(r)
     if not lane then return false end
     local had_slot, waits = call('SREM', P .. slots, id) == 1, call('HGET', LANES, lane)
-    local to_line = waits and bit.band(byte(r, FLAGS), 48) ~= 48
+    local to_line = waits and bit.band(byte(r, 9--[[FLAGS]]), 48) ~= 48
     if waits then
       if to_line and tonumber(waits) and reach_of(r) > 1 then to_line = L.first_for_all(lane) end
       local place, from = L.place(r)
@@ -252,10 +201,10 @@ local function happened(kind, id, r, begun, worker, bytes)
   if kind then
     local task, time = has_header(r) and lanes().task_of(r) or '', call('TIME')
     local at = struct.pack('>d', time[1] * 1000 + time[2] / 1000 + ARGV[1])
-    local some = #bytes > 0 and #bytes <= 8192 and bin_head(#bytes) .. bytes or '\192'
+    local some = #bytes > 0 and #bytes <= 8192 and bin(bytes) or '\192'
     happenings = happenings or {}
-    happenings[#happenings + 1] = '\152\4' .. str_head(#kind) .. kind .. str_head(#id) .. id .. str_head(#task) .. task
-      .. '\203' .. at .. '\203' .. struct.pack('>d', begun) .. str_head(#worker) .. worker .. some
+    happenings[#happenings + 1] = '\152\4' .. str(kind) .. str(id) .. str(task) .. '\203' .. at
+      .. '\203' .. struct.pack('>d', begun) .. str(worker) .. some
     happenings_size = (happenings_size or 0) + #bytes
   end
   if happenings and (not kind or happenings_size > 1048576) then
@@ -264,48 +213,14 @@ local function happened(kind, id, r, begun, worker, bytes)
   end
 end
 
--- What the end of a call is called, by its state.
-local function ending_of(state)
-  return state == 4 and 'succeeded' or state == 6 and 'canceled' or state == 7 and 'expired' or state == 8 and 'parked'
-    or 'failed'
-end
-
--- A suspect has left its worker: the next one can be tried.
-local function cleared(id)
-  call('HDEL', P .. 'suspected', id)
-  if call('EXISTS', P .. 'suspects') == 1 then ring() end
-end
-
 -- Among the leases of a claim stands who made it, as a member that sorts before all ids: '\0<worker> <token>'.
 local function holder_of(fence)
   local first = call('ZRANGE', LEASES, fence, fence, 'BYSCORE', 'LIMIT', 0, 1)[1]
   return first and string.match(first, '^%z(.*) ') or nil
 end
 
--- After a call has ended, with its last record before that, which has a header: those who wait are told, and its traces
--- go. A reply that is large is not in the message, nor one more when the messages of this step are: it is to be read.
+-- How much the messages of this step hold. A reply that is large is not in them, nor one more when they are: it is to be read.
 local told = 0
-local function ended(id, before, r)
-  local size = #r
-  if size <= 8192 and told <= 1048576 then
-    told = told + size
-    tell_waiting(id, before, '\147\0', bin_heads[size] or bin_head(size), r)
-  else
-    tell_waiting(id, before, '\147\0', '\192', '')
-  end
-  if HEARD then
-    local state = byte(r, STATE)
-    local shown = (state == 5 or state == PARKED) and r or ''
-    happened(ending_of(state), id, before, (struct.unpack('>H', r, ATTEMPT)), '', shown)
-  end
-  local deaths, flags, high, low = byte(before, DEATHS, ATTEMPT + 1)
-  if deaths + high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
-  if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
-  if flags >= SUSPECT then
-    if flags >= LIMITED then lanes().freed(id, before) end
-    if flags % LIMITED >= SUSPECT then cleared(id) end
-  end
-end
 
 -- renew
 -- KEYS[1] -> <namespace>:{<queue>}:queue

@@ -6,34 +6,22 @@ local ARGV, call, sub, byte = ARGV, redis.call, string.sub, string.byte
 local P = sub(KEYS[1], 1, -6)              -- '<namespace>:{<queue>}:'
 local RESULT, LEASES = P .. 'result:', P .. 'leases'
 
-local NS = string.match(P, '^(.-):{')
+local NS = sub(P, 1, string.find(P, ':{', 1, true) - 1)
 
 local TIME = call('TIME')
 local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
-
--- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
-local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
-
--- Flags. Two more bits, 16 and 32, hold the priority, and both say nested.
-local AWAITED, WAITERS, PROGRESS, SUSPECT, LIMITED = 1, 4, 8, 64, 128
-
--- Places in a record, counted from 1. TO is behind the header.
-local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, KEYS_AT, TO = 7, 8, 9, 10, 12, 22, 30, 38, 46
-
--- How long what belongs to a call is kept at the most, ms: a week, as a parked call itself.
-local LONG = 604800000
 
 local function number(n) return string.format('%.17g', n) end
 
 local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
 
-local function flagged(r, flag) return bit.band(byte(r, FLAGS), flag) ~= 0 end
+local function flagged(r, flag) return bit.band(byte(r, 9--[[FLAGS]]), flag) ~= 0 end
 
-local function deadline_of(r) return (struct.unpack('>d', r, DEADLINE)) end
+local function deadline_of(r) return (struct.unpack('>d', r, 22--[[DEADLINE]])) end
 
 -- The list that a call waits in, by the priority in its flags.
 local function list_of(r)
-  local priority = bit.band(byte(r, FLAGS), 48)
+  local priority = bit.band(byte(r, 9--[[FLAGS]]), 48)
   return priority == 0 and P .. 'queue' or priority == 16 and P .. 'queue:high'
     or priority == 32 and P .. 'queue:low' or P .. 'queue:nested'
 end
@@ -43,54 +31,37 @@ local function patched(r, at, bytes) return sub(r, 1, at - 1) .. bytes .. sub(r,
 
 -- The client that a record with a header names: after it, the string 'to' and a short string.
 local function to_of(r)
-  local kind, t, o, head = byte(r, TO, TO + 3)
+  local kind, t, o, head = byte(r, 46--[[TO]], 46--[[TO]] + 3)
   if kind == 162 and t == 116 and o == 111 and head and head > 160 and head < 192 then
-    return sub(r, TO + 4, TO + head - 157)
+    return sub(r, 46--[[TO]] + 4, 46--[[TO]] + head - 157)
   end
 end
 
--- The heads of MessagePack strings and binaries, and those that were made before in this step.
-local str_heads, bin_heads = {}, {}
-local function str_head(length)
-  local head = length < 32 and string.char(160 + length)
-    or length < 256 and '\217' .. string.char(length)
-    or '\218' .. struct.pack('>H', length)
-  str_heads[length] = head
-  return head
-end
-local function bin_head(length)
-  local head = length < 256 and '\196' .. string.char(length)
-    or length < 65536 and '\197' .. struct.pack('>H', length)
-    or '\198' .. struct.pack('>I4', length)
-  bin_heads[length] = head
-  return head
-end
+-- A string and a binary as MessagePack has them, in the forms that have room for all that there are.
+local function str(text) return '\218' .. struct.pack('>H', #text) .. text end
+local function bin(bytes) return '\198' .. struct.pack('>I4', #bytes) .. bytes end
 
--- Messages: one for each client, of as many items as the step has for it. An item is an array of three: its kind, an id,
--- and what is in 'value', which has a head.
+-- Messages: for each client one, a list of strings.
 local messages = {}
-local function tell(client, kind, id, head, value)
-  local message = messages[client]
-  if not message then
-    message = { size = 0 }
-    messages[client] = message
-  end
-  local at = message.size
-  message[at + 1] = kind
-  message[at + 2] = str_heads[#id] or str_head(#id)
-  message[at + 3] = id
-  message[at + 4] = head
-  message[at + 5] = value
-  message.size = at + 5
+-- Tells clients all that they are to be told.
+local function tell_all()
+  for client, message in pairs(messages) do call('PUBLISH', NS .. ':client:' .. client, table.concat(message)) end
+end
+
+-- Tells a client an item, an array of three: its kind, an id, and a binary; nil for none.
+local function tell(client, kind, id, bytes)
+  local message = messages[client] or {}
+  messages[client] = message
+  message[#message + 1] = '\147' .. kind .. str(id) .. (bytes and bin(bytes) or '\192')
 end
 
 -- Tells an item to all who wait for a call with a header: the client that asked, and those that asked for it later.
-local function tell_waiting(id, r, kind, head, value)
+local function tell_waiting(id, r, kind, bytes)
   local to = to_of(r)
-  if to then tell(to, kind, id, head, value) end
-  if byte(r, FLAGS) % (2 * WAITERS) >= WAITERS then
+  if to then tell(to, kind, id, bytes) end
+  if byte(r, 9--[[FLAGS]]) % (2 * 4--[[WAITERS]]) >= 4--[[WAITERS]] then
     for _, client in ipairs(call('SMEMBERS', P .. 'waiters:' .. id)) do
-      if client ~= to then tell(client, kind, id, head, value) end
+      if client ~= to then tell(client, kind, id, bytes) end
     end
   end
 end
@@ -115,7 +86,7 @@ local function lanes()
   -- The task of a record with a header; nil where it does not stand behind the header and the client.
   function L.task_of(r)
     local to = to_of(r)
-    local at = to and TO + 4 + #to or TO
+    local at = to and 46--[[TO]] + 4 + #to or 46--[[TO]]
     local head, length = byte(r, at + 5, at + 6)
     if not length or sub(r, at, at + 4) ~= '\164task' then return nil end
     if head == 217 then
@@ -131,7 +102,7 @@ local function lanes()
   function L.of(r)
     local task = L.task_of(r)
     if not task then return nil end
-    local slots, starts = struct.unpack('>I4I4', r, KEYS_AT)
+    local slots, starts = struct.unpack('>I4I4', r, 38--[[KEYS_AT]])
     slots, starts = string.format(':%08x', slots), string.format(':%08x', starts)
     return task .. slots .. starts, 'slots:' .. task .. slots, 'starts:' .. task .. starts, task
   end
@@ -147,17 +118,17 @@ local function lanes()
   -- all suspects, those before all others. Of these, what is of high priority has waited an hour longer, and of low
   -- one an hour less. µs
   function L.place(r)
-    local flags, time = byte(r, FLAGS), call('TIME')
+    local flags, time = byte(r, 9--[[FLAGS]]), call('TIME')
     local priority, place = bit.band(flags, 48), (time[1] * 1000 + ARGV[1]) * 1000 + time[2]
-    if flags % LIMITED >= SUSPECT then return place - 4e15, '-4e15' end
+    if flags % 128--[[LIMITED]] >= 64--[[SUSPECT]] then return place - 4e15, '-4e15' end
     if priority == 48 then return place - 8e15, '-inf' end
     return place - (priority == 16 and 3.6e9 or priority == 32 and -3.6e9 or 0), '0'
   end
 
   -- Who can take a call of this kind: 3 all claims, 2 those that take more than nested calls, 1 who may try suspects.
   local function reach_of(r)
-    local flags = byte(r, FLAGS)
-    return flags % LIMITED >= SUSPECT and 1 or bit.band(flags, 48) == 48 and 3 or 2
+    local flags = byte(r, 9--[[FLAGS]])
+    return flags % 128--[[LIMITED]] >= 64--[[SUSPECT]] and 1 or bit.band(flags, 48) == 48 and 3 or 2
   end
 
   function L.first_nested(lane) return call('ZRANGE', P .. 'line:' .. lane, '-inf', '-4e15', 'BYSCORE', 'LIMIT', 0, 1)[1] end
@@ -178,9 +149,9 @@ local function lanes()
         return reach
       end
       local r = call('GETRANGE', RESULT .. id, 0, 44)
-      if has_header(r) and byte(r, STATE) < 4 and byte(r, FLAGS) >= LIMITED then
+      if has_header(r) and byte(r, 7--[[STATE]]) < 4 and byte(r, 9--[[FLAGS]]) >= 128--[[LIMITED]] then
         call('HSET', LANES, lane, call('TIME')[1])
-        if byte(r, FLAGS) % LIMITED < SUSPECT then
+        if byte(r, 9--[[FLAGS]]) % 128--[[LIMITED]] < 64--[[SUSPECT]] then
           call('LPUSH', list_of(r), id)
           ring()
           if list_of(r) == P .. 'queue:nested' and call('RPUSH', P .. 'bell:nested', '1') > 1 then
@@ -243,7 +214,7 @@ local function lanes()
     local lane, slots = L.of(r)
     if not lane then return false end
     local had_slot, waits = call('SREM', P .. slots, id) == 1, call('HGET', LANES, lane)
-    local to_line = waits and bit.band(byte(r, FLAGS), 48) ~= 48
+    local to_line = waits and bit.band(byte(r, 9--[[FLAGS]]), 48) ~= 48
     if waits then
       if to_line and tonumber(waits) and reach_of(r) > 1 then to_line = L.first_for_all(lane) end
       local place, from = L.place(r)
@@ -269,10 +240,10 @@ local function happened(kind, id, r, begun, worker, bytes)
   if kind then
     local task, time = has_header(r) and lanes().task_of(r) or '', call('TIME')
     local at = struct.pack('>d', time[1] * 1000 + time[2] / 1000 + ARGV[1])
-    local some = #bytes > 0 and #bytes <= 8192 and bin_head(#bytes) .. bytes or '\192'
+    local some = #bytes > 0 and #bytes <= 8192 and bin(bytes) or '\192'
     happenings = happenings or {}
-    happenings[#happenings + 1] = '\152\4' .. str_head(#kind) .. kind .. str_head(#id) .. id .. str_head(#task) .. task
-      .. '\203' .. at .. '\203' .. struct.pack('>d', begun) .. str_head(#worker) .. worker .. some
+    happenings[#happenings + 1] = '\152\4' .. str(kind) .. str(id) .. str(task) .. '\203' .. at
+      .. '\203' .. struct.pack('>d', begun) .. str(worker) .. some
     happenings_size = (happenings_size or 0) + #bytes
   end
   if happenings and (not kind or happenings_size > 1048576) then
@@ -281,9 +252,9 @@ local function happened(kind, id, r, begun, worker, bytes)
   end
 end
 
--- Tells all who are to be told.
+-- Tells clients, and those who listen, all that they are to be told.
 local function publish()
-  for client, message in pairs(messages) do call('PUBLISH', NS .. ':client:' .. client, table.concat(message)) end
+  tell_all()
   if HEARD then happened() end
 end
 
@@ -313,31 +284,28 @@ end
 local function add_failure(id, failure)
   call('RPUSH', P .. 'failures:' .. id, failure)
   call('LTRIM', P .. 'failures:' .. id, -10, -1)
-  call('PEXPIRE', P .. 'failures:' .. id, LONG)
+  call('PEXPIRE', P .. 'failures:' .. id, 604800000--[[LONG]])
 end
 
--- After a call has ended, with its last record before that, which has a header: those who wait are told, and its traces
--- go. A reply that is large is not in the message, nor one more when the messages of this step are: it is to be read.
+-- How much the messages of this step hold. A reply that is large is not in them, nor one more when they are: it is to be read.
 local told = 0
+
+-- After a call has ended, with its last record before that, which has a header: those who wait are told, and its traces go.
 local function ended(id, before, r)
-  local size = #r
-  if size <= 8192 and told <= 1048576 then
-    told = told + size
-    tell_waiting(id, before, '\147\0', bin_heads[size] or bin_head(size), r)
-  else
-    tell_waiting(id, before, '\147\0', '\192', '')
-  end
+  local fits = #r <= 8192 and told <= 1048576
+  if fits then told = told + #r end
+  tell_waiting(id, before, '\0', fits and r or nil)
   if HEARD then
-    local state = byte(r, STATE)
-    local shown = (state == 5 or state == PARKED) and r or ''
-    happened(ending_of(state), id, before, (struct.unpack('>H', r, ATTEMPT)), '', shown)
+    local state = byte(r, 7--[[STATE]])
+    local shown = (state == 5 or state == 8--[[PARKED]]) and r or ''
+    happened(ending_of(state), id, before, (struct.unpack('>H', r, 10--[[ATTEMPT]])), '', shown)
   end
-  local deaths, flags, high, low = byte(before, DEATHS, ATTEMPT + 1)
-  if deaths + high + low > 0 and byte(r, STATE) ~= PARKED then call('DEL', P .. 'failures:' .. id) end
-  if flags % 16 >= WAITERS then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
-  if flags >= SUSPECT then
-    if flags >= LIMITED then lanes().freed(id, before) end
-    if flags % LIMITED >= SUSPECT then cleared(id) end
+  local deaths, flags, high, low = byte(before, 8--[[DEATHS]], 10--[[ATTEMPT]] + 1)
+  if deaths + high + low > 0 and byte(r, 7--[[STATE]]) ~= 8--[[PARKED]] then call('DEL', P .. 'failures:' .. id) end
+  if flags % 16 >= 4--[[WAITERS]] then call('DEL', P .. 'waiters:' .. id, P .. 'progress:' .. id) end
+  if flags >= 64--[[SUSPECT]] then
+    if flags >= 128--[[LIMITED]] then lanes().freed(id, before) end
+    if flags % 128--[[LIMITED]] >= 64--[[SUSPECT]] then cleared(id) end
   end
 end
 
@@ -365,23 +333,23 @@ local steps, fault = {}, nil
 -- Writes an open call's state and attempts; its worker is done with it, so that it is no suspect any more.
 local function returned(id, r, state, attempts)
   if not has_header(r) then return end
-  local _, deaths, flags = byte(r, STATE, FLAGS)
-  if flags >= LIMITED then lanes().freed(id, r) end
-  if flags % LIMITED >= SUSPECT then cleared(id) end
-  local head = string.char(state, deaths, bit.band(flags, 255 - SUSPECT))
-  call('SETRANGE', RESULT .. id, STATE - 1, head .. struct.pack('>H', math.min(attempts, 65535)))
+  local _, deaths, flags = byte(r, 7--[[STATE]], 9--[[FLAGS]])
+  if flags >= 128--[[LIMITED]] then lanes().freed(id, r) end
+  if flags % 128--[[LIMITED]] >= 64--[[SUSPECT]] then cleared(id) end
+  local head = string.char(state, deaths, bit.band(flags, 255 - 64--[[SUSPECT]]))
+  call('SETRANGE', RESULT .. id, 7--[[STATE]] - 1, head .. struct.pack('>H', math.min(attempts, 65535)))
 end
-local function attempts_of(r) return has_header(r) and struct.unpack('>H', r, ATTEMPT) or 0 end
+local function attempts_of(r) return has_header(r) and struct.unpack('>H', r, 10--[[ATTEMPT]]) or 0 end
 
 function steps.retry(id, r, after, failure)
-  returned(id, r, RETRYING, attempts_of(r) + 1)
+  returned(id, r, 3--[[RETRYING]], attempts_of(r) + 1)
   if HEARD then happened('retrying', id, r, attempts_of(r) + 1, '', failure) end
   add_failure(id, failure)
   delay(id, now + after)
 end
 local function to_head(id, r)
   local list = P .. 'queue'
-  if has_header(r) then list = flagged(r, SUSPECT) and P .. 'suspects' or list_of(r) end
+  if has_header(r) then list = flagged(r, 64--[[SUSPECT]]) and P .. 'suspects' or list_of(r) end
   if list == P .. 'suspects' then call('HDEL', P .. 'suspected', id) end
   local ids = released[list]
   -- The last one first, so that they stand at the head in the order in which they were claimed.
@@ -389,21 +357,21 @@ local function to_head(id, r)
   return true
 end
 function steps.release(id, r)
-  if not has_header(r) or byte(r, FLAGS) < LIMITED or not lanes().given_back(id, r) then
+  if not has_header(r) or byte(r, 9--[[FLAGS]]) < 128--[[LIMITED]] or not lanes().given_back(id, r) then
     return to_head(id, r)
-  elseif flagged(r, SUSPECT) then
+  elseif flagged(r, 64--[[SUSPECT]]) then
     cleared(id)
   end
 end
 function steps.limit(id, r, keys)
   if has_header(r) then
-    r = patched(patched(r, FLAGS, string.char(bit.bor(byte(r, FLAGS), LIMITED))), KEYS_AT, keys)
+    r = patched(patched(r, 9--[[FLAGS]], string.char(bit.bor(byte(r, 9--[[FLAGS]]), 128--[[LIMITED]]))), 38--[[KEYS_AT]], keys)
     call('SETRANGE', RESULT .. id, 0, sub(r, 1, 45))
   end
   return to_head(id, r) -- It has been in no line.
 end
 function steps.aside(id, r, task)
-  returned(id, r, QUEUED, attempts_of(r))
+  returned(id, r, 0--[[QUEUED]], attempts_of(r))
   call('RPUSH', P .. 'aside:' .. task, id)
   call('SADD', P .. 'asides', task)
   ring()
@@ -413,18 +381,18 @@ function steps.park(id, r, record, ttl)
   call('SET', RESULT .. id, record, 'PX', kept)
   call('PEXPIRE', P .. 'failures:' .. id, kept)
   call('ZADD', P .. 'parked', number(now), id)
-  call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - LONG))
+  call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - 604800000--[[LONG]]))
   if has_header(r) then ended(id, r, record) end
 end
 function steps.progress(id, r, value)
-  call('SET', P .. 'progress:' .. id, value, 'PX', LONG)
+  call('SET', P .. 'progress:' .. id, value, 'PX', 604800000--[[LONG]])
   if HEARD then happened('progress', id, r, attempts_of(r) + 1, '', value) end
   if not has_header(r) then return end
-  if not flagged(r, PROGRESS) then
-    local flags = string.char(byte(r, FLAGS) + PROGRESS)
-    call('SETRANGE', RESULT .. id, FLAGS - 1, flags)
+  if not flagged(r, 8--[[PROGRESS]]) then
+    local flags = string.char(byte(r, 9--[[FLAGS]]) + 8--[[PROGRESS]])
+    call('SETRANGE', RESULT .. id, 9--[[FLAGS]] - 1, flags)
   end
-  tell_waiting(id, r, '\147\1', bin_head(#value), value)
+  tell_waiting(id, r, '\1', value)
 end
 
 for at = 2, #ARGV, 5 do

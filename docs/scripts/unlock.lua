@@ -6,24 +6,11 @@ local ARGV, call, sub, byte = ARGV, redis.call, string.sub, string.byte
 local P = sub(KEYS[1], 1, -6)              -- '<namespace>:{<queue>}:'
 local RESULT, LEASES = P .. 'result:', P .. 'leases'
 
-local NS = string.match(P, '^(.-):{')
+local NS = sub(P, 1, string.find(P, ':{', 1, true) - 1)
 
--- The heads of MessagePack strings and binaries, and those that were made before in this step.
-local str_heads, bin_heads = {}, {}
-local function str_head(length)
-  local head = length < 32 and string.char(160 + length)
-    or length < 256 and '\217' .. string.char(length)
-    or '\218' .. struct.pack('>H', length)
-  str_heads[length] = head
-  return head
-end
-local function bin_head(length)
-  local head = length < 256 and '\196' .. string.char(length)
-    or length < 65536 and '\197' .. struct.pack('>H', length)
-    or '\198' .. struct.pack('>I4', length)
-  bin_heads[length] = head
-  return head
-end
+-- A string and a binary as MessagePack has them, in the forms that have room for all that there are.
+local function str(text) return '\218' .. struct.pack('>H', #text) .. text end
+local function bin(bytes) return '\198' .. struct.pack('>I4', #bytes) .. bytes end
 
 -- Whether the owner of a lock, '<fence> <number> <id>', is still at work: a call while its fence holds it; without a lease
 -- (fence 0), for a time after it has asked.
@@ -48,7 +35,7 @@ end
 local function wake(owner)
   local fence, id = string.match(owner, '^(%d+) %d+ (.*)$')
   local channel = NS .. ':worker:' .. sub(P, #NS + 3, -3)
-  call('PUBLISH', channel, '\147\3' .. str_head(#id) .. id .. '\203' .. struct.pack('>d', tonumber(fence)))
+  call('PUBLISH', channel, '\147\3' .. str(id) .. '\203' .. struct.pack('>d', tonumber(fence)))
 end
 
 -- unlock

@@ -19,7 +19,7 @@ if r and has_header(r) and not has_ended(r) then
     call('ZREM', LEASES, id)
     close_claims({ [fence] = true })
     local channel = NS .. ':worker:' .. sub(P, #NS + 3, -3)
-    call('PUBLISH', channel, '\147\2' .. str_head(#id) .. id .. '\203' .. struct.pack('>d', tonumber(fence)))
+    call('PUBLISH', channel, '\147\2' .. str(id) .. '\203' .. struct.pack('>d', tonumber(fence)))
   end
 end
 publish()

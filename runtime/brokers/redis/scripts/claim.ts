@@ -57,11 +57,11 @@ local function given_before()
       if has_header(r) and byte(r, FLAGS) >= LIMITED then lanes().freed(id, r) end
       call('LPUSH', blamed and P .. 'suspects' or has_header(r) and list_of(r) or P .. 'queue', id)
     else
-      given[2 * i - 3], given[2 * i - 2] = pack_head(id, r), r
+      given[2 * i - 3], given[2 * i - 2] = struct.pack('>I4c0I4', #id, id, #r), r
       if blamed then blamed_one = i - 1 end
     end
   end
-  return { fence, number(now), 0, 1, blamed_one, table.concat(given) }
+  return { fence, now, 0, 1, blamed_one, table.concat(given) }
 end
 
 local function next_due()
@@ -193,7 +193,7 @@ local function take(popped, among_suspects)
       local ordinary = false
       if has_header(r) then
         local state, _, flags = byte(r, STATE, FLAGS)
-        local deadline = deadline_of(r)
+        local deadline = struct.unpack('>d', r, DEADLINE)
         ordinary = state == QUEUED and flags >= least and flags < SUSPECT and (deadline == 0 or deadline > now)
       end
       -- What was popped with a call that could not be judged goes back with it.
@@ -222,7 +222,8 @@ local function drain(...)
   local last = #pop + 3
   pop[last - 2], pop[last - 1] = 'LEFT', 'COUNT'
   while count < limit and spare > 0 and bytes < 4194304 and not fault do
-    pop[last] = math.min(limit - count, stride)
+    local asked = math.min(limit - count, stride)
+    pop[last] = asked
     local popped = redis.pcall(unpack(pop))
     if not popped then return true end
     if popped.err then
@@ -230,6 +231,8 @@ local function drain(...)
       return true
     end
     take(popped[2])
+    -- Mostly that was all.
+    if #popped[2] < asked and call('EXISTS', ...) == 0 then return true end
     stride = 64 -- Not more, as records may be large.
   end
   return false
@@ -244,7 +247,7 @@ local bare = call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P ..
 if not bare then
   rare = rare or rarely()
   rare.look_for_pauses()
-  if paused and paused['*'] then return { 0, number(now), -1, 0, 0, '' } end
+  if paused and paused['*'] then return { 0, now, -1, 0, 0, '' } end
   rare.prepare(take, drain)
 end
 local nested_only = ARGV[10] == '1'
@@ -274,7 +277,7 @@ if fault then
   return rare.given_back()
 end
 if fence ~= 0 and count > 0 then
-  call('ZADD', P .. 'expiry', number(now + ARGV[4]), fence)
+  call('ZADD', P .. 'expiry', now + ARGV[4], fence)
   if not suspect or ids[1] ~= suspect then
     suspect = nil
   else
@@ -300,7 +303,19 @@ end
 if rare and left == 0 and call('EXISTS', P .. 'suspects') == 1 then left = 2 end
 if judged then due = rare.next_due() end
 local given = {}
-for i = 1, count do given[2 * i - 1], given[2 * i] = pack_head(ids[i], records[i]), records[i] end
+local id_size, before_id, record_size, before_record
+for i = 1, count do
+  local id, r, at = ids[i], records[i], 4 * i
+  if #id ~= id_size then
+    id_size = #id
+    before_id = struct.pack('>I4', id_size)
+  end
+  if #r ~= record_size then
+    record_size = #r
+    before_record = struct.pack('>I4', record_size)
+  end
+  given[at - 3], given[at - 2], given[at - 1], given[at] = before_id, id, before_record, r
+end
 if HEARD then
   rare = rare or rarely()
   for i = 1, count do
@@ -309,6 +324,6 @@ if HEARD then
   end
 end
 if rare then rare.publish() end
-return { fence, number(now), due, left, suspect and 1 or 0, table.concat(given) }
+return { fence, now, due, left, suspect and 1 or 0, table.concat(given) }
 `,
 );

@@ -11,32 +11,29 @@ export const finishScript = script(
 -- ARGV[2 ..] -> groups of replies that have fence and ttl in common: fence, ttl (ms), packed: id, record, id, record, …;
 --               at most 1,000 replies in all
 -- Returns the indexes (from 0, over all groups) of those refused: their fence no longer holds the call, or it has ended.
-@rarely kept_for
+@rarely kept_for, ended, publish
 @end
 local rare
 
--- The ids that a fence holds, as a set; and how many there are, with who made the claim, if that is known.
-local function held_by(fence, ids, n)
-  local most, held = 2 * n + 2, {}
-  local members = call('ZRANGEBYSCORE', LEASES, fence, fence, 'LIMIT', 0, most)
-  local size = #members
-  if size < most then
-    for i = 1, size do held[members[i]] = true end
-    return held, size
-  end
-  -- Few of many: each is asked for by itself, though scores are dear to tell.
-  local scores = call('ZMSCORE', LEASES, unpack(ids))
-  for i = 1, n do
-    if scores[i] and tonumber(scores[i]) == tonumber(fence) then held[ids[i]] = true end
-  end
-  return held
-end
-
 local refused, index = {}, 0
+-- What stands in a message before an id, and before a record, of the lengths that the last ones had.
+local before_id, id_size, before_record, record_size
 for at = 2, #ARGV - 2, 3 do
   local fence, ttl = ARGV[at], ARGV[at + 1]
   local ids, records, n = unpack_calls(ARGV[at + 2])
-  local held, size = held_by(fence, ids, n)
+  -- The ids that the fence holds, as a set; and how many there are, with who made the claim, if that is known.
+  local most, held, size = 2 * n + 2, {}, nil
+  local members = call('ZRANGEBYSCORE', LEASES, fence, fence, 'LIMIT', 0, most)
+  if #members < most then
+    size = #members
+    for i = 1, size do held[members[i]] = true end
+  else
+    -- Few of many: each is asked for by itself, though scores are dear to tell.
+    local scores = call('ZMSCORE', LEASES, unpack(ids))
+    for i = 1, n do
+      if scores[i] and tonumber(scores[i]) == tonumber(fence) then held[ids[i]] = true end
+    end
+  end
   local done, count = {}, 0
   -- A call that could be submitted again later than this was claimed with a later deadline: its record stays longer.
   local latest = tonumber(fence) / 1000 + ttl
@@ -48,11 +45,33 @@ for at = 2, #ARGV - 2, 3 do
       done[count] = id
       local before = call('SET', RESULT .. id, r, 'PX', ttl, 'GET')
       if before and has_header(before) then
-        if deadline_of(before) > latest then
+        if struct.unpack('>d', before, DEADLINE) > latest then
           rare = rare or rarely()
           call('PEXPIRE', RESULT .. id, rare.kept_for(tonumber(ttl), before))
         end
-        ended(id, before, r)
+        local deaths, flags, high, low = byte(before, DEATHS, ATTEMPT + 1)
+        if HEARD or flags >= SUSPECT or flags % 16 >= WAITERS or deaths + high + low > 0 or #r > 8192 or told > 1048576 then
+          rare = rare or rarely()
+          rare.ended(id, before, r)
+        else
+          -- What ended does with an ordinary one.
+          local to = to_of(before)
+          if to then
+            told = told + #r
+            if #id ~= id_size then
+              id_size = #id
+              before_id = '\147\0\218' .. struct.pack('>H', id_size)
+            end
+            if #r ~= record_size then
+              record_size = #r
+              before_record = '\198' .. struct.pack('>I4', record_size)
+            end
+            local message = messages[to] or {}
+            messages[to] = message
+            local last = #message
+            message[last + 1], message[last + 2], message[last + 3], message[last + 4] = before_id, id, before_record, r
+          end
+        end
       end
     else
       refused[#refused + 1] = index
@@ -66,7 +85,7 @@ for at = 2, #ARGV - 2, 3 do
     call('ZREM', LEASES, unpack(done))
   end
 end
-publish()
+if rare then rare.publish() else tell_all() end
 return refused
 `,
 );

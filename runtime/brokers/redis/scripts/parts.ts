@@ -1,5 +1,47 @@
 import { lanesPart } from "./lanes.ts";
 
+/** A part of the library. */
+export interface Part {
+  readonly lua: string;
+  /** Whether it holds what changes in a run, or costs a command: of such a part a script has one copy. */
+  readonly once: boolean;
+}
+
+const part = (lua: string): Part => ({ lua, once: false });
+const oncePart = (lua: string): Part => ({ lua, once: true });
+
+/**
+ * Numbers that the scripts know by name. In their text they stand as numbers: a local would cost with every run, and
+ * more with every function that uses it.
+ */
+export const constants: Readonly<Record<string, number>> = {
+  // States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
+  QUEUED: 0,
+  DELAYED: 1,
+  RETRYING: 3,
+  CANCELED: 6,
+  EXPIRED: 7,
+  PARKED: 8,
+  // Flags. Two more bits, 16 and 32, hold the priority, and both say nested.
+  AWAITED: 1,
+  WAITERS: 4,
+  PROGRESS: 8,
+  SUSPECT: 64,
+  LIMITED: 128,
+  // Places in a record, counted from 1. TO is behind the header.
+  STATE: 7,
+  DEATHS: 8,
+  FLAGS: 9,
+  ATTEMPT: 10,
+  GENERATION: 12,
+  DEADLINE: 22,
+  PRINT: 30,
+  KEYS_AT: 38,
+  TO: 46,
+  // How long what belongs to a call is kept at the most, ms: a week, as a parked call itself.
+  LONG: 604_800_000,
+};
+
 /**
  * The library that the scripts share, in parts: a script begins with those that it uses (see script.ts), for each costs
  * a little with every run. A part uses only parts before it.
@@ -7,46 +49,30 @@ import { lanesPart } from "./lanes.ts";
  * `KEYS[1]` of each script is the queue's list. All other keys share its prefix, and so its hash tag.
  * `ARGV[1]` is how far the script is to be ahead of Redis's time, ms: 0 but in tests.
  */
-export const parts: readonly string[] = [
-  String.raw`
+export const parts: readonly Part[] = [
+  part(String.raw`
 -- Locals are found faster than what stands in a table of globals.
 local ARGV, call, sub, byte = ARGV, redis.call, string.sub, string.byte
-`,
-  String.raw`
+`),
+  part(String.raw`
 local P = sub(KEYS[1], 1, -6)              -- '<namespace>:{<queue>}:'
 local RESULT, LEASES = P .. 'result:', P .. 'leases'
-`,
-  String.raw`
-local NS = string.match(P, '^(.-):{')
-`,
-  String.raw`
+`),
+  part(String.raw`
+local NS = sub(P, 1, string.find(P, ':{', 1, true) - 1)
+`),
+  oncePart(String.raw`
 local TIME = call('TIME')
 local now = TIME[1] * 1000 + TIME[2] / 1000 + ARGV[1]   -- ms
-`,
-  String.raw`
--- States, of which those from 4 to 8 are terminal: succeeded, failed, canceled, expired, parked.
-local QUEUED, DELAYED, RETRYING, CANCELED, EXPIRED, PARKED = 0, 1, 3, 6, 7, 8
-`,
-  String.raw`
--- Flags. Two more bits, 16 and 32, hold the priority, and both say nested.
-local AWAITED, WAITERS, PROGRESS, SUSPECT, LIMITED = 1, 4, 8, 64, 128
-`,
-  String.raw`
--- Places in a record, counted from 1. TO is behind the header.
-local STATE, DEATHS, FLAGS, ATTEMPT, GENERATION, DEADLINE, PRINT, KEYS_AT, TO = 7, 8, 9, 10, 12, 22, 30, 38, 46
-`,
-  String.raw`
--- How long what belongs to a call is kept at the most, ms: a week, as a parked call itself.
-local LONG = 604800000
-`,
-  String.raw`
+`),
+  part(String.raw`
 local function number(n) return string.format('%.17g', n) end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- What is packed: strings, each after its length in four bytes.
 local unpack_one = struct.unpack
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- The ids and records of some calls that are packed, and how many there are.
 local function unpack_calls(bytes)
   local ids, records, n, at, size = {}, {}, 0, 1, #bytes
@@ -56,49 +82,44 @@ local function unpack_calls(bytes)
   end
   return ids, records, n
 end
-`,
-  String.raw`
--- What stands before a record where it is packed with its id. The record itself is left to table.concat: struct.pack
--- copies byte by byte.
-local function pack_head(id, r) return struct.pack('>I4c0I4', #id, id, #r) end
-`,
-  String.raw`
+`),
+  part(String.raw`
 local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
-`,
-  String.raw`
+`),
+  part(String.raw`
 local function flagged(r, flag) return bit.band(byte(r, FLAGS), flag) ~= 0 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 local function deadline_of(r) return (struct.unpack('>d', r, DEADLINE)) end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- The list that a call waits in, by the priority in its flags.
 local function list_of(r)
   local priority = bit.band(byte(r, FLAGS), 48)
   return priority == 0 and P .. 'queue' or priority == 16 and P .. 'queue:high'
     or priority == 32 and P .. 'queue:low' or P .. 'queue:nested'
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- A copy of a record with some bytes of its header changed.
 local function patched(r, at, bytes) return sub(r, 1, at - 1) .. bytes .. sub(r, at + #bytes) end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- Whether a record without a header is a reply of the plain level: a map that begins with 'value' or 'error'.
 local function is_plain_reply(r)
   local first = byte(r, 1) == 222 and sub(r, 4, 9) or sub(r, 2, 7)
   return first == '\165value' or first == '\165error'
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- Whether a record says that its call has ended. One in a state that does not exist is for a worker to park.
 local function has_ended(r)
   if not has_header(r) then return is_plain_reply(r) end
   local state = byte(r, STATE)
   return state >= 4 and state <= PARKED
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- Takes a request of the plain level over: it gets a header, and does not expire while it is open.
 -- Returns the record; as it was, if it is no map that has room for a header.
 local function adopted(id, r)
@@ -115,8 +136,8 @@ local function adopted(id, r)
   call('SET', RESULT .. id, r)
   return r
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- The client that a record with a header names: after it, the string 'to' and a short string.
 local function to_of(r)
   local kind, t, o, head = byte(r, TO, TO + 3)
@@ -124,57 +145,41 @@ local function to_of(r)
     return sub(r, TO + 4, TO + head - 157)
   end
 end
-`,
-  String.raw`
--- The heads of MessagePack strings and binaries, and those that were made before in this step.
-local str_heads, bin_heads = {}, {}
-local function str_head(length)
-  local head = length < 32 and string.char(160 + length)
-    or length < 256 and '\217' .. string.char(length)
-    or '\218' .. struct.pack('>H', length)
-  str_heads[length] = head
-  return head
-end
-local function bin_head(length)
-  local head = length < 256 and '\196' .. string.char(length)
-    or length < 65536 and '\197' .. struct.pack('>H', length)
-    or '\198' .. struct.pack('>I4', length)
-  bin_heads[length] = head
-  return head
-end
-`,
-  String.raw`
--- Messages: one for each client, of as many items as the step has for it. An item is an array of three: its kind, an id,
--- and what is in 'value', which has a head.
+`),
+  part(String.raw`
+-- A string and a binary as MessagePack has them, in the forms that have room for all that there are.
+local function str(text) return '\218' .. struct.pack('>H', #text) .. text end
+local function bin(bytes) return '\198' .. struct.pack('>I4', #bytes) .. bytes end
+`),
+  oncePart(String.raw`
+-- Messages: for each client one, a list of strings.
 local messages = {}
-local function tell(client, kind, id, head, value)
-  local message = messages[client]
-  if not message then
-    message = { size = 0 }
-    messages[client] = message
-  end
-  local at = message.size
-  message[at + 1] = kind
-  message[at + 2] = str_heads[#id] or str_head(#id)
-  message[at + 3] = id
-  message[at + 4] = head
-  message[at + 5] = value
-  message.size = at + 5
+-- Tells clients all that they are to be told.
+local function tell_all()
+  for client, message in pairs(messages) do call('PUBLISH', NS .. ':client:' .. client, table.concat(message)) end
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
+-- Tells a client an item, an array of three: its kind, an id, and a binary; nil for none.
+local function tell(client, kind, id, bytes)
+  local message = messages[client] or {}
+  messages[client] = message
+  message[#message + 1] = '\147' .. kind .. str(id) .. (bytes and bin(bytes) or '\192')
+end
+`),
+  part(String.raw`
 -- Tells an item to all who wait for a call with a header: the client that asked, and those that asked for it later.
-local function tell_waiting(id, r, kind, head, value)
+local function tell_waiting(id, r, kind, bytes)
   local to = to_of(r)
-  if to then tell(to, kind, id, head, value) end
+  if to then tell(to, kind, id, bytes) end
   if byte(r, FLAGS) % (2 * WAITERS) >= WAITERS then
     for _, client in ipairs(call('SMEMBERS', P .. 'waiters:' .. id)) do
-      if client ~= to then tell(client, kind, id, head, value) end
+      if client ~= to then tell(client, kind, id, bytes) end
     end
   end
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- Lets a client be told, too, of what becomes of an open call. Its looks go on should it be forgotten.
 local function add_waiter(id, r, client)
   if not client or client == '' or client == to_of(r) then return end
@@ -183,27 +188,27 @@ local function add_waiter(id, r, client)
   local flags = string.char(bit.bor(byte(r, FLAGS), WAITERS))
   call('SETRANGE', RESULT .. id, FLAGS - 1, flags)
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- Wakes one worker. One token is enough for whoever comes.
 local function ring()
   if call('RPUSH', P .. 'bell', '1') > 1 then call('LPOP', P .. 'bell') end
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- Puts an id among the delayed. If it is now the first one due, it wakes a worker, who may wait longer than that.
 local function delay(id, due)
   local first = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
   call('ZADD', P .. 'delayed', number(due), id)
   if not first[2] or due < tonumber(first[2]) then ring() end
 end
-`,
-  lanesPart,
-  String.raw`
+`),
+  oncePart(lanesPart),
+  oncePart(String.raw`
 -- Whether somebody listens to what happens in this queue: asked only where the second key is given.
 local HEARD = KEYS[2] and call('EXISTS', KEYS[2]) == 1
-`,
-  String.raw`
+`),
+  oncePart(String.raw`
 -- Keeps what has happened to a call, or a worker, for those who listen; with nothing, tells them of all that was kept.
 -- begun: how many attempts have begun. bytes: '' or a record or value, left out if it is large.
 local happenings, happenings_size
@@ -211,10 +216,10 @@ local function happened(kind, id, r, begun, worker, bytes)
   if kind then
     local task, time = has_header(r) and lanes().task_of(r) or '', call('TIME')
     local at = struct.pack('>d', time[1] * 1000 + time[2] / 1000 + ARGV[1])
-    local some = #bytes > 0 and #bytes <= 8192 and bin_head(#bytes) .. bytes or '\192'
+    local some = #bytes > 0 and #bytes <= 8192 and bin(bytes) or '\192'
     happenings = happenings or {}
-    happenings[#happenings + 1] = '\152\4' .. str_head(#kind) .. kind .. str_head(#id) .. id .. str_head(#task) .. task
-      .. '\203' .. at .. '\203' .. struct.pack('>d', begun) .. str_head(#worker) .. worker .. some
+    happenings[#happenings + 1] = '\152\4' .. str(kind) .. str(id) .. str(task) .. '\203' .. at
+      .. '\203' .. struct.pack('>d', begun) .. str(worker) .. some
     happenings_size = (happenings_size or 0) + #bytes
   end
   if happenings and (not kind or happenings_size > 1048576) then
@@ -222,36 +227,36 @@ local function happened(kind, id, r, begun, worker, bytes)
     happenings, happenings_size = nil, 0
   end
 end
-`,
-  String.raw`
--- Tells all who are to be told.
+`),
+  part(String.raw`
+-- Tells clients, and those who listen, all that they are to be told.
 local function publish()
-  for client, message in pairs(messages) do call('PUBLISH', NS .. ':client:' .. client, table.concat(message)) end
+  tell_all()
   if HEARD then happened() end
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- What the end of a call is called, by its state.
 local function ending_of(state)
   return state == 4 and 'succeeded' or state == 6 and 'canceled' or state == 7 and 'expired' or state == 8 and 'parked'
     or 'failed'
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- A suspect has left its worker: the next one can be tried.
 local function cleared(id)
   call('HDEL', P .. 'suspected', id)
   if call('EXISTS', P .. 'suspects') == 1 then ring() end
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- Among the leases of a claim stands who made it, as a member that sorts before all ids: '\0<worker> <token>'.
 local function holder_of(fence)
   local first = call('ZRANGE', LEASES, fence, fence, 'BYSCORE', 'LIMIT', 0, 1)[1]
   return first and string.match(first, '^%z(.*) ') or nil
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- Of some claims, a set by their fences, forgets those of which no call is left.
 local function close_claims(fences)
   for fence in pairs(fences) do
@@ -261,27 +266,25 @@ local function close_claims(fences)
     end
   end
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- Keeps the error (MessagePack) of an attempt that has failed, for whoever looks at the call while it is open or parked.
 local function add_failure(id, failure)
   call('RPUSH', P .. 'failures:' .. id, failure)
   call('LTRIM', P .. 'failures:' .. id, -10, -1)
   call('PEXPIRE', P .. 'failures:' .. id, LONG)
 end
-`,
-  String.raw`
--- After a call has ended, with its last record before that, which has a header: those who wait are told, and its traces
--- go. A reply that is large is not in the message, nor one more when the messages of this step are: it is to be read.
+`),
+  oncePart(String.raw`
+-- How much the messages of this step hold. A reply that is large is not in them, nor one more when they are: it is to be read.
 local told = 0
+`),
+  part(String.raw`
+-- After a call has ended, with its last record before that, which has a header: those who wait are told, and its traces go.
 local function ended(id, before, r)
-  local size = #r
-  if size <= 8192 and told <= 1048576 then
-    told = told + size
-    tell_waiting(id, before, '\147\0', bin_heads[size] or bin_head(size), r)
-  else
-    tell_waiting(id, before, '\147\0', '\192', '')
-  end
+  local fits = #r <= 8192 and told <= 1048576
+  if fits then told = told + #r end
+  tell_waiting(id, before, '\0', fits and r or nil)
   if HEARD then
     local state = byte(r, STATE)
     local shown = (state == 5 or state == PARKED) and r or ''
@@ -295,15 +298,15 @@ local function ended(id, before, r)
     if flags % LIMITED >= SUSPECT then cleared(id) end
   end
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- How long a record is kept at the least after its call has ended, ms: until its deadline it may be submitted again, and
 -- would run once more. A foreign deadline may be any number, or none.
 local function kept_for(least, before)
   return math.max(least, math.min(math.ceil(deadline_of(before) - now), 31536000000000))
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- Ends a call without a worker's word: what is left is its header, and 'more' entries besides. Returns its record.
 local function conclude(id, r, state, more)
   local head = sub(r, 2, 6) .. string.char(state) .. sub(r, 8, 45)
@@ -314,23 +317,23 @@ local function conclude(id, r, state, more)
   ended(id, r, last)
   return last
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- Whether a handler may have begun with it.
 local function has_begun(r)
   local deaths, flags, high, low = byte(r, DEATHS, ATTEMPT + 1)
   return deaths + high + low > 0 or flags % LIMITED >= SUSPECT
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- Whether an open call that no worker has is to end by its deadline: an awaited call's bounds all of it, any other's
 -- the wait for its start.
 local function is_late(r)
   local deadline = deadline_of(r)
   return deadline > 0 and deadline <= now and (flagged(r, AWAITED) or not has_begun(r))
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- The record of a call as it stands now: past its deadline it ends with the first look at it.
 -- Returns the record, and its fence while a worker has it; false for one that is unknown.
 local function look_up(id)
@@ -341,8 +344,8 @@ local function look_up(id)
   if not fence and is_late(r) then r = conclude(id, r, EXPIRED) end
   return r, fence
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- Whether the owner of a lock, '<fence> <number> <id>', is still at work: a call while its fence holds it; without a lease
 -- (fence 0), for a time after it has asked.
 local function stands(owner)
@@ -352,8 +355,8 @@ local function stands(owner)
   local held = call('ZSCORE', LEASES, id)
   return held and tonumber(held) == tonumber(fence)
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- The first of those in line for a lock who stands. Who doesn't loses its place.
 local function first_of(turns)
   while true do
@@ -362,13 +365,13 @@ local function first_of(turns)
     call('ZREM', turns, first)
   end
 end
-`,
-  String.raw`
+`),
+  part(String.raw`
 -- Tells an owner in line that a lock is free.
 local function wake(owner)
   local fence, id = string.match(owner, '^(%d+) %d+ (.*)$')
   local channel = NS .. ':worker:' .. sub(P, #NS + 3, -3)
-  call('PUBLISH', channel, '\147\3' .. str_head(#id) .. id .. '\203' .. struct.pack('>d', tonumber(fence)))
+  call('PUBLISH', channel, '\147\3' .. str(id) .. '\203' .. struct.pack('>d', tonumber(fence)))
 end
-`,
+`),
 ];

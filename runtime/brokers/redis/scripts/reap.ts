@@ -32,7 +32,7 @@ end
 local function worker_lost(r, worker)
   local attempt = math.min(struct.unpack('>H', r, ATTEMPT) + 1, 65535)
   return '\132\164code\171worker_lost\167message\175its worker died\167attempt\205' .. struct.pack('>H', attempt)
-    .. '\166worker' .. str_head(#worker) .. worker
+    .. '\166worker' .. str(worker)
 end
 
 local function take_back(id, worker, excused)

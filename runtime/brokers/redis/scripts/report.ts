@@ -82,7 +82,7 @@ function steps.progress(id, r, value)
     local flags = string.char(byte(r, FLAGS) + PROGRESS)
     call('SETRANGE', RESULT .. id, FLAGS - 1, flags)
   end
-  tell_waiting(id, r, '\147\1', bin_head(#value), value)
+  tell_waiting(id, r, '\1', value)
 end
 
 for at = 2, #ARGV, 5 do

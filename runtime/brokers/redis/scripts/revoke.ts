@@ -11,7 +11,7 @@ export const revokeScript = script(
 -- ARGV[2] -> id
 -- ARGV[3] -> nonce: the same one gets the same answer again
 -- Returns 1 if the call was taken back: no worker has had it, and none will. Else 0.
-local id, mark = ARGV[2], '\165nonce' .. str_head(#ARGV[3]) .. ARGV[3]
+local id, mark = ARGV[2], '\165nonce' .. str(ARGV[3])
 local r, fence = look_up(id)
 if r and not has_header(r) and not has_ended(r) then r = adopted(id, r) end
 local answer = 0

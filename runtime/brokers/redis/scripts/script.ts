@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { parts } from "./parts.ts";
+import { constants, type Part, parts } from "./parts.ts";
 
 /** A script of the protocol, as it is loaded into Redis and as it is published. */
 export interface Script {
@@ -19,32 +19,45 @@ const rareBlock = /^@rarely (.*)\n([^]*?)^@end\n/m;
  * Makes a script of its body and of those parts of the common library that it uses, directly or through others.
  *
  * A block between `@rarely a, b` and `@end` becomes a function `rarely()`, which defines what is in it, and the parts
- * that only it uses, and returns a table of a and b.
+ * that it uses, and returns a table of a and b. It has parts of its own, for each local that a function takes from around
+ * it costs with every run, too; those of which there can be only one it shares.
  */
 export function script(name: string, kind: ScriptKind, body: string): Script {
   const [block = "", returned = "", rare = ""] = rareBlock.exec(body) ?? [];
   const often = partsOf(body.replace(block, ""));
-  const inBlock = partsOf(`${often.join("")}${rare}\n${returned}`).filter((part) => !often.includes(part));
+  const shared = often.filter(({ once }) => once);
+  const inBlock = partsOf(`${rare}\n${returned}`, shared);
   const table = returned.split(", ").map((one) => `${one} = ${one}`);
-  const made = `local function rarely()\n${inBlock.join("")}${rare}return { ${table.join(", ")} }\nend\n`;
-  const code = often.join("") + (block === "" ? body : body.replace(block, () => made));
-  const lua = `${kind === "allow-oom" ? "#!lua flags=allow-oom" : "#!lua"}\n${code}`;
+  const made = `local function rarely()\n${textOf(inBlock)}${rare}return { ${table.join(", ")} }\nend\n`;
+  const code = textOf(often) + (block === "" ? body : body.replace(block, () => made));
+  const lua = `${kind === "allow-oom" ? "#!lua flags=allow-oom" : "#!lua"}\n${withNumbers(code)}`;
   return { name, lua, sha: createHash("sha1").update(lua).digest("hex") };
 }
 
-/** The parts of the library that some code uses, in their order. */
-function partsOf(code: string): readonly string[] {
-  const used: string[] = [];
+/** Puts numbers where the code has the names of constants; what they are stands beside them. */
+function withNumbers(code: string): string {
+  return code.replaceAll(/--.*$|\b[A-Z_]{2,}\b/gm, (found) =>
+    found in constants ? `${constants[found]}--[[${found}]]` : found,
+  );
+}
+
+/** The parts of the library that some code uses, in their order, without those that it has. */
+function partsOf(code: string, had: readonly Part[] = []): readonly Part[] {
+  const used: Part[] = [];
   // From the last part to the first, as each uses only those before it.
   for (const part of parts.toReversed()) {
-    if (uses([code, ...used].join("\n"), definedBy(part))) used.unshift(part);
+    if (!had.includes(part) && uses(code + textOf(used), definedBy(part))) used.unshift(part);
   }
   return used;
 }
 
+function textOf(some: readonly Part[]): string {
+  return some.map(({ lua }) => lua).join("");
+}
+
 /** The names that a part of the library defines. */
-function definedBy(part: string): readonly string[] {
-  return [...part.matchAll(/^local (?:function )?(\w+(?:, \w+)*)/gm)].flatMap(([, names]) => names!.split(", "));
+function definedBy({ lua }: Part): readonly string[] {
+  return [...lua.matchAll(/^local (?:function )?(\w+(?:, \w+)*)/gm)].flatMap(([, names]) => names!.split(", "));
 }
 
 function uses(lua: string, names: readonly string[]): boolean {

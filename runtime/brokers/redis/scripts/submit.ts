@@ -82,6 +82,8 @@ end
 -- Calls of one batch mostly have the same deadline: durations (8 bytes) → times, or false for none.
 local times = {}
 local normal, NESTED, lists = P .. 'queue', P .. 'queue:nested', {}
+-- The list that the last one went to, what is new in it, and how many these are.
+local last, new, size
 for i = 1, n do
   local id, r, held, list, patch = ids[i], records[i], delays[i] or 0, normal, nil
   if has_header(r) then
@@ -114,13 +116,12 @@ for i = 1, n do
   if stored == 1 and held > 0 then
     rare.delay(id, now + held)
   elseif stored == 1 then
-    local new = lists[list]
-    if not new then
-      new = { size = 0 }
-      lists[list] = new
+    if list ~= last then
+      last, new = list, lists[list] or {}
+      lists[list], size = new, #new
     end
-    new.size = new.size + 1
-    new[new.size] = id
+    size = size + 1
+    new[size] = id
   end
   if HEARD and stored == 1 then
     rare = rare or rarely()
