@@ -27,7 +27,8 @@ export interface Owner {
   readonly presence: PresenceView;
   readonly deadlines: Deadlines;
   /** The call is over; `ended` where its end was received. */
-  over(call: AwaitedCall, ended: boolean): void;
+  /** @param record - the answer that has been received. */
+  over(call: AwaitedCall, record?: Uint8Array): void;
 }
 
 /** A call that this client awaits. */
@@ -131,7 +132,7 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
     const settled = receive(this.call.declaration, this.id, record);
     // Only a worker succeeds with it or fails.
     if (settled.ok || settled.error.attempt !== undefined) this.#owner.presence.prove(this.call.declaration.route);
-    this.#finish(settled, true);
+    this.#finish(settled, record);
   }
 
   gone(): void {
@@ -248,17 +249,17 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
   }
 
   #fail(error: AnyTaskError, started: boolean): void {
-    this.#finish({ ok: false, error: error.with(about(this.call)), started }, false);
+    this.#finish({ ok: false, error: error.with(about(this.call)), started });
   }
 
-  #finish(settled: Settled, ended: boolean): void {
+  #finish(settled: Settled, record?: Uint8Array): void {
     if (this.#over) return;
     this.#over = true;
     this.#owner.deadlines.delete(this);
     this.#endFallback?.();
     this.#endRecheck?.();
     this.#endSignal?.();
-    this.#owner.over(this, ended);
+    this.#owner.over(this, record);
     this.#settle(settled);
   }
 

@@ -28,6 +28,13 @@ interface Sending {
   };
 }
 
+/** Answers of a queue that have been received, of which the broker does not know yet. */
+interface Acknowledged {
+  readonly ids: string[];
+  /** What their records take at the broker. */
+  bytes: number;
+}
+
 /** How a call is sent. */
 interface Send {
   readonly awaited: boolean;
@@ -45,7 +52,7 @@ export class RemoteCalls implements Owner {
   readonly #replies: Replies;
   readonly #limits: RemoteLimits;
   readonly #batches = new Map<string, TurnBatch<Sending>>();
-  readonly #acknowledged = new Map<string, string[]>();
+  readonly #acknowledged = new Map<string, Acknowledged>();
   readonly #pending = new Set<AwaitedCall>();
   /** How many calls are on their way to the broker without being awaited. */
   #submitting = 0;
@@ -80,11 +87,12 @@ export class RemoteCalls implements Owner {
     });
   }
 
-  over(pending: AwaitedCall, ended: boolean): void {
+  over(pending: AwaitedCall, record?: Uint8Array): void {
     this.#pending.delete(pending);
     this.#replies.delete(pending);
     // A record with an id that the user gave stays, for others to read, and one with its request, to be run again.
-    if (ended && pending.unique && !keepsRequest(pending.call)) this.#acknowledge(pending.queue, pending.id);
+    if (record === undefined || !pending.unique || keepsRequest(pending.call)) return;
+    this.#acknowledge(pending.queue, pending.id, record.length);
   }
 
   /**
@@ -139,7 +147,7 @@ export class RemoteCalls implements Owner {
   async close(): Promise<void> {
     for (const pending of this.#pending) pending.closed();
     const queues = [...this.#acknowledged.keys()];
-    await Promise.allSettled(queues.map((queue) => this.#submit(queue, [])));
+    await Promise.allSettled(queues.map((queue) => this.#submit(queue, none)));
   }
 
   /** The error of a call that this client has no room for. */
@@ -192,8 +200,7 @@ export class RemoteCalls implements Owner {
 
   #submit(queue: string, added: readonly Sending[]): Promise<void> {
     const sendings = added.every(isWanted) ? added : added.filter(isWanted);
-    const acknowledged = this.#acknowledged.get(queue) ?? none;
-    if (acknowledged.length > 0) this.#acknowledged.delete(queue);
+    const acknowledged = this.#toAcknowledge(queue, added === none);
     if (sendings.length === 0 && acknowledged.length === 0) return Promise.resolve();
     const calls = sendings.map(({ submission }) => submission);
     const batch = { calls, acknowledged, maxLength: this.#limits.maxQueueLength };
@@ -211,15 +218,30 @@ export class RemoteCalls implements Owner {
     );
   }
 
-  /** An answer has been received: its record goes with the next submit of its queue. */
-  #acknowledge(queue: string, id: string): void {
-    const ids = this.#acknowledged.get(queue);
-    if (ids === undefined) this.#acknowledged.set(queue, [id]);
-    else if (ids.push(id) >= batchLimit) void this.#submit(queue, []);
+  /** An answer has been received: its record goes with one of the next submits of its queue. */
+  #acknowledge(queue: string, id: string, bytes: number): void {
+    const known = this.#acknowledged.get(queue);
+    if (known === undefined) {
+      this.#acknowledged.set(queue, { ids: [id], bytes });
+      return;
+    }
+    known.bytes += bytes;
+    if (known.ids.push(id) >= batchLimit) void this.#submit(queue, none);
+  }
+
+  /** What goes with a submit: some at a time, as each time costs a call that is alone about as much as a hundredth of its way. */
+  #toAcknowledge(queue: string, all: boolean): readonly string[] {
+    const known = this.#acknowledged.get(queue);
+    if (known === undefined || (!all && known.ids.length < fewIds && known.bytes < fewBytes)) return none;
+    this.#acknowledged.delete(queue);
+    return known.ids;
   }
 }
 
-const none: readonly string[] = [];
+const none: readonly never[] = [];
+/** What may stay at the broker for longer although it was received, of a queue. */
+const fewIds = 16;
+const fewBytes = 65_536;
 
 /** Callers may have given up by the end of the turn. */
 function isWanted({ submission }: Sending): boolean {
