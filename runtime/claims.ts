@@ -151,18 +151,23 @@ export class Claims {
         this.#nestedOnly = false;
       };
       this.#leave = leave;
-      claiming
-        .then((batches) => {
+      claiming.then(
+        (batches) => {
           left();
-          this.#turn(batches);
-          this.#take(batches);
-          resolve(batches.reduce((sum, { calls }) => sum + calls.length, 0));
-        })
-        .catch((thrown: unknown) => {
+          try {
+            this.#turn(batches);
+            this.#take(batches);
+            resolve(batches.reduce((sum, { calls }) => sum + calls.length, 0));
+          } catch (thrown) {
+            reject(thrown);
+          }
+        },
+        (thrown: unknown) => {
           left();
           this.#turn([]); // The others are not to wait until that of the first is mended.
           reject(thrown);
-        });
+        },
+      );
     });
   }
 

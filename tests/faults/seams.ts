@@ -48,13 +48,11 @@ export function die(): void {
 /** The bell is the broker's own business, and so is the claim that goes out with it. */
 export function listenToBells(mortality: Mortality): void {
   const { sendTogether } = Wire.prototype;
-  Wire.prototype.sendTogether = function (this: Wire, commands) {
-    const [ringing, ...others] = sendTogether.call(this, commands);
-    const heard = ringing!.then((rang) => {
-      if (Array.isArray(rang) && /:bell(:nested)?$/.test(String(rang[0]))) mortality.pass("after the bell");
-      return rang;
-    });
-    return [heard, ...others];
+  Wire.prototype.sendTogether = async function (this: Wire, commands) {
+    const replies = await sendTogether.call(this, commands);
+    const [rang] = replies;
+    if (Array.isArray(rang) && /:bell(:nested)?$/.test(String(rang[0]))) mortality.pass("after the bell");
+    return replies;
   };
 }
 

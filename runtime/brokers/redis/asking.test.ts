@@ -7,7 +7,7 @@ const signal = new AbortController().signal;
 
 test("the first claim after an outage asks for what was lost with it, however many could not be sent meanwhile", () => {
   const askings = new Askings("test");
-  const begin = () => askings.begin(queue, { ...request, signal });
+  const begin = () => askings.begin(queue, { ...request, signal }, 1);
   const lost = begin();
   const token = lost.args()[6];
   lost.unanswered();
@@ -18,7 +18,7 @@ test("the first claim after an outage asks for what was lost with it, however ma
 
 test("a claim that was sent again asks for what its first sending was given, and the next one for what was lost before", () => {
   const askings = new Askings("test");
-  const begin = () => askings.begin(queue, { ...request, signal });
+  const begin = () => askings.begin(queue, { ...request, signal }, 1);
   const lost = begin();
   const token = lost.args()[6];
   lost.unanswered();

@@ -3,15 +3,7 @@ import type { ClaimRequest, ServedQueue } from "../../broker.ts";
 import { queueKeys } from "../../keys.ts";
 import type { ToldLimits } from "../../limits.ts";
 import type { Argument } from "./resp.ts";
-
-/** One claim of one queue, on its way. */
-export interface Asking {
-  readonly key: string;
-  /** @param again - whether it was sent before. */
-  readonly args: (again?: boolean) => readonly Argument[];
-  /** It has no reply: the next claim asks for what it was given, if it was sent. */
-  unanswered(): void;
-}
+import { claimScript } from "./scripts/claim.ts";
 
 function limitArgs({ task, maxConcurrency = 0, rate }: ToldLimits): readonly Argument[] {
   return [task, maxConcurrency, rate?.limit ?? 0, rate?.perMs ?? 0];
@@ -26,6 +18,94 @@ const beginnings = Array.from({ length: 16 }, (_, turn) => {
 /** Tokens that are kept for a queue: what older ones were given, others have by then. */
 const mostUnanswered = 16;
 
+/** What the claims of a queue have in common. */
+interface Asked {
+  readonly key: string;
+  readonly tasks: string;
+  readonly limits: readonly Argument[];
+}
+
+/** Tokens of claims whose replies were lost, by worker and queue, the oldest first. */
+class Unanswered {
+  readonly #tokens = new Map<string, readonly string[]>();
+
+  /** The oldest token, which is no longer kept. */
+  take(worker: string, queue: string): string | undefined {
+    if (this.#tokens.size === 0) return undefined;
+    const [token, ...others] = this.#tokens.get(owner(worker, queue)) ?? [];
+    if (token !== undefined) this.#tokens.set(owner(worker, queue), others);
+    return token;
+  }
+
+  /** Keeps tokens, before those that are younger. */
+  keep(worker: string, queue: string, ...lost: readonly (string | undefined)[]): void {
+    const tokens = lost.filter((token) => token !== undefined);
+    const kept = [...tokens, ...(this.#tokens.get(owner(worker, queue)) ?? [])];
+    this.#tokens.set(owner(worker, queue), kept.slice(-mostUnanswered));
+  }
+}
+
+function owner(worker: string, queue: string): string {
+  return JSON.stringify([worker, queue]);
+}
+
+/** One claim of one queue, on its way. */
+export class Asking {
+  readonly script = claimScript;
+  readonly #asked: Asked;
+  readonly #queue: string;
+  readonly #request: ClaimRequest;
+  readonly #limit: number;
+  readonly #token: string;
+  readonly #list: string;
+  readonly #unanswered: Unanswered;
+  #before: string | undefined;
+  #sent = false;
+
+  constructor(
+    asked: Asked,
+    queue: string,
+    request: ClaimRequest,
+    limit: number,
+    token: string,
+    list: string,
+    unanswered: Unanswered,
+  ) {
+    this.#asked = asked;
+    this.#queue = queue;
+    this.#request = request;
+    this.#limit = limit;
+    this.#token = token;
+    this.#list = list;
+    this.#unanswered = unanswered;
+    this.#before = unanswered.take(request.worker, queue);
+  }
+
+  get key(): string {
+    return this.#asked.key;
+  }
+
+  /** @param again - whether it was sent before. */
+  args(again = false): readonly Argument[] {
+    this.#sent = true;
+    const { worker, leaseMs, suspect, nestedOnly } = this.#request;
+    const token = this.#token;
+    if (again && this.#before !== token) {
+      this.#unanswered.keep(worker, this.#queue, this.#before);
+      this.#before = token;
+    }
+    const { tasks, limits } = this.#asked;
+    const all = [worker, this.#limit, leaseMs, suspect ? "1" : "", this.#list, tasks, token, this.#before ?? ""];
+    return nestedOnly === true || limits.length > 0 ? [...all, nestedOnly === true ? "1" : "", ...limits] : all;
+  }
+
+  /** It has no reply: the next claim asks for what it was given, if it was sent. */
+  unanswered(): void {
+    const before = this.#before === this.#token ? undefined : this.#before;
+    this.#unanswered.keep(this.#request.worker, this.#queue, before, this.#sent ? this.#token : undefined);
+  }
+}
+
 /**
  * What claims ask. Each has a token: where its reply was lost, the next claim of that queue tells the token, and is given
  * the calls. They are not to wait until their lease lapses.
@@ -34,48 +114,22 @@ export class Askings {
   readonly #namespace: string;
   /** Where tokens differ from those of other processes. */
   readonly #mark = randomBytes(4).toString("hex");
-  /** Tokens of claims whose replies were lost, by worker and queue. */
-  readonly #unanswered = new Map<string, string[]>();
-  /** What the claims of a queue have in common. */
-  readonly #known = new WeakMap<
-    ServedQueue,
-    { readonly key: string; readonly tasks: string; readonly limits: readonly Argument[] }
-  >();
+  readonly #unanswered = new Unanswered();
+  readonly #known = new WeakMap<ServedQueue, Asked>();
   #count = 0;
 
   constructor(namespace: string) {
     this.#namespace = namespace;
   }
 
-  begin(queue: ServedQueue, request: ClaimRequest): Asking {
+  /** @param limit - how many calls at the most. */
+  begin(queue: ServedQueue, request: ClaimRequest, limit: number): Asking {
     const token = `${this.#mark}${this.#count.toString(36)}`;
     const list = beginnings[this.#count++ % beginnings.length]!;
-    const { worker, limit, leaseMs, suspect, nestedOnly } = request;
-    const { key, tasks, limits } = this.#knownOf(queue);
-    const owner = (): string => JSON.stringify([worker, queue.name]);
-    let before = this.#unanswered.size === 0 ? undefined : this.#unanswered.get(owner())?.shift();
-    let sent = false;
-    const keep = (...lost: readonly (string | undefined)[]) => {
-      // Before those that are younger.
-      const tokens = [...lost.filter((one) => one !== undefined), ...(this.#unanswered.get(owner()) ?? [])];
-      this.#unanswered.set(owner(), tokens.slice(-mostUnanswered));
-    };
-    return {
-      key,
-      args: (again = false) => {
-        sent = true;
-        if (again && before !== token) {
-          keep(before);
-          before = token;
-        }
-        const all = [worker, limit, leaseMs, suspect ? "1" : "", list, tasks, token, before ?? ""];
-        return nestedOnly === true || limits.length > 0 ? [...all, nestedOnly === true ? "1" : "", ...limits] : all;
-      },
-      unanswered: () => keep(before === token ? undefined : before, sent ? token : undefined),
-    };
+    return new Asking(this.#asked(queue), queue.name, request, limit, token, list, this.#unanswered);
   }
 
-  #knownOf(queue: ServedQueue) {
+  #asked(queue: ServedQueue): Asked {
     let known = this.#known.get(queue);
     if (known === undefined) {
       known = {

@@ -22,7 +22,7 @@ export interface Wait {
 export interface Fused {
   readonly script: Script;
   readonly key: string | readonly string[];
-  readonly args: () => readonly Argument[];
+  args(): readonly Argument[];
 }
 
 /** How a wait has ended. */
@@ -84,8 +84,9 @@ export class Bells {
     }
     return new Promise((resolve, reject) => {
       const until = performance.now() + Math.min(wait.waitMs, longestBlockMs);
-      this.#waiters.add({ wait, until, resolve, reject });
-      if (this.#serving === undefined) this.#serving = this.#serve();
+      const waiter = { wait, until, resolve, reject };
+      this.#waiters.add(waiter);
+      if (this.#serving === undefined) this.#serving = this.#serveAlone(waiter) ?? this.#serve();
       else this.#unblock(); // What blocks now does not listen to this one's bells.
     });
   }
@@ -99,6 +100,20 @@ export class Bells {
       await Promise.race([this.#serving, sleep(longestFarewellMs, undefined, { ref: false })]);
     await this.#connection.close();
     await this.#serving;
+  }
+
+  /** Mostly one waits, who has a script, and nothing is amiss: with no step in between that takes a turn of its own. */
+  #serveAlone(waiter: Waiter): Promise<void> | undefined {
+    const { fused, signal } = waiter.wait;
+    const wire = this.#connection.ready;
+    if (fused === undefined || wire === undefined || signal.aborted || !this.#ids.has(wire)) return undefined;
+    return this.#blockFused(wire, waiter, fused).then(() => this.#served());
+  }
+
+  #served(): Promise<void> | undefined {
+    if (this.#waiters.size > 0) return this.#serve();
+    this.#serving = undefined;
+    return undefined;
   }
 
   async #serve(): Promise<void> {
@@ -123,18 +138,26 @@ export class Bells {
   async #blockOn(wire: Wire): Promise<void> {
     const [first, ...others] = this.#waiters;
     if (first === undefined) return;
-    const until = others.reduce((least, waiter) => Math.min(least, waiter.until), first.until);
-    const seconds = Math.max(shortestBlockMs, until - performance.now()) / 1_000;
-    const block: Block = { id: this.#ids.get(wire), over: false };
-    this.#block = block;
+    const { fused } = first.wait;
+    if (others.length === 0 && fused !== undefined) return this.#blockFused(wire, first, fused);
+    const block = this.#begin(wire);
     try {
-      const { fused } = first.wait;
-      if (others.length === 0 && fused !== undefined) await this.#blockFused(wire, first, fused, seconds);
-      else await this.#blockForAll(wire, seconds);
+      await this.#blockForAll(
+        wire,
+        secondsUntil(others.reduce((least, { until }) => Math.min(least, until), first.until)),
+      );
     } finally {
-      block.over = true;
-      this.#block = undefined;
+      this.#end(block);
     }
+  }
+
+  #begin(wire: Wire): Block {
+    return (this.#block = { id: this.#ids.get(wire), over: false });
+  }
+
+  #end(block: Block): void {
+    block.over = true;
+    this.#block = undefined;
   }
 
   async #blockForAll(wire: Wire, seconds: number): Promise<void> {
@@ -145,24 +168,21 @@ export class Bells {
     for (const waiter of this.#waiters) if (waiter.wait.bells.includes(bell)) return this.#settle(waiter, { bell });
   }
 
-  async #blockFused(wire: Wire, waiter: Waiter, { script, key, args }: Fused, seconds: number): Promise<void> {
-    const [ringing, running] = wire.sendTogether([
-      ["BLPOP", ...waiter.wait.bells, seconds],
-      this.#connection.commandOf(script, key, args()),
-    ]);
-    running!.catch(() => undefined); // It is heard after the other.
-    let bell: string | undefined;
-    try {
-      bell = bellOf(await ringing);
-      this.#settle(waiter, { bell, reply: await running });
-    } catch (thrown) {
+  #blockFused(wire: Wire, waiter: Waiter, fused: Fused): Promise<void> {
+    const block = this.#begin(wire);
+    const ringing = ["BLPOP", ...waiter.wait.bells, secondsUntil(waiter.until)];
+    const running = this.#connection.commandOf(fused.script, fused.key, fused.args());
+    return wire.sendTogether([ringing, running]).then(([rang, ran]) => {
+      this.#end(block);
+      const thrown = rang instanceof Error ? rang : ran instanceof Error ? ran : undefined;
+      if (thrown === undefined) return this.#settle(waiter, { bell: bellOf(rang), reply: ran });
       // Not loaded: who waits runs it by himself.
-      if (wordsOf(thrown).startsWith("NOSCRIPT")) return this.#settle(waiter, { bell });
+      if (wordsOf(thrown).startsWith("NOSCRIPT")) return this.#settle(waiter, { bell: bellOf(rang) });
       const error = this.#connection.errorOf(thrown, wire);
       // Lost with its connection: whose script it is asks for what it was given.
       if (isLost(error, thrown)) this.#settle(waiter, {});
       else this.#reject(waiter, error);
-    }
+    });
   }
 
   #settle(waiter: Waiter, woken: Woken): void {
@@ -207,6 +227,11 @@ export class Bells {
     const id = await wire.send(["CLIENT", "ID"]).catch(() => undefined);
     if (wire.usable) this.#ids.set(wire, id as number | undefined);
   }
+}
+
+/** How long to block, s: to the millisecond, as each digit costs. */
+function secondsUntil(until: number): number {
+  return Math.ceil(Math.max(shortestBlockMs, until - performance.now())) / 1_000;
 }
 
 function isLost({ code }: AnyTaskError, thrown: unknown): boolean {

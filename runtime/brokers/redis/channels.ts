@@ -60,7 +60,9 @@ export class Channels {
     for (;;) {
       const wire = await this.#connection.usable(patient);
       try {
-        await Promise.all(wire.sendTogether(names.map((name) => ["SUBSCRIBE", name])));
+        const replies = await wire.sendTogether(names.map((name) => ["SUBSCRIBE", name]));
+        const refused = replies.find((reply) => reply instanceof Error);
+        if (refused !== undefined) throw refused;
         return;
       } catch (thrown) {
         const error = this.#connection.errorOf(thrown, wire);

@@ -7,7 +7,6 @@ import type { Connection } from "./connection.ts";
 import { unavailable } from "./failure.ts";
 import { unpackedCalls } from "./packed.ts";
 import { type Left, QueueViews } from "./queue-views.ts";
-import { claimScript } from "./scripts/claim.ts";
 import { ringingScript } from "./scripts/ringing.ts";
 import { reportScript } from "./scripts/report.ts";
 
@@ -86,14 +85,29 @@ export class Claims {
     for (const claim of await open) if (claim.status === "fulfilled") await this.#giveBack(claim.value);
   }
 
-  async #claim(request: ClaimRequest): Promise<readonly ClaimedBatch[]> {
-    const until = performance.now() + request.waitMs;
-    const views = this.#viewsOf(request.nestedOnly);
+  #claim(request: ClaimRequest): Promise<readonly ClaimedBatch[]> {
+    const { queues, waitMs, signal, nestedOnly } = request;
+    const until = performance.now() + waitMs;
+    const views = this.#viewsOf(nestedOnly);
+    if (waitMs <= 0) views.forget(queues);
+    // A quiet worker's claims are mostly waits.
+    if (waitMs <= 0 || signal.aborted || views.promising(request).length > 0) return this.#askOrWait(request, until);
+    return this.#wait(request, waitMs).then((heard) =>
+      "batch" in heard ? [heard.batch] : this.#askOrWait(request, until, heard.rung),
+    );
+  }
+
+  /** @param heard - whose bells rang in the wait that was before, if there was one. */
+  async #askOrWait(
+    request: ClaimRequest,
+    until: number,
+    heard?: readonly ServedQueue[],
+  ): Promise<readonly ClaimedBatch[]> {
     const { queues } = request;
-    let waited = false;
-    if (request.waitMs <= 0) views.forget(queues);
+    const views = this.#viewsOf(request.nestedOnly);
+    let waited = heard !== undefined;
     /** Their tokens are taken: they are asked before the others, and even if it is called off. */
-    let rung: readonly ServedQueue[] = [];
+    let rung = heard ?? [];
     for (;;) {
       if (request.signal.aborted && rung.length === 0) return [];
       const promising = views.promising(request);
@@ -129,8 +143,8 @@ export class Claims {
     most: number,
   ): Promise<readonly ServedQueue[]> {
     if (queues.length === 0 || most === 0) return [];
-    const { script, key, args } = this.#ringing(queues, request, most);
-    return rungOf(queues, await this.#settings.commands.run(script, key, args));
+    const ringing = this.#ringing(queues, request, most);
+    return rungOf(queues, await this.#settings.commands.run(ringing.script, ringing.key, () => ringing.args()));
   }
 
   #ringing(queues: readonly ServedQueue[], { nestedOnly }: ClaimRequest, most: number): Fused {
@@ -165,9 +179,9 @@ export class Claims {
   }
 
   async #ask(queue: ServedQueue, request: ClaimRequest): Promise<ClaimedBatch | undefined> {
-    const asking = this.#askings.begin(queue, request);
+    const asking = this.#askings.begin(queue, request, request.limit);
     try {
-      const reply = await this.#settings.commands.run(claimScript, asking.key, asking.args);
+      const reply = await this.#settings.commands.run(asking.script, asking.key, (again) => asking.args(again));
       return this.#learn(queue.name, reply, request.nestedOnly);
     } catch (error) {
       asking.unanswered();
@@ -201,9 +215,8 @@ export class Claims {
 
   #waitFused(queue: ServedQueue, request: ClaimRequest, wait: Wait): Promise<Heard> {
     const limit = performance.now() - this.#heardAt < freshMs ? request.limit : 1;
-    const asking = this.#askings.begin(queue, { ...request, limit });
-    const fused: Fused = { script: claimScript, key: asking.key, args: asking.args };
-    return this.#bells.wait({ ...wait, fused }).then(
+    const asking = this.#askings.begin(queue, request, limit);
+    return this.#bells.wait({ ...wait, fused: asking }).then(
       ({ reply }) => {
         if (reply === undefined) {
           asking.unanswered();

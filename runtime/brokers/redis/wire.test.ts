@@ -33,13 +33,10 @@ describeRedis("a connection that is written and read here", () => {
   test("commands that go out together are answered each by itself", async () => {
     const wire = await connect();
     const replies = wire.together(() => ["a", "b"].map((word) => wire.send(["ECHO", word])));
-    const [error, pong] = await Promise.allSettled(wire.sendTogether([["NOSUCH"], ["PING"]]));
+    const [error, pong] = await wire.sendTogether([["NOSUCH"], ["PING"]]);
     expect((await Promise.all(replies)).map(String)).toEqual(["a", "b"]);
-    expect(error).toMatchObject({
-      status: "rejected",
-      reason: { message: expect.stringMatching(/^ERR unknown command/) },
-    });
-    expect(pong).toEqual({ status: "fulfilled", value: "PONG" });
+    expect(error).toMatchObject({ message: expect.stringMatching(/^ERR unknown command/) });
+    expect(pong).toBe("PONG");
   });
 
   test("what was on its way when it ends is told so, and nothing is sent after", async () => {

@@ -9,6 +9,26 @@ interface Sent {
   reject(error: Error): void;
 }
 
+/** Some commands on their way, in one write. */
+class SentTogether implements Sent {
+  readonly #replies: unknown[] = [];
+  readonly #count: number;
+  readonly #resolve: (replies: readonly unknown[]) => void;
+
+  constructor(count: number, resolve: (replies: readonly unknown[]) => void) {
+    this.#count = count;
+    this.#resolve = resolve;
+  }
+
+  resolve(reply: unknown): void {
+    if (this.#replies.push(reply) === this.#count) this.#resolve(this.#replies);
+  }
+
+  reject(error: Error): void {
+    this.resolve(error);
+  }
+}
+
 /** How many looks a connection may be silent at, while commands wait, before it is taken for dead. */
 const silentLooks = 5;
 
@@ -56,16 +76,16 @@ export class Wire {
 
   /** Sends a command. @throws Error with the server's words, or those of a connection that is lost. */
   send(command: readonly Argument[]): Promise<unknown> {
-    const { usable } = this;
-    if (usable) this.#write([command]);
-    return this.#reply(usable);
+    if (!this.usable) return Promise.reject(new Error(unsent));
+    this.#write([command]);
+    return new Promise((resolve, reject) => this.#expect({ resolve, reject }, 1));
   }
 
-  /** Sends some commands in one write. */
-  sendTogether(commands: readonly (readonly Argument[])[]): readonly Promise<unknown>[] {
-    const { usable } = this;
-    if (usable) this.#write(commands);
-    return commands.map(() => this.#reply(usable));
+  /** Sends some commands in one write. Resolves when all are answered, with an Error for each that {@link send} would reject. */
+  sendTogether(commands: readonly (readonly Argument[])[]): Promise<readonly unknown[]> {
+    if (!this.usable) return Promise.resolve(commands.map(() => new Error(unsent)));
+    this.#write(commands);
+    return new Promise((resolve) => this.#expect(new SentTogether(commands.length, resolve), commands.length));
   }
 
   /** What is sent meanwhile goes out in one write. */
@@ -96,12 +116,9 @@ export class Wire {
     await gone;
   }
 
-  #reply(usable: boolean): Promise<unknown> {
-    if (!usable) return Promise.reject(new Error(unsent));
-    return new Promise((resolve, reject) => {
-      this.#sent.push({ resolve, reject });
-      this.#look ??= setInterval(() => this.#lookForSilence(), this.#lookMs).unref();
-    });
+  #expect(sent: Sent, replies: number): void {
+    for (let reply = 0; reply < replies; reply++) this.#sent.push(sent);
+    this.#look ??= setInterval(() => this.#lookForSilence(), this.#lookMs).unref();
   }
 
   #write(commands: readonly (readonly Argument[])[]): void {

@@ -4,7 +4,7 @@ import { renewAll } from "./beats.ts";
 import { Claims, type ClaimSettings } from "./claims.ts";
 import type { ConnectionSettings } from "./driver.ts";
 import { keepersOf } from "./keeper/keepers.ts";
-import { reportChunks } from "./reports.ts";
+import { type ReportChunk, reportChunks } from "./reports.ts";
 import type { RunScript } from "./submissions.ts";
 
 /** What the side of workers needs of its broker. */
@@ -35,15 +35,20 @@ export class WorkerSide {
 
   async finish(queue: string, reports: readonly Report[]): Promise<readonly Verdict[]> {
     const verdicts: Verdict[] = reports.map(() => "accepted");
-    const running = reportChunks(reports).map(({ script, args, indexes }) =>
-      this.#settings
-        .run(script, queue, () => args)
-        .then((refused) => {
-          for (const at of refused as readonly number[]) verdicts[indexes?.[at] ?? at] = "refused";
-        }),
-    );
-    await (running.length === 1 ? running[0] : Promise.all(running));
+    const chunks = reportChunks(reports);
+    // Mostly there is one.
+    const refused =
+      chunks.length === 1
+        ? [await this.#report(queue, chunks[0]!)]
+        : await Promise.all(chunks.map((chunk) => this.#report(queue, chunk)));
+    for (const [nth, { indexes }] of chunks.entries()) {
+      for (const at of refused[nth]!) verdicts[indexes?.[at] ?? at] = "refused";
+    }
     return verdicts;
+  }
+
+  #report(queue: string, { script, args }: ReportChunk): Promise<readonly number[]> {
+    return this.#settings.run(script, queue, () => args) as Promise<readonly number[]>;
   }
 
   renew(beat: Beat): Promise<BeatReply> {
