@@ -9,12 +9,12 @@ const [module = "", side, url = ""] = process.argv.slice(2);
 const { contestant } = (await import(module)) as { readonly contestant: Contestant };
 
 /** What the handler has seen: a worker answers it. */
-const handled = { count: 0, sum: 0, first: 0 };
+const handled = { count: 0, sum: 0, before: 0, first: 0 };
 let notify: { readonly count: number; readonly reached: () => void } | undefined;
 let caller: Caller | undefined;
 
 function handle({ a, b }: { readonly a: number; readonly b: number }): number {
-  if (handled.count++ === 0) handled.first = performance.now();
+  if (handled.count++ === handled.before) handled.first = performance.now();
   handled.sum += a + b;
   if (handled.count === notify?.count) notify.reached();
   return a + b;
@@ -39,7 +39,9 @@ async function answer(ask: Ask): Promise<Asked> {
       return { heapBytes: process.memoryUsage().heapUsed };
     }
     case "drain": {
-      if (handled.count < ask.count) await new Promise<void>((reached) => (notify = { count: ask.count, reached }));
+      const count = handled.before + ask.count;
+      if (handled.count < count) await new Promise<void>((reached) => (notify = { count, reached }));
+      handled.before = count;
       return { ms: performance.now() - handled.first };
     }
     case "calls":

@@ -3,6 +3,7 @@ import type { Addends, Caller } from "./contestant.ts";
 /** What a process is asked for. */
 export type Ask =
   | { readonly kind: "start" | "usage" | "heap" | "stop" }
+  /** To run so many more than with the last such wish: how long it takes from the first to the last. */
   | { readonly kind: "drain"; readonly count: number }
   | { readonly kind: "submit"; readonly count: number; readonly together: number }
   | ({ readonly kind: "calls" | "latencies" } & CallLoad);

@@ -11,11 +11,10 @@ async function fill(caller: Side, count: number): Promise<Asked> {
 }
 
 /** Lets a worker run what waits; the rate of the first `count`, from its first handler to its last. */
-async function drain(lab: Lab, name: ContestantName, count: number): Promise<{ rate: number; sum: number }> {
+async function drain(lab: Lab, name: ContestantName, count: number): Promise<number> {
   const worker = await lab.start(name, "worker");
   const { ms } = await worker.ask({ kind: "drain", count });
-  const { sum } = await worker.ask({ kind: "usage" });
-  return { rate: (1_000 * count) / ms!, sum: sum! };
+  return (1_000 * count) / ms!;
 }
 
 /** Calls that nobody awaits yet: how fast they get into their queue, and what each takes there. */
@@ -36,17 +35,31 @@ export const submit: Figure = {
   },
 };
 
-/** How fast a worker runs what waits. */
+/** How fast a worker runs what waits: one that has served for a while, and one that has just been started. */
 export const drained: Figure = {
   name: "drain",
-  metrics: [{ key: "drainsPerSecond", label: "drain/s, 20,000 waiting", digits: 0 }],
+  metrics: [
+    { key: "drainsPerSecond", label: "drain/s, 20,000 waiting", digits: 0 },
+    { key: "coldDrainsPerSecond", label: "… by a worker that has just been started", digits: 0 },
+  ],
   async measure(lab, name) {
     const caller = await lab.start(name, "caller");
-    const { sum } = await fill(caller, timed);
-    await caller.stop();
-    const seen = await drain(lab, name, timed);
-    if (seen.sum !== sum) throw new Error(`${name}: other calls were handled than submitted`);
-    return { drainsPerSecond: seen.rate };
+    const sums = [await fill(caller, timed)];
+    const worker = await lab.start(name, "worker");
+    const cold = await worker.ask({ kind: "drain", count: timed });
+    sums.push(await fill(caller, 2 * timed));
+    await worker.ask({ kind: "drain", count: 2 * timed });
+    // It stands still until they wait, as one whose machine was paused.
+    process.kill(worker.pid, "SIGSTOP");
+    sums.push(await fill(caller, timed));
+    process.kill(worker.pid, "SIGCONT");
+    const warm = await worker.ask({ kind: "drain", count: timed });
+    const { sum } = await worker.ask({ kind: "usage" });
+    if (sum !== sums.reduce((all, one) => all + one["sum"]!, 0)) {
+      throw new Error(`${name}: other calls were handled than submitted`);
+    }
+    const rate = ({ ms }: Asked): number => (1_000 * timed) / ms!;
+    return { drainsPerSecond: rate(warm), coldDrainsPerSecond: rate(cold) };
   },
 };
 
@@ -71,8 +84,7 @@ export const depth: Figure = {
       }
       const { ms } = await fill(caller, timed);
       await caller.kill();
-      const { rate } = await drain(lab, name, timed);
-      rates.push({ submit: (1_000 * timed) / ms!, drain: rate });
+      rates.push({ submit: (1_000 * timed) / ms!, drain: await drain(lab, name, timed) });
     }
     const [shallow, deep] = rates;
     return { submitRatio: deep!.submit / shallow!.submit, drainRatio: deep!.drain / shallow!.drain };
