@@ -45,8 +45,11 @@ local suspect, empty, due, left = nil, true, -1, 0
 local fault
 -- The tasks that are paused, by name, if any are; whether limits were asked.
 local paused, judged = nil, false
--- 48 while nested calls alone are asked for.
+local nested_only = ARGV[10] == '1'
+-- 48 while nested calls alone may be taken.
 local least = 0
+-- The task of which calls that were put aside are looked at.
+local aside
 
 local function rarely()
 
@@ -593,9 +596,11 @@ local function prepare(take, drain)
   suspect = ids[1]
   for _, task in ipairs(asides) do
     if string.find(ARGV[7], ' ' .. task .. ' ', 1, true) and not (paused and paused[task]) then
+      aside = task
       if drain(P .. 'aside:' .. task) and not fault then call('SREM', P .. 'asides', task) else empty = false end
     end
   end
+  aside = nil
 end
 
 -- The record of a popped id if its call waits in this list. An id may stand in a list more than once, if it was
@@ -625,8 +630,9 @@ local function waiting(id, r, among_suspects)
     if not has_ended(call('GET', RESULT .. id)) then conclude(id, r, 7--[[EXPIRED]]) end
     return nil
   end
-  -- A nested one was canceled here, and its id is used again for another call: it waits in that one's list.
-  if bit.band(flags, 48) < least then
+  -- Another call, nested or put aside, was canceled here, and its id is used again: it waits in this one's list.
+  local asked = aside and nested_only and lanes().task_of(r) ~= aside and 48 or least
+  if bit.band(flags, 48) < asked then
     if not call('ZSCORE', LEASES, id) then call('RPUSH', list_of(r), id) end
     return nil
   end
@@ -684,7 +690,7 @@ local function take(popped, among_suspects)
         ordinary = state == 0--[[QUEUED]] and flags >= least and flags < 64--[[SUSPECT]] and (deadline == 0 or deadline > now)
       end
       -- What was popped with a call that could not be judged goes back with it.
-      if (not ordinary or among_suspects or paused) and not fault then
+      if (not ordinary or among_suspects or paused or aside) and not fault then
         rare = rare or rarely()
         local done, answer = pcall(rare.waiting, id, r, among_suspects)
         if done then r = answer else fault = { err = answer.err or answer } end
@@ -737,7 +743,6 @@ if not bare then
   if paused and paused['*'] then return { 0, now, -1, 0, 0, '' } end
   rare.prepare(take, drain)
 end
-local nested_only = ARGV[10] == '1'
 if nested_only then
   least = 48
   if not drain(P .. 'queue:nested') then empty = empty and call('EXISTS', P .. 'queue:nested') == 0 end

@@ -95,4 +95,15 @@ export function pauseRules({ lab, rule }: Chapter): void {
     await pause("q.task", false);
     expect(await claim()).toEqual([]);
   });
+
+  rule("a canceled call of a paused task leaves nothing behind for another that has its id", async () => {
+    await pause("q.other");
+    await lab().submit("a", { task: "q.other" });
+    expect(await claim()).toEqual([]);
+    await lab().broker.cancel(queue, "a");
+    await lab().submitAll([submission("nested", { header: { priority: "nested" } }), submission("a")], ["a"]);
+    await pause("q.other", false);
+    expect(ids(await claim({ nestedOnly: true }))).toEqual(["nested"]);
+    expect(ids(await claim())).toEqual(["a"]);
+  });
 }
