@@ -340,7 +340,7 @@ end
 -- ARGV[1] -> clock offset, ms
 -- ARGV[2] -> how often a call's worker may die before it is parked
 -- ARGV[3] -> lease, ms: for how long a worker that died with a suspect is known to have done so
--- Returns how many calls were taken back, at most 200; 1 if there are more, or 0; and how many wait in the lists now.
+-- Returns how many calls were taken back, at most 100; 1 if there are more, or 0; and how many wait in the lists now.
 --
 -- If a worker that died had a suspect, that one alone is charged with its death; else all its calls are. All become
 -- suspects, for the one to blame may be among them.
@@ -496,7 +496,7 @@ local more = #lapsed == 100 and 1 or 0
 -- Of a wrong type, it is to be told of before anything is done.
 if #lapsed > 0 then call('LLEN', P .. 'suspects') end
 for _, fence in ipairs(lapsed) do
-  if reaped >= 200 then
+  if reaped >= 100 then
     more = 1
     break
   end
@@ -505,7 +505,7 @@ for _, fence in ipairs(lapsed) do
   score = score == score and score and number(score) or '-inf'
   local worker = holder_of(score) or ''
   local excused = is_excused(worker)
-  local most_ids, taken = 201 - reaped, {}
+  local most_ids, taken = 101 - reaped, {}
   local members = call('ZRANGEBYSCORE', LEASES, score, score, 'LIMIT', 0, most_ids)
   local stay = false
   for _, id in ipairs(members) do
