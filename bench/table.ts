@@ -30,7 +30,7 @@ const ratios: readonly (readonly [string, string, string])[] = [
   ["calls-100", "nodeUs", "Node CPU a call, 100 in flight"],
   ["calls-100", "redisUs", "Redis CPU a call, 100 in flight"],
   ["submit", "submitsPerSecond", "submits/s"],
-  ["drain", "drainsPerSecond", "drained/s"],
+  ["drain", "drainsPerSecond", "drained/s, by a worker that has served for a while"],
 ];
 
 /** Ratios to some peers, as Markdown; `—` where one was not measured. */

@@ -26,8 +26,7 @@ export interface Owner {
   readonly broker: Broker;
   readonly presence: PresenceView;
   readonly deadlines: Deadlines;
-  /** The call is over; `ended` where its end was received. */
-  /** @param record - the answer that has been received. */
+  /** The call is over; `record` is its end, where that was received. */
   over(call: AwaitedCall, record?: Uint8Array): void;
 }
 

@@ -147,7 +147,7 @@ export class RemoteCalls implements Owner {
   async close(): Promise<void> {
     for (const pending of this.#pending) pending.closed();
     const queues = [...this.#acknowledged.keys()];
-    await Promise.allSettled(queues.map((queue) => this.#submit(queue, none)));
+    await Promise.allSettled(queues.map((queue) => this.#submit(queue, [], true)));
   }
 
   /** The error of a call that this client has no room for. */
@@ -198,9 +198,10 @@ export class RemoteCalls implements Owner {
     batch.add(sending);
   }
 
-  #submit(queue: string, added: readonly Sending[]): Promise<void> {
+  /** @param acknowledgeAll - however few have been received. */
+  #submit(queue: string, added: readonly Sending[], acknowledgeAll = false): Promise<void> {
     const sendings = added.every(isWanted) ? added : added.filter(isWanted);
-    const acknowledged = this.#toAcknowledge(queue, added === none);
+    const acknowledged = this.#toAcknowledge(queue, acknowledgeAll);
     if (sendings.length === 0 && acknowledged.length === 0) return Promise.resolve();
     const calls = sendings.map(({ submission }) => submission);
     const batch = { calls, acknowledged, maxLength: this.#limits.maxQueueLength };
@@ -226,7 +227,7 @@ export class RemoteCalls implements Owner {
       return;
     }
     known.bytes += bytes;
-    if (known.ids.push(id) >= batchLimit) void this.#submit(queue, none);
+    if (known.ids.push(id) >= batchLimit) void this.#submit(queue, []);
   }
 
   /** What goes with a submit: some at a time, as each time costs a call that is alone about as much as a hundredth of its way. */
@@ -238,7 +239,7 @@ export class RemoteCalls implements Owner {
   }
 }
 
-const none: readonly never[] = [];
+const none: readonly string[] = [];
 /** What may stay at the broker for longer although it was received, of a queue. */
 const fewIds = 16;
 const fewBytes = 65_536;

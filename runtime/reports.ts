@@ -126,20 +126,13 @@ export class Reports {
   }
 
   #start(queue: string, reports: readonly Report[]): void {
-    const over = (): void => {
+    void this.#send(queue, reports).then(() => {
       this.#open -= reports.length;
       for (const report of reports)
         if (report.kind === "progress") this.#progress.get(callOf(queue, report))?.arrived();
       this.#settled(queue, reports);
       if (this.#open === 0) this.#idle?.();
-    };
-    this.#broker.finish(queue, reports).then(
-      (verdicts) => {
-        this.#heard(queue, reports, verdicts);
-        over();
-      },
-      (thrown: unknown) => this.#sendAgain(queue, reports, thrown).then(over),
-    );
+    });
   }
 
   /** Resolves when they are taken, or given up. */

@@ -1,6 +1,6 @@
 import type { Asked } from "../contestants/loads.ts";
 import type { Figure } from "../figure.ts";
-import type { ContestantName, Lab, Side } from "../lab.ts";
+import type { Lab, Side } from "../lab.ts";
 
 const together = 1_000;
 const timed = 20_000;
@@ -10,9 +10,8 @@ async function fill(caller: Side, count: number): Promise<Asked> {
   return caller.ask({ kind: "submit", count, together });
 }
 
-/** Lets a worker run what waits; the rate of the first `count`, from its first handler to its last. */
-async function drain(lab: Lab, name: ContestantName, count: number): Promise<number> {
-  const worker = await lab.start(name, "worker");
+/** Lets a worker run what waits; the rate of the next `count`, from its first handler to its last. */
+async function drain(worker: Side, count: number): Promise<number> {
   const { ms } = await worker.ask({ kind: "drain", count });
   return (1_000 * count) / ms!;
 }
@@ -46,20 +45,19 @@ export const drained: Figure = {
     const caller = await lab.start(name, "caller");
     const sums = [await fill(caller, timed)];
     const worker = await lab.start(name, "worker");
-    const cold = await worker.ask({ kind: "drain", count: timed });
+    const coldDrainsPerSecond = await drain(worker, timed);
     sums.push(await fill(caller, 2 * timed));
-    await worker.ask({ kind: "drain", count: 2 * timed });
+    await drain(worker, 2 * timed);
     // It stands still until they wait, as one whose machine was paused.
     process.kill(worker.pid, "SIGSTOP");
     sums.push(await fill(caller, timed));
     process.kill(worker.pid, "SIGCONT");
-    const warm = await worker.ask({ kind: "drain", count: timed });
+    const drainsPerSecond = await drain(worker, timed);
     const { sum } = await worker.ask({ kind: "usage" });
     if (sum !== sums.reduce((all, one) => all + one["sum"]!, 0)) {
       throw new Error(`${name}: other calls were handled than submitted`);
     }
-    const rate = ({ ms }: Asked): number => (1_000 * timed) / ms!;
-    return { drainsPerSecond: rate(warm), coldDrainsPerSecond: rate(cold) };
+    return { drainsPerSecond, coldDrainsPerSecond };
   },
 };
 
@@ -84,7 +82,8 @@ export const depth: Figure = {
       }
       const { ms } = await fill(caller, timed);
       await caller.kill();
-      rates.push({ submit: (1_000 * timed) / ms!, drain: await drain(lab, name, timed) });
+      const worker = await lab.start(name, "worker");
+      rates.push({ submit: (1_000 * timed) / ms!, drain: await drain(worker, timed) });
     }
     const [shallow, deep] = rates;
     return { submitRatio: deep!.submit / shallow!.submit, drainRatio: deep!.drain / shallow!.drain };

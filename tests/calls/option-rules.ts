@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import type { CallLab } from "./lab.ts";
 
 /** What `with` does. */
@@ -13,6 +13,32 @@ export function optionRules(lab: () => CallLab): void {
       reason: 'no reply within 80 ms; no worker listens to queue "lab"',
     });
     expect(performance.now() - began).toBeGreaterThanOrEqual(79);
+  });
+
+  it("answers are acknowledged some at a time, and the rest when the client closes", async () => {
+    const it = lab();
+    const broker = it.broker();
+    const submits = vi.spyOn(broker, "submit");
+    await it.worker();
+    const tasks = it.client({ broker }).with({ policy: "remote-only" });
+    for (let made = 0; made < 20; made++) await tasks.addition(made, 1);
+    const counts = () => submits.mock.calls.map(([, { acknowledged }]) => acknowledged.length);
+    expect(counts()).toEqual([...Array<number>(16).fill(0), 16, 0, 0, 0]);
+    await tasks.client.close();
+    expect(counts().slice(20)).toEqual([4]);
+    const all = submits.mock.calls.flatMap(([, { acknowledged }]) => acknowledged);
+    expect(await broker.read("lab", all)).toEqual(all.map(() => undefined));
+  });
+
+  it("a large answer is acknowledged with the next submit", async () => {
+    const it = lab();
+    const broker = it.broker();
+    const submits = vi.spyOn(broker, "submit");
+    await it.worker();
+    const tasks = it.client({ broker }).with({ policy: "remote-only" });
+    await tasks.long(100_000);
+    await tasks.addition(1, 2);
+    expect(submits.mock.calls.map(([, { acknowledged }]) => acknowledged.length)).toEqual([0, 1]);
   });
 
   it("timeoutMs bounds the handler's run, and aborts its signal", async () => {

@@ -33,7 +33,7 @@ class Unanswered {
   take(worker: string, queue: string): string | undefined {
     if (this.#tokens.size === 0) return undefined;
     const [token, ...others] = this.#tokens.get(owner(worker, queue)) ?? [];
-    if (token !== undefined) this.#tokens.set(owner(worker, queue), others);
+    this.#set(worker, queue, others);
     return token;
   }
 
@@ -41,7 +41,12 @@ class Unanswered {
   keep(worker: string, queue: string, ...lost: readonly (string | undefined)[]): void {
     const tokens = lost.filter((token) => token !== undefined);
     const kept = [...tokens, ...(this.#tokens.get(owner(worker, queue)) ?? [])];
-    this.#tokens.set(owner(worker, queue), kept.slice(-mostUnanswered));
+    this.#set(worker, queue, kept.slice(-mostUnanswered));
+  }
+
+  #set(worker: string, queue: string, tokens: readonly string[]): void {
+    if (tokens.length > 0) this.#tokens.set(owner(worker, queue), tokens);
+    else this.#tokens.delete(owner(worker, queue));
   }
 }
 

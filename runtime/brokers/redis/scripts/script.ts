@@ -36,7 +36,7 @@ export function script(name: string, kind: ScriptKind, body: string): Script {
 
 /** Puts numbers where the code has the names of constants; what they are stands beside them. */
 function withNumbers(code: string): string {
-  return code.replaceAll(/--.*$|\b[A-Z_]{2,}\b/gm, (found) =>
+  return code.replaceAll(/--.*$|'[^'\n]*'|\b[A-Z_]{2,}\b/gm, (found) =>
     found in constants ? `${constants[found]}--[[${found}]]` : found,
   );
 }
