@@ -25,7 +25,7 @@ const longestRecheckMs = 1_000;
 export interface Owner {
   readonly broker: Broker;
   readonly presence: PresenceView;
-  readonly deadlines: Deadlines;
+  readonly deadlines: Deadlines<AwaitedCall>;
   /** The call is over; `record` is its end, where that was received. */
   over(call: AwaitedCall, record?: Uint8Array): void;
 }

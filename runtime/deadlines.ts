@@ -22,11 +22,11 @@ const longestTimerMs = 2 ** 31 - 1;
 const keptRows = 8;
 
 /** Many deadlines of few durations: adding and removing one costs no timer. */
-export class Deadlines {
+export class Deadlines<Item extends Bounded = Bounded> {
   readonly #rows = new Map<number, Row>();
 
   /** Calls its `late` after a duration, ms, unless it is deleted by then. */
-  add(item: Bounded, ms: number): void {
+  add(item: Item, ms: number): void {
     let row = this.#rows.get(ms);
     if (row === undefined) {
       row = { ms, timer: undefined, first: undefined, last: undefined };
@@ -40,6 +40,14 @@ export class Deadlines {
     row.last = item;
     if (row.timer === undefined) this.#arm(row, ms);
     else if (row.first === item) row.timer.ref();
+  }
+
+  /** Those that are in it. */
+  all(): readonly Item[] {
+    const items: Bounded[] = [];
+    for (const { first } of this.#rows.values())
+      for (let item = first; item !== undefined; item = item.behind) items.push(item);
+    return items as Item[];
   }
 
   delete(item: Bounded): void {

@@ -120,7 +120,8 @@ export class LeaseTable {
   /** A handler begins. @returns its row; undefined if there is no room, or the id is too long for one. */
   begin(given: TableAttempt): number | undefined {
     const { id, retryMs = -1 } = given;
-    if (id.length > tableLayout.idCharacters) return undefined;
+    const { length } = id;
+    if (length > tableLayout.idCharacters) return undefined;
     const row = this.#freeAttempts.pop();
     if (row === undefined) return undefined;
     const { attempt } = tableLayout;
@@ -128,15 +129,16 @@ export class LeaseTable {
     const doubles = this.#doubles;
     ints[(row + attempt.queue) >> 2] = given.queue;
     ints[(row + attempt.number) >> 2] = given.number;
-    ints[(row + attempt.idLength) >> 2] = id.length;
+    ints[(row + attempt.idLength) >> 2] = length;
     doubles[(row + attempt.fence) >> 3] = given.fence;
     doubles[(row + attempt.until) >> 3] = given.begunAt + this.#clockOffset + given.limitMs;
     doubles[(row + attempt.limitMs) >> 3] = given.limitMs;
     doubles[(row + attempt.ttlMs) >> 3] = given.ttlMs;
     doubles[(row + attempt.retryMs) >> 3] = retryMs;
     ints[(row + attempt.limitedByCall) >> 2] = given.limitedByCall ? 1 : 0;
+    const characters = this.#characters;
     const first = (row + attempt.id) >> 1;
-    for (let at = 0; at < id.length; at++) this.#characters[first + at] = id.charCodeAt(at);
+    for (let at = 0; at < length; at++) characters[first + at] = id.charCodeAt(at);
     this.#turn(row);
     return row;
   }

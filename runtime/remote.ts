@@ -48,14 +48,14 @@ interface Send {
 export class RemoteCalls implements Owner {
   readonly broker: Broker;
   readonly presence: PresenceView;
-  readonly deadlines = new Deadlines();
+  /** Each call that is awaited has one. */
+  readonly deadlines = new Deadlines<AwaitedCall>();
   readonly #replies: Replies;
   readonly #limits: RemoteLimits;
   readonly #batches = new Map<string, TurnBatch<Sending>>();
   readonly #acknowledged = new Map<string, Acknowledged>();
-  readonly #pending = new Set<AwaitedCall>();
-  /** How many calls are on their way to the broker without being awaited. */
-  #submitting = 0;
+  /** How many calls are awaited, or on their way to the broker without that. */
+  #pending = 0;
 
   constructor(broker: Broker, replies: Replies, presence: PresenceView, limits: RemoteLimits) {
     this.broker = broker;
@@ -80,7 +80,7 @@ export class RemoteCalls implements Owner {
         resolve({ ok: false, started: false, error: TaskError.from(error, "internal", about(call)) });
         return;
       }
-      this.#pending.add(pending);
+      this.#pending += 1;
       this.#replies.add(pending);
       pending.start();
       this.#send(pending.queue, { submission, by: pending });
@@ -88,7 +88,7 @@ export class RemoteCalls implements Owner {
   }
 
   over(pending: AwaitedCall, record?: Uint8Array): void {
-    this.#pending.delete(pending);
+    this.#pending -= 1;
     this.#replies.delete(pending);
     // A record with an id that the user gave stays, for others to read, and one with its request, to be run again.
     if (record === undefined || !pending.unique || keepsRequest(pending.call)) return;
@@ -117,11 +117,11 @@ export class RemoteCalls implements Owner {
         },
       };
       const submission = this.#compose(call, { awaited: false, deadlineMs, delayMs, caller });
-      this.#submitting += 1;
+      this.#pending += 1;
       const settle = (act: () => void): void => {
         if (over) return;
         over = true;
-        this.#submitting -= 1;
+        this.#pending -= 1;
         undo();
         options.signal?.removeEventListener("abort", cancel);
         act();
@@ -145,7 +145,7 @@ export class RemoteCalls implements Owner {
 
   /** Settles what is pending, and tells the broker which answers may be forgotten. */
   async close(): Promise<void> {
-    for (const pending of this.#pending) pending.closed();
+    for (const pending of this.deadlines.all()) pending.closed();
     const queues = [...this.#acknowledged.keys()];
     await Promise.allSettled(queues.map((queue) => this.#submit(queue, [], true)));
   }
@@ -153,7 +153,7 @@ export class RemoteCalls implements Owner {
   /** The error of a call that this client has no room for. */
   #tooMany(call: Call): AnyTaskError | undefined {
     const { maxPending } = this.#limits;
-    if (this.#pending.size + this.#submitting < maxPending) return undefined;
+    if (this.#pending < maxPending) return undefined;
     const reason = `${maxPending} calls are pending; await some, or raise maxPending`;
     return new TaskError<string, unknown>("resource_exhausted", reason, about(call));
   }

@@ -40,8 +40,11 @@ export class Replies {
   /** The client's name: what a record's `to` holds. */
   readonly address = newAddress();
   readonly #broker: Broker;
-  /** Those who wait, by id: mostly one for each. */
-  readonly #waiting = new Map<string, Wait | Wait[]>();
+  /**
+   * Those who wait, by id: mostly one for each. They stand in arrays, which they leave: now and then a Map leaves its entries
+   * to a new table, and what the old one still names outlives many of V8's collections.
+   */
+  readonly #waiting = new Map<string, Wait[]>();
   #subscription: Promise<() => Promise<void>> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -77,18 +80,20 @@ export class Replies {
 
   add(wait: Wait): void {
     wait.lookAt = performance.now() + firstLookMs;
-    const others = this.#waiting.get(wait.id);
-    this.#waiting.set(wait.id, others === undefined ? wait : [...all(others), wait]);
+    const waits = this.#waiting.get(wait.id);
+    if (waits === undefined) this.#waiting.set(wait.id, [wait]);
+    else waits.push(wait);
     this.#timer ??= setInterval(() => this.#lookUpDue(), tickMs);
     if (this.#waiting.size === 1) this.#timer.ref();
   }
 
   delete(wait: Wait): void {
-    const others = this.#waiting.get(wait.id);
-    if (others === undefined) return;
-    const rest = others === wait ? [] : all(others).filter((other) => other !== wait);
-    if (rest.length > 0) this.#waiting.set(wait.id, rest);
-    else this.#waiting.delete(wait.id);
+    const waits = this.#waiting.get(wait.id);
+    const at = waits?.indexOf(wait) ?? -1;
+    if (waits === undefined || at < 0) return;
+    const last = waits.pop()!;
+    if (last !== wait) waits[at] = last;
+    if (waits.length === 0) this.#waiting.delete(wait.id);
     // Calls made one after the other are not to cost a timer each.
     if (this.#waiting.size === 0) this.#timer?.unref();
   }
@@ -110,8 +115,9 @@ export class Replies {
     }
     const waiting = this.#waiting.get(notice.id);
     if (waiting === undefined) return;
-    if (Array.isArray(waiting)) for (const wait of waiting) this.#tell(wait, notice, false);
-    else this.#tell(waiting, notice, true);
+    const alone = waiting.length === 1;
+    // Who is told leaves.
+    for (const wait of waiting.slice()) this.#tell(wait, notice, alone);
   }
 
   /** @param alone - whether nobody else waits for this id, here. */
@@ -126,8 +132,7 @@ export class Replies {
   #lookUpDue(): void {
     const now = performance.now();
     const due: Wait[] = [];
-    for (const waiting of this.#waiting.values())
-      for (const wait of all(waiting)) if (wait.lookAt <= now) due.push(wait);
+    for (const waiting of this.#waiting.values()) for (const wait of waiting) if (wait.lookAt <= now) due.push(wait);
     this.#lookUp(due);
   }
 
@@ -174,8 +179,4 @@ export class Replies {
       }
     }
   }
-}
-
-function all(waiting: Wait | Wait[]): readonly Wait[] {
-  return Array.isArray(waiting) ? waiting : [waiting];
 }

@@ -49,9 +49,10 @@ export class CommandWriter {
   #say(word: string): void {
     const bytes = this.#bytes;
     const before = this.#at;
-    this.#head(dollar, word.length);
+    const { length } = word;
+    this.#head(dollar, length);
     let at = this.#at;
-    for (let index = 0; index < word.length; index++) {
+    for (let index = 0; index < length; index++) {
       const code = word.charCodeAt(index);
       if (code > 0x7f) {
         this.#at = before;
