@@ -53,6 +53,9 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
   #endFallback: (() => void) | undefined;
   #endRecheck: (() => void) | undefined;
   #sent = false;
+  /** When it was made, by `performance.now`, and whether its task was known to be served then. */
+  #madeAt = 0;
+  #served = false;
   /** Whether no worker listened to its queue when last looked. */
   #unserved = false;
   #revocation: Promise<boolean> | undefined;
@@ -78,13 +81,16 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
     this.#settle = settle;
   }
 
-  start(): void {
+  /** @param now - by `performance.now`: a clock is asked once for a call, as each time costs a hundredth of its way. */
+  start(now: number): void {
     const { declaration, options } = this.call;
     const { deadlines, presence } = this.#owner;
-    deadlines.add(this, this.#timeoutMs);
+    this.#madeAt = now;
+    this.#served = presence.proven(declaration.route, now);
+    deadlines.add(this, this.#timeoutMs, now);
     if (this.#fallback !== undefined) this.#armFallback(this.#fallback);
     // Asked while the call is on its way, so that the answer is there when it has arrived.
-    if (!presence.proven(declaration.route)) presence.prefetch(declaration);
+    if (!this.#served) presence.prefetch(declaration);
     if (options.signal !== undefined) this.#hearSignal(options.signal);
   }
 
@@ -113,7 +119,7 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
     this.stored = true;
     this.call.taken?.("remote");
     if (ended !== undefined) return this.ended(ended);
-    if (!this.#owner.presence.proven(this.call.declaration.route)) void this.#checkServed();
+    if (!this.#served) void this.#checkServed();
   }
 
   failed(error: AnyTaskError): void {
@@ -130,7 +136,8 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
     }
     const settled = receive(this.call.declaration, this.id, record);
     // Only a worker succeeds with it or fails.
-    if (settled.ok || settled.error.attempt !== undefined) this.#owner.presence.prove(this.call.declaration.route);
+    if (settled.ok || settled.error.attempt !== undefined)
+      this.#owner.presence.prove(this.call.declaration.route, this.#madeAt);
     this.#finish(settled, record);
   }
 

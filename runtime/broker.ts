@@ -192,8 +192,8 @@ export interface ClaimedCall {
   readonly suspect: boolean;
 }
 
-/** What a worker says of an attempt. `to` is the client that its record names, who is to be told. */
-export type Report = { readonly id: string; readonly fence: number; readonly to?: string | undefined } & (
+/** What a worker says of an attempt. */
+export type Report = { readonly id: string; readonly fence: number } & (
   | {
       readonly kind: "finish";
       /** The reply's record, with a header in a terminal state: another one rejects all reports as `invalid_argument`. */

@@ -1,7 +1,7 @@
 import type { Broker, ClaimedBatch, ClaimedCall, Report } from "./broker.ts";
 import { batchLimit } from "./batch.ts";
 import { awaitedTtlMs, parkedTtlMs } from "./brokers/retention.ts";
-import { toWire, waitingClient, writeReply } from "./envelope.ts";
+import { toWire, writeReply } from "./envelope.ts";
 import { TaskError } from "./errors.ts";
 import { emptyHeader, type Header, protocolVersion, readHeader } from "./header.ts";
 import { newAddress } from "./id.ts";
@@ -50,15 +50,14 @@ function lastWord({ queue, fence, now }: ClaimedBatch, { id, record, suspect }: 
   const hasBegun = suspect || header.attempt + header.deaths > 0;
   const error = new TaskError<string, unknown>(hasBegun ? "worker_lost" : "unavailable", forsaken(queue));
   const reply = { error: toWire(error) };
-  const to = waitingClient(record);
   if (!header.awaited) {
     const parked: Header = { ...header, version: protocolVersion, state: "parked", fence };
-    return { kind: "park", id, fence, to, record: writeReply(parked, reply, record), ttlMs: parkedTtlMs };
+    return { kind: "park", id, fence, record: writeReply(parked, reply, record), ttlMs: parkedTtlMs };
   }
   const failed: Header = { ...header, state: "failed", fence };
   const kept = header.keepRequest ? record : undefined;
   const ttlMs = Math.max(awaitedTtlMs, header.deadline - now);
-  return { kind: "finish", id, fence, to, record: writeReply(failed, reply, kept), ttlMs };
+  return { kind: "finish", id, fence, record: writeReply(failed, reply, kept), ttlMs };
 }
 
 /** Whoever wrote it may have written anything. */

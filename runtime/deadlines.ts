@@ -26,14 +26,14 @@ export class Deadlines<Item extends Bounded = Bounded> {
   readonly #rows = new Map<number, Row>();
 
   /** Calls its `late` after a duration, ms, unless it is deleted by then. */
-  add(item: Item, ms: number): void {
+  add(item: Item, ms: number, now = performance.now()): void {
     let row = this.#rows.get(ms);
     if (row === undefined) {
       row = { ms, timer: undefined, first: undefined, last: undefined };
       this.#rows.set(ms, row);
     }
     item.row = row;
-    item.lateAt = performance.now() + ms;
+    item.lateAt = now + ms;
     item.before = row.last;
     if (row.last === undefined) row.first = item;
     else row.last.behind = item;

@@ -4,7 +4,7 @@ import { retryDelay, type RetryWish } from "./backoff.ts";
 import { awaitedTtlMs, parkedTtlMs } from "./brokers/retention.ts";
 import { encode } from "./codec.ts";
 import type { Dependencies } from "./dependencies.ts";
-import { readRequest, type Reply, type Request, toWire, waitingClient, writeReply } from "./envelope.ts";
+import { readRequest, type Reply, type Request, toWire, writeReply } from "./envelope.ts";
 import type { Declaration } from "./declaration.ts";
 import {
   emptyHeader,
@@ -69,6 +69,9 @@ export class Execution {
   readonly #settings: ExecutionSettings;
   readonly #call: ClaimedCall;
   #header: Header = emptyHeader;
+  /** When it began, by `performance.now`, and how long the call could still take then, ms. */
+  #begunAt = 0;
+  #leftAtFirst = Number.POSITIVE_INFINITY;
   #bound: BoundTask | undefined;
   #request: Request | undefined;
   #attempt: Attempt | PooledAttempt | undefined;
@@ -133,7 +136,8 @@ export class Execution {
       return undefined;
     }
     if (this.#bound.declaration.limited && this.#gaveLimits(this.#bound.declaration)) return undefined;
-    const left = this.#leftMs();
+    this.#begunAt = performance.now();
+    const left = (this.#leftAtFirst = this.#leftMs(this.#begunAt));
     const attemptMs = this.#request.options?.attemptTimeoutMs ?? this.#bound.declaration.attemptTimeoutMs;
     const limitMs = Math.max(0, Math.min(attemptMs, left));
     const limitedByCall = left < attemptMs;
@@ -155,6 +159,7 @@ export class Execution {
       holder: this,
       attempt: this.#header.attempt + 1,
       fence: this.fence,
+      begunAt: this.#begunAt,
       limitMs,
       limitedByCall,
       dependencies: this.#settings.dependencies.of(this.#bound),
@@ -184,7 +189,8 @@ export class Execution {
       leftMs: Math.max(0, leftMs),
       maxBytes: this.#settings.maxResultBytes,
       onBegun: (limitMs, limitedByCall) => {
-        if (this.#settings.leases.kept) this.#tellKeeper(limitMs, limitedByCall, this.#leftMs());
+        this.#begunAt = performance.now();
+        if (this.#settings.leases.kept) this.#tellKeeper(limitMs, limitedByCall, this.#leftMs(this.#begunAt));
       },
       onProgress: (value) => this.#progress(value),
     });
@@ -229,7 +235,7 @@ export class Execution {
       id: this.id,
       fence: this.fence,
       number: this.#header.attempt + 1,
-      begunAt: performance.now(),
+      begunAt: this.#begunAt,
       limitMs,
       limitedByCall,
       ttlMs: this.#ttlMs(),
@@ -242,7 +248,7 @@ export class Execution {
     if (this.#over) return;
     if (outcome.ok) return this.#answer(outcome);
     const { error } = outcome;
-    const delayMs = this.#retryMs(error.code, this.#leftMs(), outcome.wish);
+    const delayMs = this.#retryMs(error.code, this.#leftMs(performance.now()), outcome.wish);
     if (delayMs === undefined) this.#answer(outcome);
     else this.#report({ kind: "retry", delayMs, failure: this.#failed(error) });
   }
@@ -327,11 +333,11 @@ export class Execution {
     this.#report({ kind: "park", record, ttlMs: parkedTtlMs });
   }
 
-  /** How long the call may still take, ms. */
-  #leftMs(): number {
+  /** How long the call may still take, ms, at a time by `performance.now`. */
+  #leftMs(at: number): number {
     const { awaited, deadline } = this.#header;
     if (!awaited || deadline === 0) return Number.POSITIVE_INFINITY;
-    return deadline - this.#lease.now - (performance.now() - this.#lease.claimedAt);
+    return deadline - this.#lease.now - (at - this.#lease.claimedAt);
   }
 
   /** How long its reply stays: an awaited call's at least until its caller has given up, for it may send again. */
@@ -341,20 +347,17 @@ export class Execution {
     if (!awaited || keepRequest || fingerprint !== noFingerprint || byUser !== undefined) {
       return byUser ?? this.#bound?.declaration.resultTtlMs ?? awaitedTtlMs;
     }
-    return Math.max(awaitedTtlMs, Math.min(this.#leftMs(), longestTtlMs));
+    // Of most, nothing is left beyond that from the beginning.
+    if (this.#leftAtFirst <= awaitedTtlMs) return awaitedTtlMs;
+    return Math.max(awaitedTtlMs, Math.min(this.#leftMs(performance.now()), longestTtlMs));
   }
 
   #report(what: Kind): void {
     if (this.#over) return;
     this.#over = what.kind !== "progress";
-    this.#settings.report(this.queue, {
-      id: this.id,
-      fence: this.fence,
-      to: waitingClient(this.#call.record),
-      ...what,
-    });
+    this.#settings.report(this.queue, { id: this.id, fence: this.fence, ...what });
   }
 }
 
-type OfKind<R> = R extends Report ? Omit<R, "id" | "fence" | "to"> : never;
+type OfKind<R> = R extends Report ? Omit<R, "id" | "fence"> : never;
 type Kind = OfKind<Report>;

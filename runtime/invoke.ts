@@ -44,6 +44,8 @@ export interface AttemptSettings extends AttemptKnown {
   readonly nodeQueue?: string | undefined;
   /** Who holds the attempt's slot. */
   readonly holder: object;
+  /** When it begins, by `performance.now`. @default now */
+  readonly begunAt?: number | undefined;
   /** How long the handler may run, ms. */
   readonly limitMs: number;
   /** Whether the limit is the call's own deadline rather than the attempt's. */
@@ -205,7 +207,7 @@ function declaredGate(declaration: Declaration, name: string): { pass(data: unkn
 class AttemptContext extends AttemptFacts implements Context<Record<string, unknown>, unknown> {
   readonly #bound: BoundTask;
   readonly #settings: AttemptSettings;
-  readonly #began = performance.now();
+  readonly #begunAt: number;
   #deadline: number | undefined;
   #controller: AbortController | undefined;
   #errors: ErrorMakers<Record<string, unknown>> | undefined;
@@ -218,6 +220,7 @@ class AttemptContext extends AttemptFacts implements Context<Record<string, unkn
     super(bound.declaration, settings);
     this.#bound = bound;
     this.#settings = settings;
+    this.#begunAt = settings.begunAt ?? performance.now();
   }
 
   get tasks(): object {
@@ -233,7 +236,7 @@ class AttemptContext extends AttemptFacts implements Context<Record<string, unkn
   }
 
   get remainingMs(): number {
-    return this.#settings.limitMs - (performance.now() - this.#began);
+    return this.#settings.limitMs - (performance.now() - this.#begunAt);
   }
 
   get signal(): AbortSignal {

@@ -22,17 +22,17 @@ export class PresenceView {
     this.#broker = broker;
   }
 
-  /** A reply has come: a worker serves the task in its queue. */
-  prove(route: string): void {
-    const now = performance.now();
-    this.#proven.set(route, now);
-    if (this.#proven.size > mostKnown) forgetOld(this.#proven, (at) => now - at > provenMs);
+  /** A reply has come to a call that was made at `at`, by `performance.now`: a worker serves the task in its queue, or has since then. */
+  prove(route: string, at: number): void {
+    if (at - (this.#proven.get(route) ?? Number.NEGATIVE_INFINITY) < freshMs) return;
+    this.#proven.set(route, at);
+    if (this.#proven.size > mostKnown) forgetOld(this.#proven, (before) => at - before > provenMs);
   }
 
   /** Whether a reply has proven it lately, without asking. */
-  proven(route: string): boolean {
+  proven(route: string, now = performance.now()): boolean {
     const at = this.#proven.get(route);
-    return at !== undefined && performance.now() - at < provenMs;
+    return at !== undefined && now - at < provenMs;
   }
 
   /** Asks ahead of a {@link look}. */

@@ -81,8 +81,9 @@ export class RemoteCalls implements Owner {
         return;
       }
       this.#pending += 1;
-      this.#replies.add(pending);
-      pending.start();
+      const now = performance.now();
+      this.#replies.add(pending, now);
+      pending.start(now);
       this.#send(pending.queue, { submission, by: pending });
     });
   }

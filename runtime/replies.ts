@@ -78,8 +78,8 @@ export class Replies {
     }
   }
 
-  add(wait: Wait): void {
-    wait.lookAt = performance.now() + firstLookMs;
+  add(wait: Wait, now = performance.now()): void {
+    wait.lookAt = now + firstLookMs;
     const waits = this.#waiting.get(wait.id);
     if (waits === undefined) this.#waiting.set(wait.id, [wait]);
     else waits.push(wait);

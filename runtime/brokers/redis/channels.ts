@@ -80,25 +80,16 @@ export class Channels {
     } catch {
       return; // It was closed, or may not listen any more: whoever waits looks at intervals.
     }
-    for (const name of names) this.#tell(name, { kind: "resumed" });
+    for (const name of names) this.#tell(name, [{ kind: "resumed" }]);
   }
 
   #hear(name: string, message: Buffer): void {
-    if (!this.#listeners.has(name)) return;
-    for (const notice of readMessage(message)) this.#tell(name, notice);
+    this.#tell(name, readMessage(message));
   }
 
-  #tell(name: string, notice: Notice): void {
-    for (const listener of this.#listeners.get(name) ?? []) {
-      try {
-        listener(notice);
-      } catch (error) {
-        // A listener's fault is not the others', nor the connection's, and must not pass unseen.
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
+  #tell(name: string, notices: readonly Notice[]): void {
+    const listeners = this.#listeners.get(name);
+    if (listeners !== undefined) for (const notice of notices) for (const listener of listeners) tell(listener, notice);
   }
 
   /** @returns whether nobody listens any more. */
@@ -106,5 +97,16 @@ export class Channels {
     const listeners = this.#listeners.get(name);
     if (listeners?.delete(listener) !== true || listeners.size > 0) return false;
     return this.#listeners.delete(name);
+  }
+}
+
+function tell(listener: Listener, notice: Notice): void {
+  try {
+    listener(notice);
+  } catch (error) {
+    // A listener's fault is not the others', nor the connection's, and must not pass unseen.
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }

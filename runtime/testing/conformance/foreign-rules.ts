@@ -20,11 +20,11 @@ export function foreignRules({ lab, rule }: Chapter): void {
     expect(readHeader(claimed.record)?.attempt ?? 0).toBe(0);
     expect(await lab().state("a")).toBe("running");
     expect(
-      await lab().report(
-        claimed,
-        { kind: "finish", record: writeReply(newHeader({ state: "succeeded" }), { value: 5 }), ttlMs: 60_000 },
-        "caller",
-      ),
+      await lab().report(claimed, {
+        kind: "finish",
+        record: writeReply(newHeader({ state: "succeeded" }), { value: 5 }),
+        ttlMs: 60_000,
+      }),
     ).toBe("accepted");
     expect(readReply((await lab().read("a"))!.record)).toEqual({ value: 5 });
     expect(await inbox.heard(1)).toMatchObject([{ kind: "ended", id: "a" }]);

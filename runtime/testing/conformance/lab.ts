@@ -80,7 +80,7 @@ export function ids(claimed: readonly { readonly id: string }[]): readonly strin
   return claimed.map(({ id }) => id);
 }
 
-type Kind<R = Report> = R extends Report ? Omit<R, "id" | "fence" | "to"> : never;
+type Kind<R = Report> = R extends Report ? Omit<R, "id" | "fence"> : never;
 
 /** A broker under test, and short words for what tests do with it. */
 export class Lab {
@@ -166,8 +166,8 @@ export class Lab {
     return calls[0]!;
   }
 
-  async report(claimed: Pick<Claimed, "id" | "fence">, what: Kind, to?: string): Promise<Verdict> {
-    const [verdict] = await this.broker.finish(queue, [{ id: claimed.id, fence: claimed.fence, to, ...what }]);
+  async report(claimed: Pick<Claimed, "id" | "fence">, what: Kind): Promise<Verdict> {
+    const [verdict] = await this.broker.finish(queue, [{ id: claimed.id, fence: claimed.fence, ...what }]);
     return verdict!;
   }
 

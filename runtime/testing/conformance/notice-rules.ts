@@ -31,7 +31,7 @@ export function noticeRules({ lab, rule }: Chapter): void {
     await lab().submitAll(Array.from({ length: 20 }, (_, index) => submission(`c${index}`, { to: "caller" })));
     const claimed = await lab().claim();
     for (const call of claimed) {
-      await lab().report(call, { kind: "progress", value: encode(1) }, "caller");
+      await lab().report(call, { kind: "progress", value: encode(1) });
       if (call.id === "c3") await lab().broker.cancel(queue, "c3");
       else await lab().finish(call);
     }

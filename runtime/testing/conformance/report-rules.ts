@@ -210,7 +210,7 @@ export function reportRules({ group, lab, rule }: Chapter): void {
       const record = writeReply(newHeader({ state: "parked", fence: claimed.fence }), {
         error: { code: "internal", message: "unreadable" },
       });
-      expect(await lab().report(claimed, { kind: "park", record, ttlMs: 60_000 }, "caller")).toBe("accepted");
+      expect(await lab().report(claimed, { kind: "park", record, ttlMs: 60_000 })).toBe("accepted");
       const call = (await lab().read("a"))!;
       expect(call.state).toBe("parked");
       expect(readReply(call.record)).toMatchObject({ error: { message: "unreadable" } });
@@ -235,8 +235,7 @@ export function reportRules({ group, lab, rule }: Chapter): void {
       await lab().submit("a", { to: "caller" });
       const inbox = await lab().client("caller");
       const claimed = await lab().claimOne();
-      for (const current of [1, 2])
-        await lab().report(claimed, { kind: "progress", value: encode({ current }) }, "caller");
+      for (const current of [1, 2]) await lab().report(claimed, { kind: "progress", value: encode({ current }) });
       const running = (await lab().read("a"))!;
       expect(running.state).toBe("running");
       expect(decode(running.progress!)).toEqual({ current: 2 });
