@@ -1,8 +1,9 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Redis, RedisOptions } from "ioredis";
+import type { AbstractConnector, Redis, RedisOptions } from "ioredis";
 import { TaskError } from "../../errors.ts";
+import { connectorOf } from "./connector.ts";
 import { unavailable, wordsOf } from "./failure.ts";
 import type { Listeners } from "./listeners.ts";
 import { checkServer } from "./server-check.ts";
@@ -24,7 +25,7 @@ export interface ConnectionSettings {
   readonly warn: (words: string) => void;
 }
 
-type Module = { readonly Redis: typeof Redis };
+type Driver = { readonly Redis: typeof Redis; readonly AbstractConnector: typeof AbstractConnector };
 
 /**
  * What is not ioredis's to decide. An instance serves for one connection: that it was lost, and what was on its way, is
@@ -59,13 +60,13 @@ const overrides = {
 } satisfies RedisOptions;
 
 /**
- * ioredis's class, loaded when a connection is first needed: who has no Redis need not install it.
+ * ioredis, loaded when a connection is first needed: who has no Redis need not install it.
  *
  * @throws TaskError `unavailable` where it is missing.
  */
-export async function loadDriver(load: () => Promise<Module> = () => import("ioredis")): Promise<typeof Redis> {
+export async function loadDriver(load: () => Promise<Driver> = () => import("ioredis")): Promise<Driver> {
   try {
-    return (await load()).Redis;
+    return await load();
   } catch (thrown) {
     const missing = thrown instanceof Error && "code" in thrown && thrown.code === "ERR_MODULE_NOT_FOUND";
     throw unavailable(
@@ -87,9 +88,11 @@ export function driverPath(): string {
 }
 
 /** An instance for one connection, not yet connected. */
-export function newInstance(Driver: typeof Redis, options: RedisOptions, settings: ConnectionSettings): Redis {
-  return new Driver({
+function newInstance(driver: Driver, options: RedisOptions, settings: ConnectionSettings): Redis {
+  return new driver.Redis({
     ...instanceOptions(options, settings),
+    // Sentinels name the server only then.
+    Connector: options.Connector ?? (options.sentinels ? undefined : connectorOf(driver.AbstractConnector)),
     // What is said once it is connected is not ioredis's to watch over: see wire.ts.
     socketTimeout: undefined,
     // It is not to try again by itself.

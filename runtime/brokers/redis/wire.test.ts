@@ -1,3 +1,5 @@
+import { createConnection, type Socket } from "node:net";
+import { AbstractConnector, type RedisOptions } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 import { Proxy } from "../../../tests/protocol/proxy.ts";
 import { describeRedis, sharedRedisUrl } from "../../../tests/redis/suite.ts";
@@ -5,9 +7,9 @@ import { open } from "./driver.ts";
 import { optionsOf } from "./source.ts";
 import type { Wire } from "./wire.ts";
 
-async function connect(url = sharedRedisUrl()): Promise<Wire> {
+async function connect(source: string | RedisOptions = sharedRedisUrl()): Promise<Wire> {
   const settings = { name: "wire", patienceMs: 5_000, silenceMs: 5_000, clockOffset: () => 0, warn: () => {} };
-  const wire = await open(optionsOf(url), "", settings, new AbortController().signal);
+  const wire = await open(optionsOf(source), "", settings, new AbortController().signal);
   onTestFinished(() => wire.close());
   return wire;
 }
@@ -28,6 +30,32 @@ describeRedis("a connection that is written and read here", () => {
       const wire = await connect(proxy.url);
       expect(String(await wire.send(["ECHO", "hello"]))).toBe("hello");
     }
+  });
+
+  test("what was answered stays as it was, whatever is read into the same memory later", async () => {
+    const wire = await connect();
+    const words = Array.from({ length: 5 }, (_, n) => `${n}`.repeat(10 ** n));
+    const replies: unknown[] = [];
+    for (const word of words) replies.push(await wire.send(["ECHO", word]));
+    expect(replies.map(String)).toEqual(words);
+  });
+
+  test("whoever gives ioredis a connector of his own is connected by that", async () => {
+    const { host, port } = optionsOf(sharedRedisUrl());
+    const made: Socket[] = [];
+    class Connector extends AbstractConnector {
+      constructor() {
+        super(100);
+      }
+      async connect(): Promise<Socket> {
+        const socket = createConnection({ host: host ?? "localhost", port: port! });
+        made.push(socket);
+        return (this.stream = socket);
+      }
+    }
+    const wire = await connect({ Connector });
+    expect(String(await wire.send(["ECHO", "hello"]))).toBe("hello");
+    expect(made).toHaveLength(1);
   });
 
   test("commands that go out together are answered each by itself", async () => {

@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis";
+import { takeOver } from "./connector.ts";
 import { type Argument, commandPieces, CommandWriter, ReplyReader } from "./resp.ts";
 
 type Socket = Redis["stream"];
@@ -62,8 +63,7 @@ export class Wire {
     this.#redis = redis;
     this.#socket = redis.stream;
     this.#lookMs = silenceMs / silentLooks;
-    this.#socket.removeAllListeners("data");
-    this.#socket.on("data", (chunk: Buffer) => this.#arrived(chunk));
+    takeOver(this.#socket, (chunk) => this.#arrived(chunk));
     const gone = () => this.#end(new Error("Connection is closed."));
     this.#socket.once("close", gone);
     redis.once("end", gone);
