@@ -59,7 +59,8 @@ const longestFarewellMs = 250;
 export class Bells {
   readonly #connection: Connection;
   readonly #commands: Connection;
-  readonly #waiters = new Set<Waiter>();
+  /** In the order in which they came: one, mostly, for whom a Set would make and shrink a table each time. */
+  readonly #waiters: Waiter[] = [];
   #serving: Promise<void> | undefined;
   /** What blocks at the moment, and the id of its connection at the server. */
   #block: Block | undefined;
@@ -85,7 +86,7 @@ export class Bells {
     return new Promise((resolve, reject) => {
       const until = performance.now() + Math.min(wait.waitMs, longestBlockMs);
       const waiter = { wait, until, resolve, reject };
-      this.#waiters.add(waiter);
+      this.#waiters.push(waiter);
       if (this.#serving === undefined) this.#serving = this.#serveAlone(waiter) ?? this.#serve();
       else this.#unblock(); // What blocks now does not listen to this one's bells.
     });
@@ -111,14 +112,14 @@ export class Bells {
   }
 
   #served(): Promise<void> | undefined {
-    if (this.#waiters.size > 0) return this.#serve();
+    if (this.#waiters.length > 0) return this.#serve();
     this.#serving = undefined;
     return undefined;
   }
 
   async #serve(): Promise<void> {
     // Whoever made the first wait has it before it can be over.
-    while (this.#waiters.size > 0) {
+    while (this.#waiters.length > 0) {
       let wire = this.#connection.ready;
       try {
         wire ??= await this.#connection.usable();
@@ -128,7 +129,7 @@ export class Bells {
       } catch (thrown) {
         const error = this.#connection.errorOf(thrown, wire);
         // After a loss, all wait on with the next connection.
-        if (!isLost(error, thrown)) for (const waiter of this.#waiters) this.#reject(waiter, error);
+        if (!isLost(error, thrown)) for (const waiter of this.#waiters.slice()) this.#reject(waiter, error);
       }
       this.#dismiss();
     }
@@ -161,7 +162,7 @@ export class Bells {
   }
 
   async #blockForAll(wire: Wire, seconds: number): Promise<void> {
-    const bells = new Set([...this.#waiters].flatMap(({ wait }) => wait.bells));
+    const bells = new Set(this.#waiters.flatMap(({ wait }) => wait.bells));
     const bell = bellOf(await wire.send(["BLPOP", ...bells, seconds]));
     if (bell === undefined) return;
     // He who has waited longest. Where there is more, his claim rings for the next one.
@@ -186,19 +187,24 @@ export class Bells {
   }
 
   #settle(waiter: Waiter, woken: Woken): void {
-    this.#waiters.delete(waiter);
+    this.#leave(waiter);
     waiter.resolve(woken);
   }
 
   #reject(waiter: Waiter, error: AnyTaskError): void {
-    this.#waiters.delete(waiter);
+    this.#leave(waiter);
     waiter.reject(error);
+  }
+
+  #leave(waiter: Waiter): void {
+    const at = this.#waiters.indexOf(waiter);
+    if (at >= 0) this.#waiters.splice(at, 1);
   }
 
   /** Settles those whose wait is over. */
   #dismiss(): void {
     const now = performance.now();
-    for (const waiter of this.#waiters) {
+    for (const waiter of this.#waiters.slice()) {
       if (this.#closed || waiter.wait.signal.aborted || waiter.until <= now) this.#settle(waiter, {});
     }
   }

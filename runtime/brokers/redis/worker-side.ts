@@ -1,5 +1,6 @@
 import type { RedisOptions } from "ioredis";
 import type { Beat, BeatReply, ClaimedBatch, ClaimRequest, Keepers, Report, Verdict } from "../../broker.ts";
+import { TaskError } from "../../errors.ts";
 import { renewAll } from "./beats.ts";
 import { Claims, type ClaimSettings } from "./claims.ts";
 import type { ConnectionSettings } from "./driver.ts";
@@ -33,18 +34,19 @@ export class WorkerSide {
     return this.#claims.claim(request);
   }
 
-  async finish(queue: string, reports: readonly Report[]): Promise<readonly Verdict[]> {
-    const verdicts: Verdict[] = reports.map(() => "accepted");
-    const chunks = reportChunks(reports);
-    // Mostly there is one.
-    const refused =
-      chunks.length === 1
-        ? [await this.#report(queue, chunks[0]!)]
-        : await Promise.all(chunks.map((chunk) => this.#report(queue, chunk)));
-    for (const [nth, { indexes }] of chunks.entries()) {
-      for (const at of refused[nth]!) verdicts[indexes?.[at] ?? at] = "refused";
+  finish(queue: string, reports: readonly Report[]): Promise<readonly Verdict[]> {
+    let chunks: readonly ReportChunk[];
+    try {
+      chunks = reportChunks(reports);
+    } catch (refused) {
+      return Promise.reject(TaskError.from(refused, "internal"));
     }
-    return verdicts;
+    // Mostly there is one.
+    if (chunks.length === 1)
+      return this.#report(queue, chunks[0]!).then((refused) => verdictsOf(reports.length, chunks, [refused]));
+    return Promise.all(chunks.map((chunk) => this.#report(queue, chunk))).then((refused) =>
+      verdictsOf(reports.length, chunks, refused),
+    );
   }
 
   #report(queue: string, { script, args }: ReportChunk): Promise<readonly number[]> {
@@ -58,4 +60,16 @@ export class WorkerSide {
   close(): Promise<void> {
     return this.#claims.close();
   }
+}
+
+/** @param refused - of each chunk, the places of the reports that were not taken. */
+function verdictsOf(
+  reports: number,
+  chunks: readonly ReportChunk[],
+  refused: readonly (readonly number[])[],
+): readonly Verdict[] {
+  const verdicts = Array.from({ length: reports }, (): Verdict => "accepted");
+  for (const [nth, { indexes }] of chunks.entries())
+    for (const at of refused[nth]!) verdicts[indexes?.[at] ?? at] = "refused";
+  return verdicts;
 }
