@@ -22,8 +22,9 @@ export class PresenceView {
     this.#broker = broker;
   }
 
-  /** A reply has come to a call that was made at `at`, by `performance.now`: a worker serves the task in its queue, or has since then. */
+  /** A reply has come to a call that was made at `at`, by `performance.now`: since then a worker has served the task in its queue. */
   prove(route: string, at: number): void {
+    // Noted once a second, and not with each of many replies.
     if (at - (this.#proven.get(route) ?? Number.NEGATIVE_INFINITY) < freshMs) return;
     this.#proven.set(route, at);
     if (this.#proven.size > mostKnown) forgetOld(this.#proven, (before) => at - before > provenMs);

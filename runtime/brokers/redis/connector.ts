@@ -9,9 +9,9 @@ const takers = new WeakMap<Socket, (chunk: Buffer) => void>();
 const readBytes = 65_536;
 
 /**
- * ioredis's way to a server that is named, but that what arrives is read into one piece of memory, time and again, and copied
- * in the size that it has: Node's stream takes new memory of 64 KiB for each reading, and several calls until it is heard. As long
- * as ioredis listens, it gets it from the stream.
+ * Connects as ioredis does by itself to a server that is named, but reads into the same memory time and again, and copies what has
+ * arrived: Node's stream takes new memory of 64 KiB for each reading, and several calls and a tick until it is heard. While ioredis
+ * listens, as it logs in, the stream has it all the same.
  */
 export function connectorOf(Abstract: typeof AbstractConnector): new (options: unknown) => AbstractConnector {
   return class extends Abstract {
@@ -24,7 +24,7 @@ export function connectorOf(Abstract: typeof AbstractConnector): new (options: u
 
     async connect(): Promise<Socket> {
       this.connecting = true;
-      // It is closed before it has begun, if in the turn in which it was asked for.
+      // It may be closed in the turn in which it was asked for.
       await Promise.resolve();
       if (!this.connecting) throw new Error("Connection is closed.");
       const { path, host, port, family, tls } = this.#options;
@@ -37,7 +37,7 @@ export function connectorOf(Abstract: typeof AbstractConnector): new (options: u
         },
       };
       const options = { ...where, ...tls, onread } as NetConnectOpts;
-      const socket: Socket = tls === undefined ? createConnection(options) : connectTls(options as object);
+      const socket: Socket = tls ? connectTls(options as object) : createConnection(options);
       takers.set(socket, (chunk) => socket.push(chunk));
       socket.once("error", (error) => (this.firstError = error));
       this.stream = socket;
