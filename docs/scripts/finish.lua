@@ -350,6 +350,8 @@ for at = 2, #ARGV - 2, 3 do
   local done, count = {}, 0
   -- A call that could be submitted again later than this was claimed with a later deadline: its record stays longer.
   local latest = tonumber(fence) / 1000 + ttl
+  -- Those of one client mostly begin alike: header and client of what ends as ordinary calls do → the client, '' for none.
+  local ordinary = {}
   for i = 1, n do
     local id, r = ids[i], records[i]
     if held[id] then
@@ -357,34 +359,40 @@ for at = 2, #ARGV - 2, 3 do
       count = count + 1
       done[count] = id
       local before = call('SET', RESULT .. id, r, 'PX', ttl, 'GET')
-      if before and has_header(before) then
-        if struct.unpack('>d', before, 22--[[DEADLINE]]) > latest then
+      local begin = before and sub(before, 1, 46--[[TO]] + 13)
+      local to = begin and ordinary[begin] or nil
+      if begin and to == nil and has_header(before) then
+        local longer = struct.unpack('>d', before, 22--[[DEADLINE]]) > latest
+        if longer then
           rare = rare or rarely()
           call('PEXPIRE', RESULT .. id, rare.kept_for(tonumber(ttl), before))
         end
         local deaths, flags, high, low = byte(before, 8--[[DEATHS]], 10--[[ATTEMPT]] + 1)
-        if HEARD or flags >= 64--[[SUSPECT]] or flags % 16 >= 4--[[WAITERS]] or deaths + high + low > 0 or #r > 8192 or told > 1048576 then
-          rare = rare or rarely()
-          rare.ended(id, before, r)
-        else
-          -- What ended does with an ordinary one.
-          local to = to_of(before)
-          if to then
-            told = told + #r
-            if #id ~= id_size then
-              id_size = #id
-              before_id = '\147\0\218' .. struct.pack('>H', id_size)
-            end
-            if #r ~= record_size then
-              record_size = #r
-              before_record = '\198' .. struct.pack('>I4', record_size)
-            end
-            local message = messages[to] or {}
-            messages[to] = message
-            local last = #message
-            message[last + 1], message[last + 2], message[last + 3], message[last + 4] = before_id, id, before_record, r
-          end
+        to = to_of(before) or ''
+        if HEARD or flags >= 64--[[SUSPECT]] or flags % 16 >= 4--[[WAITERS]] or deaths + high + low > 0 then to = false
+        elseif not longer and #to <= 10 then ordinary[begin] = to end
+      end
+      if to == false or to and (#r > 8192 or told > 1048576) then
+        rare = rare or rarely()
+        rare.ended(id, before, r)
+      elseif to and to ~= '' then
+        -- What ended does with an ordinary one.
+        told = told + #r
+        if #id ~= id_size then
+          id_size = #id
+          before_id = '\147\0\218' .. struct.pack('>H', id_size)
         end
+        if #r ~= record_size then
+          record_size = #r
+          before_record = '\198' .. struct.pack('>I4', record_size)
+        end
+        local message = messages[to]
+        if not message then
+          message = {}
+          messages[to] = message
+        end
+        local last = #message
+        message[last + 1], message[last + 2], message[last + 3], message[last + 4] = before_id, id, before_record, r
       end
     else
       refused[#refused + 1] = index

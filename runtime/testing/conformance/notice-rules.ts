@@ -2,7 +2,7 @@ import { encode } from "../../codec.ts";
 import { readReply } from "../../envelope.ts";
 import type { Chapter } from "./chapter.ts";
 import { expect } from "./expectation.ts";
-import { queue, submission } from "./lab.ts";
+import { queue, reply, submission } from "./lab.ts";
 
 /** What is told to whom. */
 export function noticeRules({ lab, rule }: Chapter): void {
@@ -25,6 +25,39 @@ export function noticeRules({ lab, rule }: Chapter): void {
     await lab().settled();
     expect(nobody.notices).toEqual([]);
   });
+
+  rule(
+    "of replies that come together, each client hears its own, however long its name, and whoever else waits",
+    async () => {
+      const names = ["a", "abcdefghij", "abcdefghijk", "abcdefghijkl", "l".repeat(31)];
+      const [inboxes, other] = await Promise.all([
+        Promise.all(names.map((name) => lab().client(name))),
+        lab().client("other"),
+      ]);
+      const calls = names.flatMap((to, nth) =>
+        [0, 1, 2].map((n) => submission(`${nth}.${n}`, { to, header: { deadline: 30_000 } })),
+      );
+      await lab().submitAll([...calls, submission("nobody's"), submission("nobody's either")]);
+      // One of three that begin alike has another who waits for it.
+      await lab().submit("1.1", { to: "other", params: { id: "1.1" }, header: { deadline: 30_000 } });
+      const claimed = await lab().claim();
+      const reports = claimed.map(({ id, fence }) => ({
+        kind: "finish" as const,
+        id,
+        fence,
+        record: reply(id),
+        ttlMs: 60_000,
+      }));
+      expect(new Set(await lab().broker.finish(queue, reports))).toEqual(new Set(["accepted"]));
+      for (const [nth, inbox] of inboxes.entries()) {
+        const heard = await inbox.heard(3);
+        expect(heard.map((notice) => ("id" in notice ? notice.id : notice.kind))).toEqual(
+          [0, 1, 2].map((n) => `${nth}.${n}`),
+        );
+      }
+      expect(await other.heard(1)).toMatchObject([{ kind: "ended", id: "1.1" }]);
+    },
+  );
 
   rule("notices come in the order of what they tell", async () => {
     const inbox = await lab().client("caller");

@@ -79,28 +79,31 @@ if ARGV[2] ~= '' or ARGV[3] ~= '' then
   for text in string.gmatch(ARGV[2], '[^,]+') do delays[#delays + 1] = tonumber(text) end
 end
 
--- Calls of one batch mostly have the same deadline: durations (8 bytes) → times, or false for none.
-local times = {}
 local normal, NESTED, lists = P .. 'queue', P .. 'queue:nested', {}
+-- Calls of one batch mostly have the same header: as it comes → as it is stored, or false for none; and the list of such calls.
+local headers, lists_of = {}, {}
 -- The list that the last one went to, what is new in it, and how many these are.
 local last, new, size
 for i = 1, n do
-  local id, r, held, list, patch = ids[i], records[i], delays[i] or 0, normal, nil
-  if has_header(r) then
-    local duration = sub(r, DEADLINE, DEADLINE + 7)
-    local time = times[duration]
-    if time == nil then
-      local after = struct.unpack('>d', duration)
-      time = after > 0 and struct.pack('>d', now + after)
-      times[duration] = time
+  local id, r, held, patch = ids[i], records[i], delays[i] or 0, nil
+  local given = sub(r, 1, TO - 1)
+  local header = headers[given]
+  if header == nil then
+    header, lists_of[given] = false, normal
+    if has_header(r) then
+      header = given
+      local after = struct.unpack('>d', header, DEADLINE)
+      if after > 0 then header = sub(header, 1, DEADLINE - 1) .. struct.pack('>d', now + after) .. sub(header, DEADLINE + 8) end
+      local state, _, flags = byte(header, STATE, FLAGS)
+      if state ~= QUEUED then header = sub(header, 1, STATE - 1) .. string.char(QUEUED) .. sub(header, STATE + 1) end
+      if flags >= 16 then lists_of[given] = list_of(header) end
     end
+    headers[given] = header
+  end
+  if header and held > 0 then header = sub(header, 1, STATE - 1) .. string.char(DELAYED) .. sub(header, STATE + 1) end
+  if header and header ~= given then
     -- Of a large record, a copy costs more than a command.
-    if time and #r > 8192 then patch = time
-    elseif time then r = sub(r, 1, DEADLINE - 1) .. time .. sub(r, DEADLINE + 8) end
-    local state, _, flags = byte(r, STATE, FLAGS)
-    local first = held > 0 and DELAYED or QUEUED
-    if state ~= first then r = sub(r, 1, STATE - 1) .. string.char(first) .. sub(r, STATE + 1) end
-    if flags >= 16 then list = list_of(r) end
+    if #r > 8192 then patch = header else r = header .. sub(r, TO) end
   end
   -- One that is known needs no room.
   local stored = (room > 0 or call('EXISTS', RESULT .. id) == 1) and call('SETNX', RESULT .. id, r)
@@ -110,12 +113,13 @@ for i = 1, n do
     rare = rare or rarely()
     rare.again(i - 1, id, r)
   else
-    if patch then call('SETRANGE', RESULT .. id, DEADLINE - 1, patch) end
+    if patch then call('SETRANGE', RESULT .. id, 0, patch) end
     room = room - 1
   end
   if stored == 1 and held > 0 then
     rare.delay(id, now + held)
   elseif stored == 1 then
+    local list = lists_of[given]
     if list ~= last then
       last, new = list, lists[list] or {}
       lists[list], size = new, #new
