@@ -45,6 +45,19 @@ test("each is late after its own duration, unless it was deleted", () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
+test("all that are in it are told, whatever their durations", () => {
+  const deadlines = new Deadlines();
+  const [a, b, c, gone] = ["a", "b", "c", "gone"].map((name) => item(name)) as [Bounded, Bounded, Bounded, Bounded];
+  deadlines.add(a, 100);
+  deadlines.add(gone, 100);
+  deadlines.add(b, 100);
+  deadlines.add(c, 200);
+  deadlines.delete(gone);
+  expect(deadlines.all()).toEqual([a, b, c]);
+  vi.advanceTimersByTime(100);
+  expect(deadlines.all()).toEqual([c]);
+});
+
 test("those that end one by one, in any order, leave one timer for all", () => {
   const deadlines = new Deadlines();
   const items = Array.from({ length: 100 }, (_, index) => item(String(index)));

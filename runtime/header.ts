@@ -104,7 +104,7 @@ function putHeader(target: Buffer, at: number, header: Header): void {
   target.writeUInt16BE(header.generation, at + 6);
   target.writeDoubleBE(header.fence, at + 8);
   target.writeDoubleBE(header.deadline, at + 16);
-  for (let zero = at + 24; zero < at + headerBytes; zero++) target[zero] = 0; // A call of `fill` costs five times as much.
+  target.fill(0, at + 24, at + 40);
   if (header.fingerprint !== noFingerprint) target.write(header.fingerprint, at + 24, 8, "hex");
   if (header.limitKeys !== undefined) target.write(header.limitKeys, at + 32, 8, "hex");
 }

@@ -71,21 +71,13 @@ export class Leases {
 
   /** These reports will not be sent again. */
   settled(queue: string, reports: readonly Report[]): void {
-    let dropped = 0;
-    for (let at = 0; at < reports.length; at++) {
-      const { kind, fence } = reports[at]!;
-      if (kind !== "progress") dropped += 1;
-      // Mostly all are of one claim.
-      if (reports[at + 1]?.fence === fence) continue;
-      if (dropped > 0) this.dropped(queue, fence, dropped);
-      dropped = 0;
-    }
+    for (const { kind, fence } of reports) if (kind !== "progress") this.dropped(queue, fence);
   }
 
-  /** So many calls of this fence are not this worker's any more. */
-  dropped(queue: string, fence: number, calls = 1): void {
+  /** A call of this fence is not this worker's any more. */
+  dropped(queue: string, fence: number): void {
     const lease = this.#held.get(queue)?.get(fence);
-    if (lease !== undefined && (lease.open -= calls) <= 0) this.lost(queue, fence);
+    if (lease !== undefined && --lease.open === 0) this.lost(queue, fence);
   }
 
   /** No call of this fence is this worker's any more. */

@@ -120,6 +120,8 @@ export const load = (url, context, next) => {
 };`;
 const register = `import { register } from "node:module"; register("data:text/javascript,${encodeURIComponent(hook)}");`;
 
+const naming = ["--import", `data:text/javascript,${encodeURIComponent(register)}`];
+
 /** What a worker needs and a client does not, of the adapter for Redis, too. */
 const workersOwn = Object.entries({
   "": "worker claims executions execution reports leases lease-table reaper health scheduler slots signals",
@@ -148,10 +150,7 @@ describeRedis("the built package", () => {
 
   /** Runs a program; resolves with what it printed, and the modules that it loaded of the package and of others. */
   async function loadedBy(program: string): Promise<{ stdout: string; own: string[]; packages: Set<string> }> {
-    const { stdout, stderr } = await play(program, [
-      "--import",
-      `data:text/javascript,${encodeURIComponent(register)}`,
-    ]);
+    const { stdout, stderr } = await play(program, naming);
     const packages = [...stderr.matchAll(/.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//g)].map(([, name]) => name!);
     const own = [...stderr.matchAll(/\/node_modules\/taskpact\/(.*)/g)].map(([, path]) => path!);
     return { stdout, own, packages: new Set(packages) };
@@ -169,6 +168,12 @@ describeRedis("the built package", () => {
     expect(stdout).toMatch(/^. skipped 5$/m);
     expect(stdout).toMatch(/it moves the broker's time, which this test can't/);
     for (const name of ["vitest", "fast-check"]) expect(packages).not.toContain(name);
+  });
+
+  test("loads nothing for sockets before there is one to open", async () => {
+    const { stderr } = await play(`import "taskpact"; import "taskpact/redis";`, naming);
+    expect(stderr).toContain("/taskpact/dist/runtime/brokers/redis/connector.js");
+    expect(stderr).not.toMatch(/^node:(net|tls)$/m);
   });
 
   test("loads for a client nothing that only workers or the generator need", { timeout: 60_000 }, async () => {

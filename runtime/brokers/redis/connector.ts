@@ -1,5 +1,4 @@
-import { createConnection, type NetConnectOpts, type OnReadOpts, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import type { NetConnectOpts, OnReadOpts, Socket } from "node:net";
 import type { AbstractConnector, RedisOptions } from "ioredis";
 
 /** Who takes what arrives, of sockets that need no stream for it. */
@@ -24,8 +23,9 @@ export function connectorOf(Abstract: typeof AbstractConnector): new (options: u
 
     async connect(): Promise<Socket> {
       this.connecting = true;
-      // It may be closed in the turn in which it was asked for.
-      await Promise.resolve();
+      // ioredis has loaded them by now, and who has no Redis needs neither.
+      const [net, { connect: connectTls }] = await Promise.all([import("node:net"), import("node:tls")]);
+      // It may have been closed meanwhile.
       if (!this.connecting) throw new Error("Connection is closed.");
       const { path, host, port, family, tls } = this.#options;
       const where = path ? { path } : { host, port, family: family ?? undefined };
@@ -37,7 +37,7 @@ export function connectorOf(Abstract: typeof AbstractConnector): new (options: u
         },
       };
       const options = { ...where, ...tls, onread } as NetConnectOpts;
-      const socket: Socket = tls ? connectTls(options as object) : createConnection(options);
+      const socket: Socket = tls ? connectTls(options as object) : net.createConnection(options);
       takers.set(socket, (chunk) => socket.push(chunk));
       socket.once("error", (error) => (this.firstError = error));
       this.stream = socket;

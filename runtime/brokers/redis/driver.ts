@@ -91,7 +91,7 @@ export function driverPath(): string {
 function newInstance(driver: Driver, options: RedisOptions, settings: ConnectionSettings): Redis {
   return new driver.Redis({
     ...instanceOptions(options, settings),
-    // Sentinels name the server only then.
+    // Where sentinels know the server, ioredis asks them.
     Connector: options.Connector ?? (options.sentinels ? undefined : connectorOf(driver.AbstractConnector)),
     // What is said once it is connected is not ioredis's to watch over: see wire.ts.
     socketTimeout: undefined,

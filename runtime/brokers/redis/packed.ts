@@ -26,7 +26,7 @@ export function packed(items: readonly (string | Uint8Array)[]): Buffer {
 
 /** Ids mostly are short and of ASCII: a loop is faster than a call into the encoder. */
 function writeText(bytes: Buffer, text: string, from: number): number {
-  const { length } = text; // Once: for strings of many kinds, each asking takes V8 5 ns.
+  const { length } = text; // Once: for strings of many kinds, each asking takes V8 8 ns.
   for (let at = 0; at < length; at++) {
     const code = text.charCodeAt(at);
     if (code > 0x7f) return bytes.write(text, from, "utf8");

@@ -37,7 +37,8 @@ for at = 2, #ARGV - 2, 3 do
   local done, count = {}, 0
   -- A call that could be submitted again later than this was claimed with a later deadline: its record stays longer.
   local latest = tonumber(fence) / 1000 + ttl
-  -- Those of one client mostly begin alike: header and client of what ends as ordinary calls do → the client, '' for none.
+  -- Those of one client mostly begin alike. Of what ends as ordinary calls do: header and client, whose name has ten characters
+  -- as ours have, or fewer → the client, '' for none.
   local ordinary = {}
   for i = 1, n do
     local id, r = ids[i], records[i]
