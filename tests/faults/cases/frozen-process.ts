@@ -44,13 +44,17 @@ async function freeze(run: Run, name: string, task: "stubborn" | "work"): Promis
   const stage = await Stage.open(run, {}, name);
   const random = run.random.fork(name);
   const oracle = await Oracle.watch(stage);
-  const first = await stage.worker({ leaseMs });
-  const other = await stage.spare({ leaseMs });
+  // With one slot, so that whoever is frozen does not wait for another call: it would be given its own again.
+  const plan = { leaseMs, concurrency: 1 };
+  const workers = [await stage.worker(plan), await stage.worker(plan)];
   const call = stage.client().with({ id: "f", timeoutMs: 60_000 });
-  // The second run begins about a lease after the freeze, and is to be under way when that is over.
-  const answered = call.safe[task](1, task === "work" ? 1.5 * frozenMs : 0.9 * frozenMs);
+  // The second run begins about a lease after the freeze, and is to be under way when that is over. What goes on for long is
+  // to have time left then to hear of its signal.
+  const answered = call.safe[task](1, task === "work" ? 2 * frozenMs : 0.9 * frozenMs);
   await stage.written("the first run", (entries) => runsOf(entries).has("f"));
-  const second = await other.go();
+  const pid = runsOf(await stage.journal()).get("f")![0]!.pid;
+  const first = workers.find(({ child }) => child.pid === pid)!;
+  const second = workers.find((worker) => worker !== first)!;
   if (task === "work") await sleep(random.between(0, leaseMs));
 
   const frozenAt = machineMs();
@@ -60,8 +64,8 @@ async function freeze(run: Run, name: string, task: "stubborn" | "work"): Promis
   first.child.signal("SIGCONT");
   const answer = await answered;
   run.must(answer.ok, `${name}: answered with ${answer.ok || answer.error.message}`);
-  for (const { child } of [first, second]) child.tell("stop");
-  await Promise.all([first, second].map(({ child }) => child.ended()));
+  for (const { child } of workers) child.tell("stop");
+  await Promise.all(workers.map(({ child }) => child.ended()));
 
   const journal = await stage.journal();
   const [frozen, next, ...more] = runsOf(journal).get("f")!;
