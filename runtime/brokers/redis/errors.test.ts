@@ -150,7 +150,7 @@ describeRedis("a Redis that refuses", () => {
 
   test.each([
     ["submit", "evalsha", /refused a command: NOPERM/],
-    ["submit", "setnx", /refused a command: .*(NOPERM|can't run|permission)/],
+    ["submit", "msetnx", /refused a command: .*(NOPERM|can't run|permission)/],
     ["subscribe", "subscribe", /refused a command: NOPERM/],
     ["a waiting claim", "blpop", /refused a command: NOPERM/],
   ])("a user for whom %s fails, as he may not %s", async (use, command, reason) => {

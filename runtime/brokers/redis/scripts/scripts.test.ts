@@ -9,9 +9,11 @@ import { readRequest, writeReply, writeRequest } from "../../../envelope.ts";
 import { type Header, newHeader, readHeader } from "../../../header.ts";
 import { newId } from "../../../id.ts";
 import { RedisBroker } from "../broker.ts";
+import { packed } from "../packed.ts";
 import { scripts } from "./all.ts";
 import { claimScript } from "./claim.ts";
 import { purgeScript } from "./purge.ts";
+import { submitScript } from "./submit.ts";
 
 describe("each script", () => {
   test.each(scripts.map(({ name, lua }) => [name, lua]))("%s says what it takes and returns", (name, lua) => {
@@ -79,6 +81,13 @@ describeRedis("scripts", () => {
     expect(await finish(fence, ids.slice(202))).toEqual(ids.slice(202).map(() => "accepted"));
     expect(await redis.zcard(key("expiry"))).toBe(0);
     expect(await redis.zcard(key("leases"))).toBe(1); // The one that is no lease.
+  });
+
+  test("of calls that are cut off on their way none is stored", async () => {
+    const bytes = packed(["a", submission("a").record, "b", submission("b").record]);
+    const sent = redis.eval(submitScript.lua, 1, key("queue"), 0, "", "", bytes.subarray(0, -1), "");
+    await expect(sent).rejects.toThrow("ERR the last record is cut off");
+    expect(await redis.exists(key("result:a"), key("queue"))).toBe(0);
   });
 
   test("leases are kept in a tree from the first one on", async () => {
@@ -365,7 +374,8 @@ describeRedis("scripts", () => {
       const waiting = Array.from({ length: maxConcurrency }, (_, index) => `waits${index}`);
       await submitLimited(...waiting);
       const started: string[] = [];
-      for (let beats = 0; beats < 2 + maxConcurrency / 100; beats++) {
+      // A beat looks at a hundred holders of slots, of whom ever more are new ones.
+      for (let beats = 0; beats < 2 + maxConcurrency / 50; beats++) {
         for (let some = await claim({ queues }); some.ids.length > 0; some = await claim({ queues }))
           started.push(...some.ids);
         await beat();

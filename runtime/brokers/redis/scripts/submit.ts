@@ -18,7 +18,6 @@ export const submitScript = script(
 --   'plain'     it is a call of the plain level, a request, of which nobody knows whether it is the same
 --   'full'      so many calls wait already that it was not stored
 -- All others are accepted, now or by an earlier sending.
-local ids, records, n = unpack_calls(ARGV[4])
 
 -- Forgets what has been received and has ended. Parked calls are kept for whoever looks after them, and so are those that
 -- were run again: what was received is what they had ended with before.
@@ -82,15 +81,20 @@ end
 local normal, NESTED, lists = P .. 'queue', P .. 'queue:nested', {}
 -- Calls of one batch mostly have the same header: as it comes → as it is stored, or false for none; and the list of such calls.
 local headers, lists_of = {}, {}
--- The list that the last one went to, what is new in it, and how many these are.
-local last, new, size
-for i = 1, n do
-  local id, r, held, patch = ids[i], records[i], delays[i] or 0, nil
-  local given = sub(r, 1, TO - 1)
+-- Ids; in which list each belongs; keys and records, as MSETNX takes them; and the headers of large records, by their number.
+local ids, places, entries, patches, n = {}, {}, {}, {}, 0
+-- Whether they can be stored in one step, if they are new: all go into one list, that of the last one, and no id comes twice.
+local at_once, place = ARGV[2] == '' and ARGV[3] == '' and not HEARD, nil
+local given_calls, from = ARGV[4], 1
+while from <= #given_calls do
+  local id, size
+  id, size, from = unpack_one('>I4c0I4', given_calls, from)
+  local to = from + size
+  local given = size >= 45 and sub(given_calls, from, from + 44) or ''
   local header = headers[given]
   if header == nil then
     header, lists_of[given] = false, normal
-    if has_header(r) then
+    if has_header(given) then
       header = given
       local after = struct.unpack('>d', header, DEADLINE)
       if after > 0 then header = sub(header, 1, DEADLINE - 1) .. struct.pack('>d', now + after) .. sub(header, DEADLINE + 8) end
@@ -100,36 +104,58 @@ for i = 1, n do
     end
     headers[given] = header
   end
-  if header and held > 0 then header = sub(header, 1, STATE - 1) .. string.char(DELAYED) .. sub(header, STATE + 1) end
-  if header and header ~= given then
+  n = n + 1
+  if header and delays[n] and delays[n] > 0 then header = sub(header, 1, STATE - 1) .. string.char(DELAYED) .. sub(header, STATE + 1) end
+  local r
+  if not header or header == given then
+    r = sub(given_calls, from, to - 1)
+  elseif size > 8192 then
     -- Of a large record, a copy costs more than a command.
-    if #r > 8192 then patch = header else r = header .. sub(r, TO) end
-  end
-  -- One that is known needs no room.
-  local stored = (room > 0 or call('EXISTS', RESULT .. id) == 1) and call('SETNX', RESULT .. id, r)
-  if not stored then
-    rare.report(i - 1, 'full', '')
-  elseif stored == 0 then
-    rare = rare or rarely()
-    rare.again(i - 1, id, r)
+    r, patches[n], at_once = sub(given_calls, from, to - 1), header, false
   else
-    if patch then call('SETRANGE', RESULT .. id, 0, patch) end
-    room = room - 1
+    r = header .. sub(given_calls, from + 45, to - 1)
   end
-  if stored == 1 and held > 0 then
-    rare.delay(id, now + held)
-  elseif stored == 1 then
-    local list = lists_of[given]
-    if list ~= last then
-      last, new = list, lists[list] or {}
-      lists[list], size = new, #new
+  from = to
+  local list = lists_of[given]
+  if places[id] or place ~= list and place then at_once = false end
+  ids[n], places[id], place = id, places[id] or list, list
+  entries[2 * n - 1], entries[2 * n] = RESULT .. id, r
+end
+if from > #given_calls + 1 then return redis.error_reply('ERR the last record is cut off') end
+
+if at_once and n > 0 and call('MSETNX', unpack(entries)) == 1 then
+  lists[place] = ids
+else
+  -- The list that the last one went to, what is new in it, and how many these are.
+  local last, new, size
+  for i = 1, n do
+    local id, key, r, held = ids[i], entries[2 * i - 1], entries[2 * i], delays[i] or 0
+    -- One that is known needs no room.
+    local stored = (room > 0 or call('EXISTS', key) == 1) and call('SETNX', key, r)
+    if not stored then
+      rare.report(i - 1, 'full', '')
+    elseif stored == 0 then
+      rare = rare or rarely()
+      rare.again(i - 1, id, r)
+    else
+      if patches[i] then call('SETRANGE', key, 0, patches[i]) end
+      room = room - 1
+      if held > 0 then
+        rare.delay(id, now + held)
+      else
+        local list = places[id]
+        if list ~= last then
+          last, new = list, lists[list] or {}
+          lists[list], size = new, #new
+        end
+        size = size + 1
+        new[size] = id
+      end
+      if HEARD then
+        rare = rare or rarely()
+        rare.happened(held > 0 and 'delayed' or 'queued', id, r, 0, '', '')
+      end
     end
-    size = size + 1
-    new[size] = id
-  end
-  if HEARD and stored == 1 then
-    rare = rare or rarely()
-    rare.happened(held > 0 and 'delayed' or 'queued', id, r, 0, '', '')
   end
 end
 for list, new in pairs(lists) do
