@@ -675,6 +675,11 @@ end
 return { given_before = given_before, prepare = prepare, waiting = waiting, without_ghosts = without_ghosts, given_back = given_back, look_for_pauses = look_for_pauses, next_due = next_due, publish = publish, happened = happened }
 end
 local rare
+-- Whether there is nothing but what waits in the lists. If none of that has a low priority, the normal calls are mostly the last
+-- that are popped, and no look is needed whether there are more.
+local none_is_low = call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused', P .. 'queue:low') == 0
+local bare = none_is_low or call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused') == 0
+local last_list = none_is_low and ARGV[6] ~= 'queue' and P .. 'queue'
 
 local function take(popped, among_suspects)
   local keys = {}
@@ -725,7 +730,7 @@ local function drain(...)
     end
     take(popped[2])
     -- Mostly that was all.
-    if #popped[2] < asked and call('EXISTS', ...) == 0 then return true end
+    if #popped[2] < asked and (popped[1] == last_list and not rare or call('EXISTS', ...) == 0) then return true end
     stride = 64 -- Not more, as records may be large.
   end
   return false
@@ -736,7 +741,6 @@ if ARGV[9] ~= '' then
   local reply = rare.given_before()
   if reply then return reply end
 end
-local bare = call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused') == 0
 if not bare then
   rare = rare or rarely()
   rare.look_for_pauses()
@@ -787,7 +791,8 @@ if fault then
   return rare.given_back()
 end
 if fence ~= 0 and count > 0 then
-  call('ZADD', P .. 'expiry', now + ARGV[4], fence)
+  -- To print a fraction, too, would take ten times as long.
+  call('ZADD', P .. 'expiry', string.format('%d', now + ARGV[4]), fence)
   if not suspect or ids[1] ~= suspect then
     suspect = nil
   else
@@ -806,8 +811,8 @@ elseif not empty then
   left = 1
   ring()
 elseif count > 0 then
-  -- What rang for these would wake somebody for nothing. Who waited for a single one has taken the token already.
-  if limit > 1 and bare and not judged then call('DEL', P .. 'bell') end
+  -- What rang for these would wake somebody for nothing. For a single one it has mostly woken this claim.
+  if count > 1 and bare and not judged then call('DEL', P .. 'bell') end
 end
 -- Where nothing was rare, there were no suspects, and are none now.
 if rare and left == 0 and call('EXISTS', P .. 'suspects') == 1 then left = 2 end
