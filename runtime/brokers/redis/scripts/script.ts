@@ -16,13 +16,28 @@ export type ScriptKind = "allow-oom" | "refusable";
 const rareBlock = /^@rarely (.*)\n([^]*?)^@end\n/m;
 
 /**
- * Makes a script of its body and of those parts of the common library that it uses, directly or through others.
+ * A script of its body and of those parts of the common library that it uses, directly or through others: made when it is
+ * first used, for a process needs a few of them.
  *
  * A block between `@rarely a, b` and `@end` becomes a function `rarely()`, which defines what is in it, and the parts
  * that it uses, and returns a table of a and b. It has parts of its own, for each local that a function takes from around
  * it costs with every run, too; those of which there can be only one it shares.
  */
 export function script(name: string, kind: ScriptKind, body: string): Script {
+  let lua: string | undefined;
+  let sha: string | undefined;
+  return {
+    name,
+    get lua() {
+      return (lua ??= composed(kind, body));
+    },
+    get sha() {
+      return (sha ??= createHash("sha1").update(this.lua).digest("hex"));
+    },
+  };
+}
+
+function composed(kind: ScriptKind, body: string): string {
   const [block = "", returned = "", rare = ""] = rareBlock.exec(body) ?? [];
   const often = partsOf(body.replace(block, ""));
   const shared = often.filter(({ once }) => once);
@@ -30,8 +45,7 @@ export function script(name: string, kind: ScriptKind, body: string): Script {
   const table = returned.split(", ").map((one) => `${one} = ${one}`);
   const made = `local function rarely()\n${textOf(inBlock)}${rare}return { ${table.join(", ")} }\nend\n`;
   const code = textOf(often) + (block === "" ? body : body.replace(block, () => made));
-  const lua = `${kind === "allow-oom" ? "#!lua flags=allow-oom" : "#!lua"}\n${withNumbers(code)}`;
-  return { name, lua, sha: createHash("sha1").update(lua).digest("hex") };
+  return `${kind === "allow-oom" ? "#!lua flags=allow-oom" : "#!lua"}\n${withNumbers(code)}`;
 }
 
 /** Puts numbers where the code has the names of constants; what they are stands beside them. */
@@ -44,9 +58,12 @@ function withNumbers(code: string): string {
 /** The parts of the library that some code uses, in their order, without those that it has. */
 function partsOf(code: string, had: readonly Part[] = []): readonly Part[] {
   const used: Part[] = [];
+  const words = new Set(wordsOf(code));
   // From the last part to the first, as each uses only those before it.
   for (const part of parts.toReversed()) {
-    if (!had.includes(part) && uses(code + textOf(used), definedBy(part))) used.unshift(part);
+    if (had.includes(part) || !definedBy(part).some((name) => words.has(name))) continue;
+    used.unshift(part);
+    for (const word of wordsOf(part.lua)) words.add(word);
   }
   return used;
 }
@@ -60,6 +77,7 @@ function definedBy({ lua }: Part): readonly string[] {
   return [...lua.matchAll(/^local (?:function )?(\w+(?:, \w+)*)/gm)].flatMap(([, names]) => names!.split(", "));
 }
 
-function uses(lua: string, names: readonly string[]): boolean {
-  return new RegExp(`(?<![.'\\w])(?:${names.join("|")})\\b`).test(lua.replaceAll(/--.*$/gm, ""));
+/** The words of some code, but for comments, fields and what a string begins with. */
+function wordsOf(lua: string): readonly string[] {
+  return lua.replaceAll(/--.*$/gm, "").match(/(?<![.'\w])\w+/g) ?? [];
 }
