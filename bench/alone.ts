@@ -1,25 +1,28 @@
 /**
  * What runs in one process and is measured from outside or in it: `alone.js start <url>` makes one call and tells when it is
- * answered; `alone.js local` tells what a call costs that runs here, beside the bare parses of zod.
+ * answered, `alone.js zod` when zod is imported, `alone.js nothing` at once; `alone.js local` tells what a call costs that
+ * runs here, beside the bare parses of zod. Each imports what it needs, so that nothing else is measured with it.
  */
-import * as z from "zod";
-import { createTasks, implementMath } from "../generated/index.ts";
-
 const [what, broker = "memory:"] = process.argv.slice(2);
 
 if (what === "start") {
+  const { createTasks } = await import("../generated/index.ts");
   const tasks = createTasks({ broker });
   if ((await tasks.addition(4, 6)) !== 10) throw new Error("4 + 6 was answered wrongly");
   process.send?.({});
   await tasks.client.close();
+} else if (what === "zod") {
+  await import("zod");
+  process.send?.({});
 } else if (what === "local") {
   await local();
+} else {
+  process.send?.({});
 }
-// What is left is Node's own start.
-if (what === "nothing") process.send?.({});
 process.disconnect?.();
 
 async function local(): Promise<void> {
+  const [z, { createTasks, implementMath }] = await Promise.all([import("zod"), import("../generated/index.ts")]);
   const math = implementMath({
     addition: ({ a, b }) => a + b,
     subtraction: ({ minuend, subtrahend }) => minuend - subtrahend,
