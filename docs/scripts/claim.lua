@@ -811,8 +811,8 @@ elseif not empty then
   left = 1
   ring()
 elseif count > 0 then
-  -- What rang for these would wake somebody for nothing. For a single one it has mostly woken this claim.
-  if count > 1 and bare and not judged then call('DEL', P .. 'bell') end
+  -- What rang for these would wake somebody for nothing. Who waited for a single one has taken the token already.
+  if limit > 1 and bare and not judged then call('DEL', P .. 'bell') end
 end
 -- Where nothing was rare, there were no suspects, and are none now.
 if rare and left == 0 and call('EXISTS', P .. 'suspects') == 1 then left = 2 end
