@@ -488,6 +488,7 @@ while from <= #given_calls do
   end
   from = to
   local list = lists_of[given]
+  -- Of one that comes twice the first is stored.
   if places[id] or place ~= list and place then at_once = false end
   ids[n], places[id], place = id, places[id] or list, list
   entries[2 * n - 1], entries[2 * n] = RESULT .. id, r

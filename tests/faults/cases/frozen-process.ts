@@ -24,6 +24,7 @@ export const frozenProcess: FaultCase = {
     const sum = (what: "redelivered" | "refused" | "aborted") => found.reduce((all, one) => all + one[what], 0);
     run.figure("redelivered", sum("redelivered"));
     run.figure("late finishes refused", sum("refused"));
+    if (rounds > 1) run.must(sum("refused") > 0, "in no round a late finish was sent and refused");
     run.figure("signals aborted", sum("aborted"));
     run.figure("worst reclaim after the freeze, ms", Math.max(...found.map(({ reclaimedMs }) => reclaimedMs)));
   },
@@ -72,11 +73,13 @@ async function freeze(run: Run, name: string, task: "stubborn" | "work"): Promis
   run.must(more.length === 0, `${name}: redelivered ${more.length + 1} times`);
   run.must(answer.ok && answer.value.pid === second.child.pid, `${name}: the answer is not the second run's`);
   const own = journal.filter(({ pid, id }) => pid === frozen!.pid && id === "f");
-  const refused = own.filter((entry) => entry.what === "refused" && entry.kind === "finish").length;
+  const finishes = own.filter((entry) => "kind" in entry && entry.kind === "finish");
+  const refused = finishes.filter(({ what }) => what === "refused").length;
   const aborted = own.filter((entry) => entry.what === "aborted" && entry.code === "worker_lost").length;
   // Its finish and its beat go out together: it may hear from the beat that the call is lost before the finish is sent.
   if (task === "stubborn") run.must(refused + aborted > 0, `${name}: the late finish was not refused`);
   else run.must(aborted === 1, `${name}: the signal was not aborted`);
+  run.must(refused === finishes.length, `${name}: the frozen worker's finish was accepted`);
   const { redelivered } = await oracle.judge([{ id: "f", number: 1 }]);
   const reclaimedMs = Math.round(next!.at - frozenAt);
   run.must(reclaimedMs <= leaseMs + 1_000, `${name}: reclaimed ${reclaimedMs} ms after the freeze`);
