@@ -124,20 +124,23 @@ test("a broker that is closed while it connects ends all the same, and so does i
   expect(JSON.parse(await run(program))).toEqual({ codes: ["unavailable", "unavailable"], quick: true });
 });
 
-test("ioredis is loaded only when a connection is needed", async () => {
+test("ioredis is loaded only where it has to find the server", async () => {
   const program = `
     import { createRequire } from "node:module";
     await import(INDEX);
     const { redisBroker } = await import(DOOR);
-    const broker = redisBroker("redis://127.0.0.1:1", { connectTimeoutMs: 1 });
-    const loaded = () => Object.keys(createRequire(import.meta.url).cache).some((path) => path.includes("ioredis"));
-    const before = loaded();
-    await broker.presence("q").catch(() => undefined);
-    await broker.close();
-    console.log(JSON.stringify({ before, after: loaded() }));
+    const loadedBy = async (source) => {
+      const broker = redisBroker(source, { connectTimeoutMs: 1 });
+      await broker.presence("q").catch(() => undefined);
+      await broker.close();
+      return Object.keys(createRequire(import.meta.url).cache).some((path) => path.includes("ioredis"));
+    };
+    const named = await loadedBy("redis://127.0.0.1:1");
+    const sought = await loadedBy({ sentinels: [{ host: "127.0.0.1", port: 1 }], name: "primary" });
+    console.log(JSON.stringify({ named, sought }));
   `;
   const withUrl = program.replace("import.meta.url", JSON.stringify(import.meta.url));
-  expect(JSON.parse(await run(withUrl))).toEqual({ before: false, after: true });
+  expect(JSON.parse(await run(withUrl))).toEqual({ named: false, sought: true });
 });
 
 function certificate(folder: string): { readonly certFile: string; readonly keyFile: string } {

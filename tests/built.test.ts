@@ -172,7 +172,7 @@ describeRedis("the built package", () => {
 
   test("loads nothing for sockets before there is one to open", async () => {
     const { stderr } = await play(`import "taskpact"; import "taskpact/redis";`, naming);
-    expect(stderr).toContain("/taskpact/dist/runtime/brokers/redis/connector.js");
+    expect(stderr).toContain("/taskpact/dist/runtime/brokers/redis/dial.js");
     expect(stderr).not.toMatch(/^node:(net|tls)$/m);
   });
 
@@ -182,7 +182,8 @@ describeRedis("the built package", () => {
     expect(client.own).toContain("dist/runtime/brokers/redis/scripts/submit.js");
     expect(client.own.filter((path) => workersOwn.includes(path) || path.startsWith("dist/generator/"))).toEqual([]);
     expect([...client.packages]).toEqual(expect.arrayContaining(["taskpact", "zod"]));
-    for (const name of ["ts-morph", "tsx", "commander", "croner"]) expect(client.packages).not.toContain(name);
+    for (const name of ["ioredis", "ts-morph", "tsx", "commander", "croner"])
+      expect(client.packages).not.toContain(name);
     // Lest it were the names that have changed.
     const worker = await loadedBy(working);
     expect(worker.stdout).toBe("2\n");

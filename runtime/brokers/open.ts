@@ -25,8 +25,7 @@ const kinds: Readonly<Record<string, Open>> = {
 
 /**
  * Opens the broker of a URL: `memory:`, `memory:name`; `redis://user:password@host:6379/0`, `rediss://` for TLS,
- * `redis+unix:///run/redis.sock?db=0`; or of a scheme that was registered. Connections are made when they are first needed, and
- * ioredis loaded then.
+ * `redis+unix:///run/redis.sock?db=0`; or of a scheme that was registered. Connections are made when they are first needed.
  *
  * @throws TaskError `invalid_argument` for a URL of no kind that is known. It never shows the URL, which may hold a password.
  */

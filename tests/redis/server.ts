@@ -218,6 +218,6 @@ function socketIn(folder: string): string {
 }
 
 /** Below those that systems give to outgoing connections, so that a port is still free when its server restarts. */
-function* randomPorts(): Generator<number> {
+export function* randomPorts(): Generator<number> {
   for (let tries = 0; tries < 50; tries += 1) yield 20_000 + Math.floor(Math.random() * 12_000);
 }

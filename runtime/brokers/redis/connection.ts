@@ -2,8 +2,9 @@ import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises"
 import type { RedisOptions } from "ioredis";
 import { settles } from "../../clock.ts";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
-import { type ConnectionSettings, open } from "./driver.ts";
+import type { ConnectionSettings } from "./connection-settings.ts";
 import { commandError, isDemotion, isFinal, isUnsent, unavailable, wordsOf } from "./failure.ts";
+import { openWire } from "./open-wire.ts";
 import type { Argument } from "./resp.ts";
 import type { Script } from "./scripts/script.ts";
 import { placeOf } from "./source.ts";
@@ -187,7 +188,7 @@ export class Connection {
   async #open(): Promise<void> {
     try {
       await this.#pause();
-      const wire = await open(this.#options, this.#place, this.#settings, this.#closing.signal);
+      const wire = await openWire(this.#options, this.#place, this.#settings, this.#closing.signal);
       wire.onEnd(() => this.#lost(wire));
       if (!wire.usable) throw new Error("it hung up at once");
       this.#failures = 0;

@@ -1,31 +1,12 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { AbstractConnector, Redis, RedisOptions } from "ioredis";
-import { TaskError } from "../../errors.ts";
-import { connectorOf } from "./connector.ts";
+import type { Redis, RedisOptions } from "ioredis";
+import type { ConnectionSettings } from "./connection-settings.ts";
+import { farewellMs, type Line } from "./dial.ts";
 import { unavailable, wordsOf } from "./failure.ts";
-import type { Listeners } from "./listeners.ts";
-import { checkServer } from "./server-check.ts";
-import { Wire } from "./wire.ts";
 
-/** How a connection is made. */
-export interface ConnectionSettings {
-  /** What it is for, as Redis's `CLIENT LIST` shows it. */
-  readonly name: string;
-  /** How long to wait for a connection, a first one or one that was lost, before a command fails, ms. */
-  readonly patienceMs: number;
-  /** How long Redis may leave a command unanswered before the connection is taken for dead, ms. */
-  readonly silenceMs: number;
-  /** For tests: how far scripts are to be ahead of Redis's time, ms. */
-  readonly clockOffset: () => number;
-  /** Who has events told by scripts. @default nobody */
-  readonly listeners?: Listeners | undefined;
-  /** Takes what is dangerous about the server. */
-  readonly warn: (words: string) => void;
-}
-
-type Driver = { readonly Redis: typeof Redis; readonly AbstractConnector: typeof AbstractConnector };
+type Driver = { readonly Redis: typeof Redis };
 
 /**
  * What is not ioredis's to decide. An instance serves for one connection: that it was lost, and what was on its way, is
@@ -47,8 +28,7 @@ const overrides = {
   // Either one would lose what a server gives to the blocking command that was given up here.
   commandTimeout: undefined,
   blockingTimeout: undefined,
-  // How long the other side may take to hang up, too.
-  disconnectTimeout: 100,
+  disconnectTimeout: farewellMs,
   disableClientInfo: true,
   keyPrefix: "",
   monitor: false,
@@ -60,7 +40,7 @@ const overrides = {
 } satisfies RedisOptions;
 
 /**
- * ioredis, loaded when a connection is first needed: who has no Redis need not install it.
+ * ioredis, loaded when a connection is first made by it: nobody else need install it.
  *
  * @throws TaskError `unavailable` where it is missing.
  */
@@ -71,7 +51,7 @@ export async function loadDriver(load: () => Promise<Driver> = () => import("ior
     const missing = thrown instanceof Error && "code" in thrown && thrown.code === "ERR_MODULE_NOT_FOUND";
     throw unavailable(
       missing
-        ? "a broker on Redis needs the package ioredis: npm install ioredis"
+        ? "sentinels, and connectors of your own, need the package ioredis: npm install ioredis"
         : `can't load ioredis: ${wordsOf(thrown)}`,
     );
   }
@@ -85,21 +65,6 @@ export function driverPath(): string {
     // A bundler may have left nothing to resolve from.
     return createRequire(join(process.cwd(), "index.js")).resolve("ioredis");
   }
-}
-
-/** An instance for one connection, not yet connected. */
-function newInstance(driver: Driver, options: RedisOptions, settings: ConnectionSettings): Redis {
-  return new driver.Redis({
-    ...instanceOptions(options, settings),
-    // Where sentinels know the server, ioredis asks them.
-    Connector: options.Connector ?? (options.sentinels ? undefined : connectorOf(driver.AbstractConnector)),
-    // What is said once it is connected is not ioredis's to watch over: see wire.ts.
-    socketTimeout: undefined,
-    // It is not to try again by itself.
-    retryStrategy: () => null,
-    sentinelRetryStrategy: () => null,
-    sentinelReconnectStrategy: options.sentinelReconnectStrategy,
-  });
 }
 
 /** What an instance is given, but for functions. */
@@ -119,51 +84,55 @@ export function instanceOptions(options: RedisOptions, settings: ConnectionSetti
 }
 
 /**
- * Opens a connection to a server that can be used.
+ * Has ioredis connect and log in: to a server that sentinels know, or by a connector of the user's own. The socket is ours then.
  *
- * @param signal - gives it up.
- * @throws TaskError for one that never can; else an Error whose words tell what is wrong.
+ * @param signal - gives it up, for the reason that it has.
+ * @throws TaskError `unavailable` where ioredis is missing; else ioredis's errors, of which nothing but the words may go on.
  */
-export async function open(
+export async function connectByDriver(
   options: RedisOptions,
-  place: string,
   settings: ConnectionSettings,
   signal: AbortSignal,
-): Promise<Wire> {
-  const redis = newInstance(await loadDriver(), options, settings);
+): Promise<Line> {
+  const { Redis: Driver } = await loadDriver();
+  signal.throwIfAborted();
+  const redis = new Driver({
+    ...instanceOptions(options, settings),
+    // What is said once it is connected is not ioredis's to watch over: see wire.ts.
+    socketTimeout: undefined,
+    // It is not to try again by itself.
+    retryStrategy: () => null,
+    sentinelRetryStrategy: () => null,
+    sentinelReconnectStrategy: options.sentinelReconnectStrategy,
+  });
   const giveUp = () => redis.disconnect();
   signal.addEventListener("abort", giveUp, { once: true });
+  let trouble: Error | undefined;
+  redis.on("error", (error: Error) => (trouble ??= error));
   try {
-    signal.throwIfAborted();
-    await connect(redis, place, settings);
-    return new Wire(redis, settings.silenceMs);
+    await redis.connect();
+    // A database that does not exist, for one, is told so, and would go unnoticed.
+    if (trouble !== undefined) throw trouble;
+    return lineOf(redis);
   } catch (thrown) {
     redis.disconnect();
-    throw thrown;
+    signal.throwIfAborted();
+    throw trouble ?? thrown;
   } finally {
     signal.removeEventListener("abort", giveUp);
   }
 }
 
-async function connect(redis: Redis, place: string, { patienceMs, warn }: ConnectionSettings): Promise<void> {
-  let trouble: string | undefined;
-  redis.on("error", (error: unknown) => {
-    trouble ??= wordsOf(error);
+function lineOf(redis: Redis): Line {
+  const socket = redis.stream;
+  const line: Line = { socket, hear: () => {}, hangUp: () => redis.disconnect() };
+  // ioredis has its last reply as soon as the text of that is there: the end of the line may still be on its way.
+  let begun = false;
+  socket.removeAllListeners("data");
+  socket.on("data", (chunk: Buffer) => {
+    const from = begun ? 0 : chunk.findIndex((byte) => byte !== 0x0d && byte !== 0x0a);
+    begun ||= from >= 0;
+    if (begun) line.hear(chunk.subarray(from));
   });
-  // ioredis bounds the connecting alone, and not the wait for one who accepts and then says nothing.
-  const timer = setTimeout(() => {
-    trouble ??= `no answer within ${patienceMs} ms`;
-    redis.disconnect();
-  }, patienceMs);
-  try {
-    await redis.connect();
-    // A database that does not exist, for one, is told so, and would go unnoticed.
-    if (trouble === undefined) await checkServer(redis, place, warn);
-  } catch (thrown) {
-    if (thrown instanceof TaskError) throw thrown;
-    trouble ??= wordsOf(thrown);
-  } finally {
-    clearTimeout(timer);
-  }
-  if (trouble !== undefined) throw new Error(trouble);
+  return line;
 }

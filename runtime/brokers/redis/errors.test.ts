@@ -114,7 +114,7 @@ describe("where there is no Redis", () => {
   test("ioredis, which is not installed", async () => {
     const missing = Object.assign(new Error("Cannot find package 'ioredis'"), { code: "ERR_MODULE_NOT_FOUND" });
     const error = await refusal(() => loadDriver(() => Promise.reject(missing)));
-    expect(error.reason).toBe("a broker on Redis needs the package ioredis: npm install ioredis");
+    expect(error.reason).toBe("sentinels, and connectors of your own, need the package ioredis: npm install ioredis");
     const broken = await refusal(() => loadDriver(() => Promise.reject(new Error("half of it"))));
     expect(broken.reason).toBe("can't load ioredis: half of it");
   });

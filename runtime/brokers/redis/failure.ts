@@ -26,7 +26,7 @@ export function isFinal(words: string): boolean {
   return final.test(words);
 }
 
-/** Whether these are ioredis's words for a connection that was lost with the command on its way. */
+/** Whether these are a wire's words, or ioredis's, for a connection that was lost with the command on its way. */
 function isLoss(words: string): boolean {
   return /^(Connection is closed|Command aborted due to connection close|Socket timeout)/.test(words);
 }

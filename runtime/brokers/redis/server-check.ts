@@ -1,6 +1,6 @@
-import type { Redis } from "ioredis";
 import type { AnyTaskError } from "../../errors.ts";
-import { unavailable, wordsOf } from "./failure.ts";
+import { unavailable } from "./failure.ts";
+import type { Wire } from "./wire.ts";
 
 /** Scripts need the flags that came with 7.0. */
 const oldestMajor = 7;
@@ -9,17 +9,18 @@ const oldestMajor = 7;
  * Looks whether a server can be used, by what it says of itself, as far as the user may ask.
  *
  * @param warn - takes what is dangerous and does not keep it from being used.
- * @throws TaskError `unavailable` for one that can't be; else what ioredis throws.
+ * @throws TaskError `unavailable` for one that can't be; else an Error with the server's words.
  */
-export async function checkServer(redis: Redis, place: string, warn: (words: string) => void): Promise<void> {
+export async function checkServer(wire: Wire, place: string, warn: (words: string) => void): Promise<void> {
   // All sections: servers that are too old refuse to be asked for some of them.
-  const [info, pong] = await Promise.allSettled([redis.info(), redis.ping()]);
+  const [info, pong] = await wire.sendTogether([["INFO"], ["PING"]]);
   // A server that still loads its data answers the one and not the other. A user may lack the right to either.
   for (const answer of [info, pong]) {
-    if (answer.status === "rejected" && !wordsOf(answer.reason).startsWith("NOPERM")) throw answer.reason;
+    if (answer instanceof Error && !answer.message.startsWith("NOPERM")) throw answer;
   }
-  if (info.status === "rejected") return;
-  const said = (field: string) => new RegExp(`^${field}:(\\S+)`, "m").exec(info.value)?.[1];
+  if (info instanceof Error) return;
+  const text = String(info);
+  const said = (field: string) => new RegExp(`^${field}:(\\S+)`, "m").exec(text)?.[1];
   const version = said("redis_version");
   if (version !== undefined && Number.parseInt(version, 10) < oldestMajor) throw tooOld(place, version);
   if (said("role") === "slave" && said("slave_read_only") !== "0") throw readOnly(place, said("master_host"));

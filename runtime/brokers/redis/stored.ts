@@ -34,7 +34,7 @@ export function checkReply(record: Uint8Array): void {
   throw new TaskError("invalid_argument", "a reply's record needs a header in a terminal state");
 }
 
-/** The bytes as ioredis takes them: it would send a bare Uint8Array as the text of its numbers. */
+/** The bytes as a command takes them. */
 export function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

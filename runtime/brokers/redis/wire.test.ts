@@ -2,14 +2,16 @@ import { createConnection, type Socket } from "node:net";
 import { AbstractConnector, type RedisOptions } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 import { Proxy } from "../../../tests/protocol/proxy.ts";
+import { startSentinel } from "../../../tests/redis/sentinel.ts";
+import { startRedis } from "../../../tests/redis/server.ts";
 import { describeRedis, sharedRedisUrl } from "../../../tests/redis/suite.ts";
-import { open } from "./driver.ts";
+import { openWire } from "./open-wire.ts";
 import { optionsOf } from "./source.ts";
 import type { Wire } from "./wire.ts";
 
 async function connect(source: string | RedisOptions = sharedRedisUrl()): Promise<Wire> {
   const settings = { name: "wire", patienceMs: 5_000, silenceMs: 5_000, clockOffset: () => 0, warn: () => {} };
-  const wire = await open(optionsOf(source), "", settings, new AbortController().signal);
+  const wire = await openWire(optionsOf(source), "", settings, new AbortController().signal);
   onTestFinished(() => wire.close());
   return wire;
 }
@@ -56,6 +58,36 @@ describeRedis("a connection that is written and read here", () => {
     const wire = await connect({ Connector });
     expect(String(await wire.send(["ECHO", "hello"]))).toBe("hello");
     expect(made).toHaveLength(1);
+  });
+
+  test("a server is found by its sentinels, also where its login comes in pieces of one byte", async () => {
+    const server = await startRedis({ config: ["requirepass sesame"] });
+    onTestFinished(() => server.stop());
+    const port = await startSentinel(server, "primary", onTestFinished);
+    const found = { sentinels: [{ host: "127.0.0.1", port }], name: "primary", password: "sesame", db: 3 };
+    const wire = await connect(found);
+    expect(String(await wire.send(["CLIENT", "LIST", "ID", String(await wire.send(["CLIENT", "ID"]))]))).toMatch(
+      / name=taskpact:wire .* db=3 /,
+    );
+    const proxy = await Proxy.to(server.url, onTestFinished);
+    proxy.slow({ latencyMs: 0, pieceBytes: 1 });
+    const natMap = { [`127.0.0.1:${server.port}`]: { host: "127.0.0.1", port: Number(new URL(proxy.url).port) } };
+    for (let time = 0; time < 5; time++) {
+      const slow = await connect({ ...found, natMap });
+      expect(String(await slow.send(["ECHO", "hello"]))).toBe("hello");
+    }
+  });
+
+  test("a name, a user and a database are told to a server, and its first refusal is told", async () => {
+    const server = await startRedis({ config: ["user ann on >sesame ~* &* +@all"] });
+    onTestFinished(() => server.stop());
+    const wire = await connect({ port: server.port, username: "ann", password: "sesame", db: 2 });
+    const told = String(await wire.send(["CLIENT", "LIST"]));
+    expect(told).toMatch(/ name=taskpact:wire .* db=2 .* user=ann /);
+    await expect(connect({ port: server.port, username: "ann", password: "pa55", db: 99 })).rejects.toThrow(
+      /^WRONGPASS/,
+    );
+    await expect(connect({ port: server.port, db: 99 })).rejects.toThrow(/^ERR DB index/);
   });
 
   test("commands that go out together are answered each by itself", async () => {

@@ -1,8 +1,6 @@
-import type { Redis } from "ioredis";
-import { takeOver } from "./connector.ts";
+import type { Socket } from "node:net";
+import type { Line } from "./dial.ts";
 import { type Argument, commandPieces, CommandWriter, ReplyReader } from "./resp.ts";
-
-type Socket = Redis["stream"];
 
 /** One command on its way. */
 interface Sent {
@@ -34,12 +32,11 @@ class SentTogether implements Sent {
 const silentLooks = 5;
 
 /**
- * A connection that ioredis has made, and what is said on it since: ioredis finds the server, proves who we are, and tells of the
- * connection's end, but a command that goes through it costs as much as all else that we do for a call that is alone. So its
- * socket is read and written here, in RESP2. No command is sent twice, nor kept for another connection.
+ * What is said on a connection, in RESP2. No command is sent twice, nor kept for another connection. A command that goes through
+ * ioredis costs as much as all else that is done for a call that is alone.
  */
 export class Wire {
-  readonly #redis: Redis;
+  readonly #line: Line;
   readonly #socket: Socket;
   readonly #writer = new CommandWriter();
   readonly #reader = new ReplyReader((reply) => this.#replied(reply));
@@ -51,27 +48,23 @@ export class Wire {
   #silent = 0;
   /** Whether anything was heard since the last look. */
   #heard = false;
-  /** Whether what arrives begins with a reply. */
-  #begun = false;
   #hear: ((channel: string, message: Buffer) => void) | undefined;
 
   /**
-   * @param redis - connected, and without commands on their way.
+   * @param line - without commands on their way.
    * @param silenceMs - how long a command may be without an answer before the connection is taken for dead.
    */
-  constructor(redis: Redis, silenceMs: number) {
-    this.#redis = redis;
-    this.#socket = redis.stream;
+  constructor(line: Line, silenceMs: number) {
+    this.#line = line;
+    this.#socket = line.socket;
     this.#lookMs = silenceMs / silentLooks;
-    takeOver(this.#socket, (chunk) => this.#arrived(chunk));
-    const gone = () => this.#end(new Error("Connection is closed."));
-    this.#socket.once("close", gone);
-    redis.once("end", gone);
+    line.hear = (chunk) => this.#arrived(chunk);
+    this.onEnd(() => this.#end(new Error("Connection is closed.")));
   }
 
   /** Whether a command would be sent. */
   get usable(): boolean {
-    return this.#redis.status === "ready" && this.#socket.writable;
+    return this.#socket.writable;
   }
 
   /** Sends a command. @throws Error with the server's words, or those of a connection that is lost. */
@@ -105,14 +98,14 @@ export class Wire {
 
   /** Called once, when it is lost, or closed. */
   onEnd(ended: () => void): void {
-    if (this.#redis.status === "end") ended();
-    else this.#redis.once("end", ended);
+    if (this.#socket.closed) ended();
+    else this.#socket.once("close", ended);
   }
 
   /** Ends it; resolves when nothing of it is left. */
   async close(): Promise<void> {
     const gone = new Promise<void>((resolve) => this.onEnd(resolve));
-    this.#redis.disconnect();
+    this.#line.hangUp();
     await gone;
   }
 
@@ -139,17 +132,10 @@ export class Wire {
   #arrived(chunk: Buffer): void {
     this.#heard = true;
     try {
-      this.#reader.push(this.#begun ? chunk : this.#beginning(chunk));
+      this.#reader.push(chunk);
     } catch (error) {
       this.#socket.destroy(error as Error);
     }
-  }
-
-  /** ioredis has its last reply as soon as the text of that is there: the end of the line may still be on its way. */
-  #beginning(chunk: Buffer): Buffer {
-    const from = chunk.findIndex((byte) => byte !== 0x0d && byte !== 0x0a);
-    this.#begun = from >= 0;
-    return chunk.subarray(from < 0 ? chunk.length : from);
   }
 
   #replied(reply: unknown): void {
@@ -186,5 +172,5 @@ export class Wire {
   }
 }
 
-/** In ioredis's words, which failure.ts knows. */
+/** These words, and those of the end, are known to failure.ts. */
 const unsent = "Stream isn't writeable and enableOfflineQueue options is false";

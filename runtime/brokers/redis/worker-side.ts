@@ -3,7 +3,7 @@ import type { Beat, BeatReply, ClaimedBatch, ClaimRequest, Keepers, Report, Verd
 import { TaskError } from "../../errors.ts";
 import { renewAll } from "./beats.ts";
 import { Claims, type ClaimSettings } from "./claims.ts";
-import type { ConnectionSettings } from "./driver.ts";
+import type { ConnectionSettings } from "./connection-settings.ts";
 import { keepersOf } from "./keeper/keepers.ts";
 import { type ReportChunk, reportChunks } from "./reports.ts";
 import type { RunScript } from "./submissions.ts";

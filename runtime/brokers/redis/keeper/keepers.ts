@@ -1,6 +1,7 @@
 import type { RedisOptions } from "ioredis";
 import type { Keepers } from "../../../broker.ts";
-import { type ConnectionSettings, driverPath, instanceOptions } from "../driver.ts";
+import type { ConnectionSettings } from "../connection-settings.ts";
+import { driverPath, instanceOptions } from "../driver.ts";
 import { wordsOf } from "../failure.ts";
 import { RedisKeeper } from "./keeper.ts";
 
