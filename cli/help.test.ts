@@ -1,17 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { sourcesOf, telling } from "../tests/built/loaded.ts";
 import { commandsAtOnce, CommandStage } from "../tests/command-stage.ts";
 import { program } from "./program.ts";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: commandsAtOnce });
-
-/** Tells of each module that is loaded. */
-const hook = `import { writeSync } from "node:fs";
-export const load = (url, context, next) => {
-  writeSync(2, url + "\\n");
-  return next(url, context);
-};`;
-const register = `import { register } from "node:module"; register("data:text/javascript,${encodeURIComponent(hook)}");`;
 
 let stage: CommandStage;
 
@@ -22,23 +15,22 @@ beforeAll(async () => {
 afterAll(() => stage.close());
 
 test.concurrent("help loads nothing but the commands' names", async ({ expect }) => {
-  const env = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(register)}"` };
+  const env = { NODE_OPTIONS: telling.map((argument) => JSON.stringify(argument)).join(" ") };
   const { code, stdout, stderr } = await stage.run(["ls", "--help"], { env });
   expect([code, stdout]).toEqual([0, expect.stringContaining("Usage: taskpact ls [options] [task]")]);
-  const loaded = stderr.split("\n").filter((line) => line.startsWith("file:"));
-  const own = loaded.flatMap((url) => /\/taskpact\/dist\/(.+)$/.exec(url)?.[1] ?? []).toSorted();
-  expect(own).toEqual([
-    "cli/command-parts.js",
-    "cli/exit-code.js",
-    "cli/flag-value.js",
-    "cli/main.js",
-    "cli/program.js",
-    "generator/command.js",
-    "generator/diagnostic.js",
-    "runtime/errors.js",
-    "runtime/events.js",
-    "runtime/version.js",
+  expect(sourcesOf(stderr).toSorted()).toEqual([
+    "cli/command-parts.ts",
+    "cli/exit-code.ts",
+    "cli/flag-value.ts",
+    "cli/main.ts",
+    "cli/program.ts",
+    "generator/command.ts",
+    "generator/diagnostic.ts",
+    "runtime/errors.ts",
+    "runtime/events.ts",
+    "runtime/version.ts",
   ]);
+  const loaded = stderr.split("\n").filter((line) => line.startsWith("file:"));
   expect(loaded.filter((url) => !url.includes("/taskpact/dist/") && !url.includes("/commander/"))).toEqual([]);
 });
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { sourcesOf, telling } from "./built/loaded.ts";
 import { built } from "./built/package.ts";
 import { namespaceUntil } from "./redis/namespace.ts";
 import { describeRedis, sharedRedisUrl } from "./redis/suite.ts";
@@ -88,7 +89,7 @@ test("the door of authors", () => {
 `;
 
 /** One call there and back, watched by whatever the global provider is. */
-const telling = `${head}
+const watched = `${head}
 import { trace } from "@opentelemetry/api";
 import { telemetry } from "taskpact/otel";
 const told = [];
@@ -112,23 +113,13 @@ await running;
 await end();
 `;
 
-/** Tells of each module that is loaded. */
-const hook = `import { writeSync } from "node:fs";
-export const load = (url, context, next) => {
-  writeSync(2, url + "\\n");
-  return next(url, context);
-};`;
-const register = `import { register } from "node:module"; register("data:text/javascript,${encodeURIComponent(hook)}");`;
-
-const naming = ["--import", `data:text/javascript,${encodeURIComponent(register)}`];
-
 /** What a worker needs and a client does not, of the adapter for Redis, too. */
 const workersOwn = Object.entries({
   "": "worker claims executions execution reports leases lease-table reaper health scheduler slots signals",
   "brokers/redis/": "worker-side claims asking bells beats reports",
   "brokers/redis/keeper/": "keeper keepers thread",
   "brokers/redis/scripts/": "claim finish report renew reap",
-}).flatMap(([place, names]) => names.split(" ").map((name) => `dist/runtime/${place}${name}.js`));
+}).flatMap(([place, names]) => names.split(" ").map((name) => `runtime/${place}${name}.ts`));
 
 describeRedis("the built package", () => {
   let folder: string;
@@ -148,12 +139,11 @@ describeRedis("the built package", () => {
     return run(process.execPath, args, { cwd: folder, timeout: 60_000 });
   }
 
-  /** Runs a program; resolves with what it printed, and the modules that it loaded of the package and of others. */
+  /** Runs a program; resolves with what it printed, and the sources and packages that it loaded. */
   async function loadedBy(program: string): Promise<{ stdout: string; own: string[]; packages: Set<string> }> {
-    const { stdout, stderr } = await play(program, naming);
+    const { stdout, stderr } = await play(program, telling);
     const packages = [...stderr.matchAll(/.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//g)].map(([, name]) => name!);
-    const own = [...stderr.matchAll(/\/node_modules\/taskpact\/(.*)/g)].map(([, path]) => path!);
-    return { stdout, own, packages: new Set(packages) };
+    return { stdout, own: sourcesOf(stderr), packages: new Set(packages) };
   }
 
   test("answers for a handler that blocks, in a thread whose program is within it", { timeout: 60_000 }, async () => {
@@ -171,16 +161,16 @@ describeRedis("the built package", () => {
   });
 
   test("loads nothing for sockets before there is one to open", async () => {
-    const { stderr } = await play(`import "taskpact"; import "taskpact/redis";`, naming);
-    expect(stderr).toContain("/taskpact/dist/runtime/brokers/redis/dial.js");
+    const { stderr } = await play(`import "taskpact"; import "taskpact/redis";`, telling);
+    expect(sourcesOf(stderr)).toContain("runtime/brokers/redis/dial.ts");
     expect(stderr).not.toMatch(/^node:(net|tls)$/m);
   });
 
   test("loads for a client nothing that only workers or the generator need", { timeout: 60_000 }, async () => {
     const client = await loadedBy(calling);
     expect(client.stdout).toBe("2 queued canceled\n");
-    expect(client.own).toContain("dist/runtime/brokers/redis/scripts/submit.js");
-    expect(client.own.filter((path) => workersOwn.includes(path) || path.startsWith("dist/generator/"))).toEqual([]);
+    expect(client.own).toContain("runtime/brokers/redis/scripts/submit.ts");
+    expect(client.own.filter((path) => workersOwn.includes(path) || path.startsWith("generator/"))).toEqual([]);
     expect([...client.packages]).toEqual(expect.arrayContaining(["taskpact", "zod"]));
     for (const name of ["ioredis", "ts-morph", "tsx", "commander", "croner"])
       expect(client.packages).not.toContain(name);
@@ -194,14 +184,14 @@ describeRedis("the built package", () => {
     "loads OpenTelemetry's API, and nothing else of it, through taskpact/otel alone",
     { timeout: 60_000 },
     async () => {
-      const isTelemetry = (name: string) => name.startsWith("@opentelemetry/") || name.startsWith("dist/runtime/otel");
+      const isTelemetry = (name: string) => name.startsWith("@opentelemetry/") || name.startsWith("runtime/otel");
       for (const program of [calling, working]) {
         const { own, packages } = await loadedBy(program);
         expect([...own, ...packages].filter(isTelemetry)).toEqual([]);
       }
-      const { stdout, own, packages } = await loadedBy(telling);
+      const { stdout, own, packages } = await loadedBy(watched);
       expect(stdout).toBe("taskpact call q.spin, taskpact process q.spin\n");
-      expect(own.filter(isTelemetry)).toContain("dist/runtime/otel/telemetry.js");
+      expect(own.filter(isTelemetry)).toContain("runtime/otel/telemetry.ts");
       expect([...packages].filter(isTelemetry)).toEqual(["@opentelemetry/api"]);
     },
   );

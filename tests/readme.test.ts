@@ -10,6 +10,7 @@ import { openBroker } from "../runtime/brokers/open.ts";
 import { defaultNamespace } from "../runtime/defaults.ts";
 import { writeRequest } from "../runtime/envelope.ts";
 import { newHeader } from "../runtime/header.ts";
+import { buildInto } from "./built/package.ts";
 import { startRedis } from "./redis/server.ts";
 import { describeRedis } from "./redis/suite.ts";
 
@@ -56,14 +57,7 @@ const tsx = "tsx/dist/cli.mjs";
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "taskpact-readme-"));
-  const tsc = join(root, "node_modules/typescript/bin/tsc");
-  await run(process.execPath, [
-    tsc,
-    "-p",
-    join(root, "tsconfig.build.json"),
-    "--outDir",
-    join(folder, "node_modules/taskpact/dist"),
-  ]);
+  await buildInto(join(folder, "node_modules/taskpact/dist"));
   await writeFile(join(folder, "node_modules/taskpact/package.json"), await readFile(join(root, "package.json")));
   await mkdir(join(folder, "node_modules/@types"), { recursive: true });
   for (const name of ["zod", "ioredis", "ts-morph", "tsx", "typescript", "commander", "croner", "@types/node"]) {

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { inject } from "vitest";
 
+const run = promisify(execFile);
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const tsc = join(repository, "node_modules/typescript/bin/tsc");
 const peers = ["zod", "ioredis", "ts-morph", "tsx", "commander", "croner", "@opentelemetry/api"];
@@ -43,6 +44,11 @@ export async function built(): Promise<Built> {
   return { modules: join(made, "node_modules"), project: join(made, "dist") };
 }
 
+/** Builds the package's `dist`. */
+export async function buildInto(folder: string): Promise<void> {
+  await run(process.execPath, ["--import", "tsx", join(repository, "build.ts"), folder], { cwd: repository });
+}
+
 async function make(folder: string, made: string): Promise<void> {
   const own = await mkdtemp(join(folder, "making-"));
   const installed = join(own, "node_modules/taskpact");
@@ -51,11 +57,10 @@ async function make(folder: string, made: string): Promise<void> {
   await cp(join(repository, "package.json"), join(installed, "package.json"));
   await mkdir(join(own, "node_modules/@opentelemetry"));
   for (const name of peers) await symlink(join(repository, "node_modules", name), join(own, "node_modules", name));
-  const run = (...args: readonly string[]): Promise<unknown> => promisify(execFile)(process.execPath, [tsc, ...args]);
-  await run("-p", join(repository, "tsconfig.build.json"), "--outDir", join(installed, "dist"));
+  await buildInto(join(installed, "dist"));
   await writeFile(join(own, "tsconfig.json"), JSON.stringify(projectSettings));
   await writeFile(join(own, "package.json"), JSON.stringify({ type: "module" }));
-  await run("-p", own);
+  await run(process.execPath, [tsc, "-p", own]);
   await writeFile(join(own, "dist/package.json"), JSON.stringify({ type: "module" }));
   try {
     await rename(own, made);
