@@ -4,11 +4,11 @@
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
-import { isAbsolute, join, relative } from "node:path";
+import { isAbsolute, join, relative, resolve } from "node:path";
 import { build, type ChunkingContext } from "rolldown";
 
-const [folder = "dist"] = process.argv.slice(2);
 const root = import.meta.dirname;
+const folder = resolve(root, process.argv[2] ?? "dist");
 
 const { exports, bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   readonly exports: Readonly<Record<string, { readonly "taskpact-source"?: string }>>;
@@ -68,10 +68,6 @@ await build({
     },
   },
 });
-execFileSync(process.execPath, [
-  join(root, "node_modules/typescript/bin/tsc"),
-  "-p",
-  join(root, "tsconfig.build.json"),
-  "--outDir",
-  folder,
-]);
+const tsc = join(root, "node_modules/typescript/bin/tsc");
+const args = ["-p", join(root, "tsconfig.build.json"), "--outDir", folder];
+execFileSync(process.execPath, [tsc, ...args], { stdio: "inherit" });

@@ -1,6 +1,7 @@
 import { execFile, execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -73,6 +74,8 @@ describeRedis("redisBroker", () => {
       [url, { tls: { ca } }],
       [{ host: "127.0.0.1", port, tls: { ca } }, {}],
       [`redis://127.0.0.1:${port}`, { tls: { ca } }],
+      // Over a socket of the user's own, as through a tunnel.
+      [{ host: "127.0.0.1", port, tls: { ca, socket: createConnection({ host: "127.0.0.1", port }) } }, {}],
     ] as const) {
       const broker = redisBroker(source, options);
       expect(await broker.presence("q")).toEqual([]);

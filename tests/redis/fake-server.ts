@@ -21,6 +21,11 @@ export function startRude(): Promise<FakeServer> {
   return start((socket) => socket.destroy());
 }
 
+/** Accepts, refuses, and hangs up, as a Redis does that has too many clients. */
+export function startRefusing(words: string): Promise<FakeServer> {
+  return start((socket) => socket.end(`-${words}\r\n`));
+}
+
 /** Speaks as much of Redis as a connection needs before its first command: `OK`, and a version. */
 export function startVersion(version: string): Promise<FakeServer> {
   return start((socket) => {

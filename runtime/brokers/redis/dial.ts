@@ -14,6 +14,9 @@ export interface Line {
 /** What is read at once at the most, bytes. */
 const readBytes = 65_536;
 
+/** How long a connection is idle before the system asks whether the other side is there: some networks forget it in minutes, ms. */
+const idleMs = 30_000;
+
 /** How long the other side may take to hang up, too, ms. */
 export const farewellMs = 100;
 
@@ -25,7 +28,7 @@ export const farewellMs = 100;
  * @throws Error the system's.
  */
 export async function dial(options: RedisOptions, signal: AbortSignal): Promise<Line> {
-  const { path, host = "localhost", port = 6379, family, tls, noDelay = true, keepAlive = 0 } = options;
+  const { path, host = "localhost", port = 6379, family, tls, noDelay = true, keepAlive = idleMs } = options;
   // Who has no Redis needs neither.
   const [net, secured] = await Promise.all([import("node:net"), tls && import("node:tls")]);
   signal.throwIfAborted();
@@ -42,6 +45,8 @@ export async function dial(options: RedisOptions, signal: AbortSignal): Promise<
   const line: Line = { socket, hear: () => {}, hangUp: () => hangUp(socket) };
   // What becomes of a line is told by its end.
   socket.on("error", () => {});
+  // Where the memory is not heeded, as on a socket that the options gave.
+  socket.on("data", (chunk: Buffer) => line.hear(chunk));
   try {
     await once(socket, secured ? "secureConnect" : "connect", { signal });
   } catch (thrown) {

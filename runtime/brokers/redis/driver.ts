@@ -14,7 +14,7 @@ type Driver = { readonly Redis: typeof Redis };
  */
 const overrides = {
   lazyConnect: true,
-  // Functions, which can't cross threads: see newInstance.
+  // Functions, which can't cross threads: see connectByDriver.
   retryStrategy: undefined,
   sentinelRetryStrategy: undefined,
   sentinelReconnectStrategy: undefined,
@@ -51,7 +51,7 @@ export async function loadDriver(load: () => Promise<Driver> = () => import("ior
     const missing = thrown instanceof Error && "code" in thrown && thrown.code === "ERR_MODULE_NOT_FOUND";
     throw unavailable(
       missing
-        ? "sentinels, and connectors of your own, need the package ioredis: npm install ioredis"
+        ? "a Redis that ioredis is to find needs that package: npm install ioredis"
         : `can't load ioredis: ${wordsOf(thrown)}`,
     );
   }
@@ -105,12 +105,14 @@ export async function connectByDriver(
     sentinelRetryStrategy: () => null,
     sentinelReconnectStrategy: options.sentinelReconnectStrategy,
   });
-  const giveUp = () => redis.disconnect();
-  signal.addEventListener("abort", giveUp, { once: true });
   let trouble: Error | undefined;
   redis.on("error", (error: Error) => (trouble ??= error));
   try {
-    await redis.connect();
+    await new Promise<void>((connected, failed) => {
+      // A connector may never answer.
+      signal.addEventListener("abort", () => failed(signal.reason as Error), { once: true });
+      redis.connect().then(connected, failed);
+    });
     // A database that does not exist, for one, is told so, and would go unnoticed.
     if (trouble !== undefined) throw trouble;
     return lineOf(redis);
@@ -118,8 +120,6 @@ export async function connectByDriver(
     redis.disconnect();
     signal.throwIfAborted();
     throw trouble ?? thrown;
-  } finally {
-    signal.removeEventListener("abort", giveUp);
   }
 }
 

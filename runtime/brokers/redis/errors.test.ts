@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
-import { Redis } from "ioredis";
+import { AbstractConnector, Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { closedPort, startRude, startSilent, startVersion } from "../../../tests/redis/fake-server.ts";
+import { closedPort, startRefusing, startRude, startSilent, startVersion } from "../../../tests/redis/fake-server.ts";
 import { type RedisServer, startRedis } from "../../../tests/redis/server.ts";
 import { describeRedis } from "../../../tests/redis/suite.ts";
 import { writeReply, writeRequest } from "../../envelope.ts";
@@ -100,6 +100,23 @@ describe("where there is no Redis", () => {
     );
   });
 
+  test("a host that refuses at once", async () => {
+    const { port } = await startRefusing("ERR max number of clients reached");
+    await allRefused({ host: "127.0.0.1", port }, /^can't reach Redis at .*: ERR max number of clients reached$/);
+  });
+
+  test("a connector that never answers", async () => {
+    class Connector extends AbstractConnector {
+      constructor() {
+        super(100);
+      }
+      connect(): Promise<never> {
+        return new Promise(() => undefined);
+      }
+    }
+    await allRefused({ Connector }, /^can't reach Redis at .*: no answer within 400 ms$/);
+  });
+
   test("a host that does not exist", async () => {
     await allRefused("redis://nowhere.invalid", /^can't reach Redis at nowhere\.invalid:6379: getaddrinfo/);
   });
@@ -114,7 +131,7 @@ describe("where there is no Redis", () => {
   test("ioredis, which is not installed", async () => {
     const missing = Object.assign(new Error("Cannot find package 'ioredis'"), { code: "ERR_MODULE_NOT_FOUND" });
     const error = await refusal(() => loadDriver(() => Promise.reject(missing)));
-    expect(error.reason).toBe("sentinels, and connectors of your own, need the package ioredis: npm install ioredis");
+    expect(error.reason).toBe("a Redis that ioredis is to find needs that package: npm install ioredis");
     const broken = await refusal(() => loadDriver(() => Promise.reject(new Error("half of it"))));
     expect(broken.reason).toBe("can't load ioredis: half of it");
   });
@@ -134,6 +151,11 @@ describeRedis("a Redis that refuses", () => {
     await allRefused({ port, db: 1 }, /NOAUTH/);
     await allRefused(`redis://ann:sesame@127.0.0.1:${port}`, /WRONGPASS/);
     await open(`redis://:sesame@127.0.0.1:${port}`).presence("q");
+  });
+
+  test("a server that knows no login repeats it, and nobody else does", async () => {
+    const { port } = await serve('rename-command AUTH ""');
+    await allRefused(`redis://ann:pa55@127.0.0.1:${port}`, /: ERR unknown command 'AUTH'$/);
   });
 
   test("a password that is not asked for does no harm", async () => {

@@ -14,11 +14,12 @@ const final = /^(NOPERM|NOAUTH|WRONGPASS|ERR AUTH|ERR invalid password|ERR DB in
 
 const clusterRedirect = /^(MOVED|ASK|CROSSSLOT)\b|not allowed in cluster mode/;
 
-/** The words of whatever was thrown. */
+/** The words of whatever was thrown, without the arguments that a server repeats of a command that it does not know. */
 export function wordsOf(thrown: unknown): string {
   if (thrown instanceof AggregateError && thrown.errors.length > 0) return wordsOf(thrown.errors[0]);
   const words = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
-  return words.length > 300 ? `${words.slice(0, 300)}…` : words;
+  const [said = ""] = words.split(/,? with args beginning with/);
+  return said.length > 300 ? `${said.slice(0, 300)}…` : said;
 }
 
 /** Whether what was wrong with a connection will be so again. */
@@ -27,7 +28,7 @@ export function isFinal(words: string): boolean {
 }
 
 /** Whether these are a wire's words, or ioredis's, for a connection that was lost with the command on its way. */
-function isLoss(words: string): boolean {
+export function isLoss(words: string): boolean {
   return /^(Connection is closed|Command aborted due to connection close|Socket timeout)/.test(words);
 }
 

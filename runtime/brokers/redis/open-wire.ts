@@ -3,7 +3,7 @@ import { TaskError } from "../../errors.ts";
 import type { ConnectionSettings } from "./connection-settings.ts";
 import { dial, type Line } from "./dial.ts";
 import { connectByDriver } from "./driver.ts";
-import { wordsOf } from "./failure.ts";
+import { isLoss, wordsOf } from "./failure.ts";
 import { checkServer } from "./server-check.ts";
 import { Wire } from "./wire.ts";
 
@@ -33,13 +33,23 @@ export async function openWire(
     const wire = new Wire(line, silenceMs);
     trying.signal.addEventListener("abort", line.hangUp, { once: true });
     trying.signal.throwIfAborted();
-    // In one write: where the login is refused, so is what follows it, and the first refusal is what is thrown.
-    await wire.together(() => Promise.all([named && logIn(wire, options, name), checkServer(wire, place, warn)]));
+    // In one write: where the login is refused, so is what follows it.
+    const [login, check] = await wire.together(() =>
+      Promise.allSettled([
+        named && logIn(wire, options),
+        checkServer(wire, place, warn),
+        // For whoever looks at the server's clients: a user without the right to it is served all the same.
+        named && wire.send(["CLIENT", "SETNAME", `taskpact:${name}`]),
+      ]),
+    );
+    for (const answer of [login, check]) if (answer.status === "rejected") throw answer.reason;
     return wire;
   } catch (thrown) {
     line?.hangUp();
     if (thrown instanceof TaskError) throw thrown;
-    trouble = wordsOf(trying.signal.aborted ? trying.signal.reason : (line?.socket.errored ?? thrown));
+    // That it was lost says less than what it was lost of.
+    const lost = isLoss(wordsOf(thrown)) && line?.socket.errored;
+    trouble = wordsOf(trying.signal.aborted ? trying.signal.reason : lost || thrown);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", giveUp);
@@ -47,19 +57,16 @@ export async function openWire(
   throw new Error(trouble);
 }
 
-/** Whether the options name the server. Others, and TLS of ioredis's own profiles, are for ioredis. */
-function isNamed({ sentinels, Connector, tls = {} }: RedisOptions): boolean {
-  return !sentinels && !Connector && typeof tls === "object";
+/** Whether the options name the server. Where others know it, and where TLS is by one of its own profiles, ioredis connects. */
+function isNamed({ sentinels, Connector, tls }: RedisOptions): boolean {
+  return !sentinels && !Connector && !(tls && (typeof tls !== "object" || "profile" in tls));
 }
 
 /** @throws Error with the server's words. */
-async function logIn(wire: Wire, { username, password, db }: RedisOptions, name: string): Promise<void> {
-  const commands: string[][] = [];
+async function logIn(wire: Wire, { username, password, db }: RedisOptions): Promise<void> {
+  const replies: Promise<unknown>[] = [];
   // A server without a password takes any from this user.
-  if (username || password) commands.push(["AUTH", username || "default", password ?? ""]);
-  if (db) commands.push(["SELECT", String(db)]);
-  // Its name is for whoever looks at the server's clients: a user without the right to it is served all the same.
-  const replies = await wire.sendTogether([...commands, ["CLIENT", "SETNAME", `taskpact:${name}`]]);
-  const refused = replies.slice(0, commands.length).find((reply) => reply instanceof Error);
-  if (refused !== undefined) throw refused;
+  if (username || password) replies.push(wire.send(["AUTH", username || "default", password ?? ""]));
+  if (db) replies.push(wire.send(["SELECT", db]));
+  await Promise.all(replies);
 }

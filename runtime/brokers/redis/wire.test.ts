@@ -1,6 +1,6 @@
-import { createConnection, type Socket } from "node:net";
+import { createConnection, Socket } from "node:net";
 import { AbstractConnector, type RedisOptions } from "ioredis";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { Proxy } from "../../../tests/protocol/proxy.ts";
 import { startSentinel } from "../../../tests/redis/sentinel.ts";
 import { startRedis } from "../../../tests/redis/server.ts";
@@ -17,6 +17,21 @@ async function connect(source: string | RedisOptions = sharedRedisUrl()): Promis
 }
 
 describeRedis("a connection that is written and read here", () => {
+  test("a connection stays known to the network, and holds nothing back", async () => {
+    const [keepAlive, noDelay] = [vi.spyOn(Socket.prototype, "setKeepAlive"), vi.spyOn(Socket.prototype, "setNoDelay")];
+    onTestFinished(() => void vi.restoreAllMocks());
+    await connect();
+    expect([keepAlive.mock.calls, noDelay.mock.calls]).toEqual([[[true, 30_000]], [[true]]]);
+    await connect({ ...optionsOf(sharedRedisUrl()), keepAlive: 5_000, noDelay: false });
+    expect([keepAlive.mock.calls, noDelay.mock.calls]).toEqual([
+      [
+        [true, 30_000],
+        [true, 5_000],
+      ],
+      [[true], [false]],
+    ]);
+  });
+
   test("commands that wait for the socket go out as they were", { timeout: 30_000 }, async () => {
     const wire = await connect();
     // More than a socket takes at once: the small ones between are written later than the next ones are made.
