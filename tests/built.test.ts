@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -132,11 +132,16 @@ describeRedis("the built package", () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   /** Runs a program beside the package; resolves with what it printed. */
-  async function play(program: string, nodeArgs: readonly string[] = []): Promise<{ stdout: string; stderr: string }> {
+  async function play(
+    program: string,
+    nodeArgs: readonly string[] = [],
+    place = folder,
+  ): Promise<{ stdout: string; stderr: string }> {
     const namespace = namespaceUntil(onTestFinished);
-    await writeFile(join(folder, "program.mjs"), program);
-    const args = [...nodeArgs, join(folder, "program.mjs"), sharedRedisUrl(), namespace];
-    return run(process.execPath, args, { cwd: folder, timeout: 60_000 });
+    await writeFile(join(place, "program.mjs"), program);
+    const args = [...nodeArgs, join(place, "program.mjs"), sharedRedisUrl(), namespace];
+    const env = { ...process.env, TASKPACT_LOG: "warn" };
+    return run(process.execPath, args, { cwd: place, timeout: 60_000, env });
   }
 
   /** Runs a program; resolves with what it printed, and the sources and packages that it loaded. */
@@ -178,6 +183,17 @@ describeRedis("the built package", () => {
     const worker = await loadedBy(working);
     expect(worker.stdout).toBe("2\n");
     expect(worker.own).toEqual(expect.arrayContaining(workersOwn));
+  });
+
+  test("serves and calls without ioredis, and says what the worker lacks", { timeout: 60_000 }, async () => {
+    const bare = await mkdtemp(join(tmpdir(), "taskpact-bare-"));
+    onTestFinished(() => rm(bare, { recursive: true, force: true }));
+    const { modules } = await built();
+    await cp(join(modules, "taskpact"), join(bare, "node_modules/taskpact"), { recursive: true });
+    await symlink(join(modules, "zod"), join(bare, "node_modules/zod"));
+    const { stdout, stderr } = await play(working.replace("createWorker({", "createWorker({ leaseMs: 400,"), [], bare);
+    expect(stdout).toBe("2\n");
+    expect(stderr).toMatch(/may lose its lease.*needs the package ioredis \(Cannot find .*\): npm install ioredis/);
   });
 
   test(

@@ -17,7 +17,8 @@ export function keepersOf(options: RedisOptions, namespace: string, settings: Co
     return { start: (settings) => new RedisKeeper(settings, { ...own, clockOffset: clockOffset() }) };
   } catch (thrown) {
     // The rest of it tells of paths.
-    return { missing: `another thread would not find ioredis: ${wordsOf(thrown).split("\n")[0]}` };
+    const words = wordsOf(thrown).split("\n")[0];
+    return { missing: `the thread that would keep it needs the package ioredis (${words}): npm install ioredis` };
   }
 }
 
