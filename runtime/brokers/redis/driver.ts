@@ -40,7 +40,7 @@ const overrides = {
 } satisfies RedisOptions;
 
 /**
- * ioredis, loaded when a connection is first made by it: nobody else need install it.
+ * ioredis, loaded when a connection is first made by it.
  *
  * @throws TaskError `unavailable` where it is missing.
  */
@@ -74,8 +74,6 @@ export type InstanceOptions = Omit<RedisOptions, "replyMapping"> & Pick<typeof o
 export function instanceOptions(options: RedisOptions, settings: ConnectionSettings): InstanceOptions {
   return {
     ...options,
-    // A server without a password takes any from this user, where ioredis would print a warning.
-    ...(options.password && !options.username && { username: "default" }),
     ...overrides,
     connectionName: `taskpact:${settings.name}`,
     connectTimeout: settings.patienceMs,

@@ -65,8 +65,7 @@ function isNamed({ sentinels, Connector, tls }: RedisOptions): boolean {
 /** @throws Error with the server's words. */
 async function logIn(wire: Wire, { username, password, db }: RedisOptions): Promise<void> {
   const replies: Promise<unknown>[] = [];
-  // A server without a password takes any from this user.
-  if (username || password) replies.push(wire.send(["AUTH", username || "default", password ?? ""]));
+  if (username) replies.push(wire.send(["AUTH", username, password ?? ""]));
   if (db) replies.push(wire.send(["SELECT", db]));
   await Promise.all(replies);
 }

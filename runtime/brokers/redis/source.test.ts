@@ -56,6 +56,8 @@ test.each([
 test("of an instance only the options are taken, and it is not touched", async () => {
   const redis = new Redis({ host: "nowhere.invalid", lazyConnect: true, db: 3 });
   expect(optionsOf(redis)).toMatchObject({ host: "nowhere.invalid", db: 3 });
+  expect(optionsOf({ password: "pass" })).toEqual({ password: "pass", username: "default" });
+  expect(optionsOf({ password: "pass", username: "ann" })).toEqual({ password: "pass", username: "ann" });
   await new RedisBroker(redis, { namespace: "test" }).close();
   expect(redis.status).toBe("wait");
   redis.disconnect();

@@ -18,7 +18,8 @@ export function optionsOf(source: RedisSource): RedisOptions {
   const options = "duplicate" in source ? source.options : source;
   // It would be put before the keys of some commands and not of others.
   if (options.keyPrefix) refuse("ioredis's keyPrefix is not supported: use namespace");
-  return options;
+  // A server without a password takes any from this user, and refuses one without a user.
+  return options.password && !options.username ? { ...options, username: "default" } : options;
 }
 
 /** ` at host:port`, for messages: never with a user or a password. */
