@@ -110,7 +110,7 @@ async function tasksIn(
   const project = await openProject(folder);
   const generated = join(project.root, generatedFolder(project));
   const contracts = existsSync(generated)
-    ? readdirSync(generated).flatMap((file) => /^(.+?)(?:\.d)?\.ts$/.exec(file)?.[1] ?? [])
+    ? readdirSync(generated).flatMap((file) => /^(.+?)(?:(?:\.d)?\.ts|\.js)$/.exec(file)?.[1] ?? [])
     : [];
   const tasks = [...new Set(contracts)].flatMap((contract) =>
     [...textsOf(project, contract)].map(([short, { signature }]) => ({ contract, short, signature })),
@@ -119,6 +119,6 @@ async function tasksIn(
   return tasks.map(({ contract, short, signature }) => {
     const whole = `${contract}.${short}`;
     const isOnly = shorts.indexOf(short) === shorts.lastIndexOf(short);
-    return { names: isOnly ? [short, whole] : [whole], params: paramsOf(signature) };
+    return { names: isOnly ? [short, whole] : [whole], params: signature === undefined ? [] : paramsOf(signature) };
   });
 }

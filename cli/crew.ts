@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { after } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/log.ts";
 import { exitCodes, UsageError } from "./exit-code.ts";
-import type { FromMember, ToMember, WorkerOrder } from "./worker-message.ts";
+import { isFromMember, type ToMember, type WorkerOrder } from "./worker-message.ts";
 
 /** The first wait before a process that has died is started again, ms; it doubles with each death up to the longest. */
 const firstBackoffMs = 100;
@@ -78,7 +78,8 @@ export class Crew {
     let isLeaving = false;
     this.#members.add(member);
     log.debug({ place, pid: member.pid }, "a worker's process starts");
-    member.on("message", (message: FromMember) => {
+    member.on("message", (message) => {
+      if (!isFromMember(message)) return;
       if (message.kind === "fit") this.#isFit = true;
       else if (message.kind === "unfit") this.#unfit(place, message.reason);
       else {

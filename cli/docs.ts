@@ -1,29 +1,51 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { docsName } from "../generator/emit-docs.ts";
 import { generatedFolder, type Project } from "./project.ts";
 
 /** What the generated text of a contract says of a task. */
 export interface TaskText {
   readonly doc: string | undefined;
-  /** `(a?: number, b?: number) => Promise<number>`. */
-  readonly signature: string;
+  /** `(a?: number, b?: number) => Promise<number>`; undefined where a build has left no declarations. */
+  readonly signature: string | undefined;
 }
 
 /**
  * The docs and printed types of a contract's tasks, by name. They are in no value: they are read off the file that the
- * generator has written, a line a task, or the declarations that a build has made of it.
+ * generator has written, a line a task, or the declarations that a build has made of it. A build without declarations still
+ * has the names and the docs.
  */
 export function textsOf(project: Project, contract: string): ReadonlyMap<string, TaskText> {
   const folder = join(project.root, generatedFolder(project));
-  const file = [`${contract}.ts`, `${contract}.d.ts`]
-    .map((name) => join(folder, name))
-    .find((path) => existsSync(path));
-  if (file === undefined) return new Map();
-  const tasks = readFileSync(file, "utf8").matchAll(
-    /^ *(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n *)?"?([\w$]+)"?: Signature<(.*)$/gm,
-  );
+  const printed = textIn(folder, `${contract}.ts`) ?? textIn(folder, `${contract}.d.ts`);
+  return printed === undefined ? builtTexts(folder, contract) : printedTexts(printed);
+}
+
+function textIn(folder: string, name: string): string | undefined {
+  const file = join(folder, name);
+  return existsSync(file) ? readFileSync(file, "utf8") : undefined;
+}
+
+function printedTexts(text: string): ReadonlyMap<string, TaskText> {
+  const tasks = text.matchAll(/^ *(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n *)?"?([\w$]+)"?: Signature<(.*)$/gm);
   return new Map(
     [...tasks].map(([, comment, name = "", rest = ""]) => [name, { doc: docOf(comment), signature: callOf(rest) }]),
+  );
+}
+
+/** As JavaScript has them, of ES modules or CommonJS: `contractOf("math", declared, ["addition"])`, and the file of the docs. */
+function builtTexts(folder: string, contract: string): ReadonlyMap<string, TaskText> {
+  const [, list = ""] = /contractOf\)?\("[^"]*", \w+, \[([^\]]*)\]/.exec(textIn(folder, `${contract}.js`) ?? "") ?? [];
+  const docs = new Map(
+    [...(textIn(folder, `${docsName}.js`) ?? "").matchAll(/^\s*("[^"]+"): ("(?:[^"\\]|\\.)*")/gm)].map(
+      ([, name = '""', doc = '""']) => [JSON.parse(name) as string, JSON.parse(doc) as string],
+    ),
+  );
+  return new Map(
+    [...list.matchAll(/"([^"]+)"/g)].map(([, name = ""]) => [
+      name,
+      { doc: docs.get(`${contract}.${name}`), signature: undefined },
+    ]),
   );
 }
 

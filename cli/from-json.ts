@@ -1,4 +1,5 @@
 import { type $ZodType, safeParse } from "zod/v4/core";
+import { LargeNumber } from "./exact-json.ts";
 
 /** What is read of a schema's definition; which of it is there follows from its type. */
 export interface Definition {
@@ -10,6 +11,7 @@ export interface Definition {
   readonly items: readonly $ZodType[];
   readonly rest: $ZodType | null;
   readonly shape: Readonly<Record<string, $ZodType>>;
+  readonly catchall: $ZodType | undefined;
   readonly keyType: $ZodType;
   readonly valueType: $ZodType;
   readonly options: readonly $ZodType[];
@@ -51,9 +53,12 @@ export function fromJson(schema: $ZodType, value: unknown): unknown {
     case "date":
       return typeof value === "string" || typeof value === "number" ? new Date(value) : value;
     case "bigint":
+      if (value instanceof LargeNumber) return /^-?\d+$/.test(value.text) ? BigInt(value.text) : value;
       return (typeof value === "string" && /^-?\d+$/.test(value)) || Number.isInteger(value)
         ? BigInt(value as string | number)
         : value;
+    case "nan":
+      return value === "NaN" ? Number.NaN : value;
     case "array":
       return Array.isArray(value) ? value.map((part) => fromJson(definition.element, part)) : value;
     case "set":
@@ -68,7 +73,7 @@ export function fromJson(schema: $ZodType, value: unknown): unknown {
           })
         : value;
     case "object":
-      return isRecord(value) ? partsOf(value, (name) => definition.shape[name]) : value;
+      return isRecord(value) ? partsOf(value, (name) => ownOf(definition.shape, name) ?? definition.catchall) : value;
     case "record":
       return isRecord(value) ? partsOf(value, () => definition.valueType) : value;
     case "intersection":
@@ -99,11 +104,22 @@ function partsOf(value: object, schemaOf: (name: string) => $ZodType | undefined
   );
 }
 
+/** What an object has under a name of its own: `toString` is none. */
+export function ownOf<T>(object: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
+}
+
 function isRecord(value: unknown): value is object {
   return (
     typeof value === "object" &&
     value !== null &&
     !Array.isArray(value) &&
-    !(value instanceof Date || value instanceof Map || value instanceof Set || value instanceof Uint8Array)
+    !(
+      value instanceof LargeNumber ||
+      value instanceof Date ||
+      value instanceof Map ||
+      value instanceof Set ||
+      value instanceof Uint8Array
+    )
   );
 }

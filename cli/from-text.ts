@@ -1,5 +1,6 @@
 import { type $ZodType, safeParse } from "zod/v4/core";
 import { UsageError } from "./exit-code.ts";
+import { isExact, largeNumberIn, parseJson } from "./exact-json.ts";
 import { definitionOf, fromJson, givenSchema, isOfBytes } from "./from-json.ts";
 
 /**
@@ -9,6 +10,23 @@ import { definitionOf, fromJson, givenSchema, isOfBytes } from "./from-json.ts";
  * @throws UsageError for a text that can't be one.
  */
 export function fromText(schema: $ZodType, text: string, flag: string): unknown {
+  return exactly(read(schema, text, flag), flag);
+}
+
+/**
+ * A value of JSON whose numbers all are what was written. @param name - what messages call it: `--a`.
+ * @throws UsageError for a number that would be another one.
+ */
+export function exactly<T>(value: T, name: string): T {
+  const large = largeNumberIn(value);
+  if (large === undefined) return value;
+  throw new UsageError(
+    `${name}${large.path}: ${large.text} is more than a number can hold exactly`,
+    "a parameter that takes such numbers is a bigint, or a string",
+  );
+}
+
+function read(schema: $ZodType, text: string, flag: string): unknown {
   const given = givenSchema(schema);
   const { type, entries, values, options } = definitionOf(given);
   const refuse = (what: string): never => {
@@ -21,7 +39,8 @@ export function fromText(schema: $ZodType, text: string, flag: string): unknown 
       return text;
     case "number":
     case "int":
-      return text.trim() === "" || Number.isNaN(Number(text)) ? refuse("a number") : Number(text);
+      if (text.trim() === "" || Number.isNaN(Number(text))) return refuse("a number");
+      return isExact(text.trim()) ? Number(text) : refuse("a number that JavaScript can hold exactly");
     case "boolean":
       return text === "true" || text === "false" ? text === "true" : refuse("true or false");
     case "bigint":
@@ -51,7 +70,7 @@ export function fromText(schema: $ZodType, text: string, flag: string): unknown 
 function fromUnion(options: readonly $ZodType[], text: string, flag: string): unknown {
   for (const option of options) {
     try {
-      const value = fromText(option, text, flag);
+      const value = read(option, text, flag);
       if (safeParse(option, value).success) return value;
     } catch (thrown) {
       if (!(thrown instanceof UsageError)) throw thrown;
@@ -62,7 +81,7 @@ function fromUnion(options: readonly $ZodType[], text: string, flag: string): un
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseJson(text);
   } catch {
     return undefined;
   }

@@ -26,6 +26,7 @@ test.concurrent("help loads nothing but the commands' names", async ({ expect })
     "cli/program.ts",
     "generator/command.ts",
     "generator/diagnostic.ts",
+    "generator/launcher.ts",
     "runtime/errors.ts",
     "runtime/events.ts",
     "runtime/version.ts",

@@ -1,5 +1,5 @@
 /**
- * One line of JSON of any value that calls carry: dates as ISO texts, bigints as texts, bytes in base64, maps as lists of
+ * One line of JSON of any value that calls carry: dates as ISO texts, bigints, and numbers that are not finite, as texts, bytes in base64, maps as lists of
  * pairs, sets as lists. `fromJson` takes the same back.
  */
 export function jsonText(value: unknown, indent?: number): string {
@@ -8,7 +8,7 @@ export function jsonText(value: unknown, indent?: number): string {
 
 /** JSON would lose them, or refuse them. */
 function plain(value: unknown): unknown {
-  if (typeof value === "bigint") return value.toString();
+  if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) return String(value);
   if (typeof value !== "object" || value === null || value instanceof Date) return value;
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.length).toString("base64");
   if (value instanceof Map) return [...value].map((pair) => pair.map(plain));

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
+import { stopWithLauncher } from "../generator/launcher.ts";
 import { exitCodeOf, exitCodes } from "./exit-code.ts";
 import { program } from "./program.ts";
 
 // Who reads along may have had enough, as `head` has; what goes on then is nobody's.
 process.stdout.on("error", () => process.exit(exitCodes.done));
 process.stderr.on("error", () => {});
+stopWithLauncher();
 
 // What stands behind `--` is of the task.
 const [, ...words] = process.argv;

@@ -8,7 +8,7 @@ import { onStopSignals } from "../runtime/signals.ts";
 import { exitCodes, UsageError } from "./exit-code.ts";
 import { countsAttempts, tellsAttempts } from "./attempt-hooks.ts";
 import { implementationsIn } from "./implementations.ts";
-import type { FromMember, ToMember, WorkerOrder } from "./worker-message.ts";
+import { type FromMember, isToMember, type WorkerOrder } from "./worker-message.ts";
 
 /** Longer than any attempt may take: what runs is done before. */
 const unboundedMs = 2 ** 31 - 1;
@@ -19,7 +19,8 @@ let stop = (): void => {
 };
 let hurry = stop;
 
-process.on("message", (message: ToMember) => {
+process.on("message", (message) => {
+  if (!isToMember(message)) return;
   if (message.kind === "run") void run(message.order);
   else if (message.kind === "stop") stop();
   else hurry();

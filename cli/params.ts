@@ -1,8 +1,9 @@
 import { type $ZodType, globalRegistry } from "zod/v4/core";
 import type { Declaration } from "../runtime/declaration.ts";
 import { UsageError } from "./exit-code.ts";
-import { type Definition, definitionOf, fromJson, givenSchema } from "./from-json.ts";
-import { fromText, isScalar, typeWord } from "./from-text.ts";
+import { parseJson } from "./exact-json.ts";
+import { type Definition, definitionOf, fromJson, givenSchema, ownOf } from "./from-json.ts";
+import { exactly, fromText, isScalar, typeWord } from "./from-text.ts";
 import { jsonText } from "./json.ts";
 import { nearest } from "./nearest.ts";
 import { flagOf } from "./param-name.ts";
@@ -99,7 +100,7 @@ function valueOf(schema: $ZodType, texts: readonly string[], flag: string): unkn
 function paramsOfJson({ task, name: taskName, ...declaration }: Declaration, text: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (thrown) {
     throw new UsageError(`the parameters are no JSON: ${(thrown as Error).message}`);
   }
@@ -107,9 +108,9 @@ function paramsOfJson({ task, name: taskName, ...declaration }: Declaration, tex
     throw new UsageError("the parameters must be an object of JSON, by their names");
   return Object.fromEntries(
     Object.entries(value).map(([name, part]) => {
-      const schema = task.params[name];
+      const schema = ownOf(task.params, name);
       if (schema === undefined) throw unknownParam(taskName, name, declaration.paramNames);
-      return [name, fromJson(schema, part)];
+      return [name, exactly(fromJson(schema, part), name)];
     }),
   );
 }

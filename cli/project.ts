@@ -56,7 +56,10 @@ export async function loadContracts(project: Project): Promise<readonly Contract
   const contracts: Contract[] = [];
   for (const name of names) {
     try {
-      contracts.push(...Object.values(await load(join(folder, `${name}${extension}`))).filter(isContract));
+      const exported = await load(join(folder, `${name}${extension}`));
+      // An import of CommonJS has all of its exports as the default, and some of them by name.
+      const all = [...Object.values(exported), ...Object.values(exported["default"] ?? {})];
+      contracts.push(...new Set(all.filter(isContract)));
     } catch (thrown) {
       const reason = thrown instanceof Error ? thrown.message : String(thrown);
       throw new UsageError(

@@ -1,5 +1,6 @@
 /** What the processes of `taskpact worker` tell each other. */
 import type { LogFormat } from "../runtime/log.ts";
+import { ownMessages } from "../runtime/own-message.ts";
 
 /** How a worker's process is to run: told and not written into its command line, as a broker's URL may hold a password. */
 export interface WorkerOrder {
@@ -35,3 +36,8 @@ export type FromMember =
   | { readonly kind: "unfit"; readonly reason: string }
   /** It has run its number of calls: it claims no more, and ends when those that run are done. */
   | { readonly kind: "full" };
+
+/** Whether a message to a worker's process is one of these. */
+export const isToMember = ownMessages<ToMember>({ run: true, stop: true, hurry: true });
+/** Whether a message from a worker's process is one of these: its handlers may send others. */
+export const isFromMember = ownMessages<FromMember>({ fit: true, unfit: true, full: true });

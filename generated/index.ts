@@ -1,4 +1,5 @@
 // Generated from the contracts. Do not edit: change a contract and run `npm run gen`.
+/* eslint-disable */
 import {
   type Client,
   type ClientOptions,
@@ -45,6 +46,40 @@ import {
   type TimingSignatures,
   type TimingSubmitCalls,
   timingContract,
+} from "./timing.ts";
+
+// Lets other packages name the types of what they export: `export const math = implementMath({ … })`.
+export type {
+  MathCalls,
+  MathHandlersGiven,
+  MathImplementation,
+  MathSafeCalls,
+  MathSignatures,
+  MathSubmitCalls,
+} from "./math.ts";
+export type {
+  OrdersCalls,
+  OrdersHandlersGiven,
+  OrdersImplementation,
+  OrdersSafeCalls,
+  OrdersSignatures,
+  OrdersSubmitCalls,
+} from "./orders.ts";
+export type {
+  TextCalls,
+  TextHandlersGiven,
+  TextImplementation,
+  TextSafeCalls,
+  TextSignatures,
+  TextSubmitCalls,
+} from "./text.ts";
+export type {
+  TimingCalls,
+  TimingHandlersGiven,
+  TimingImplementation,
+  TimingSafeCalls,
+  TimingSignatures,
+  TimingSubmitCalls,
 } from "./timing.ts";
 
 /** What goes into and comes out of every task. */

@@ -1,4 +1,5 @@
 // Generated from contracts/text.ts. Do not edit: change the contract and run `npm run gen`.
+/* eslint-disable */
 import {
   type Calls,
   type Contract,

@@ -1,7 +1,9 @@
 import { placeText } from "./diagnostic.ts";
 import { difference } from "./difference.ts";
 import type { Generation } from "./generate.ts";
+import { differsInDirectiveAlone } from "./page.ts";
 import { taskChanges } from "./task-change.ts";
+import type { FileChange } from "./write.ts";
 
 /** Whether a generated folder is in step with its contracts, and what there is to say about it. */
 export interface CheckResult {
@@ -11,14 +13,15 @@ export interface CheckResult {
 
 /** Compares what is generated with what should be. */
 export function check(generation: Generation): CheckResult {
-  const { assembly, changes, present, strangers } = generation;
+  const { assembly, present, strangers } = generation;
+  const changes = generation.changes.filter((change) => !isHarmless(change, present));
   const { contracts, command } = assembly.model;
   if (changes.length === 0 && strangers.length === 0) {
     const tasks = contracts.reduce((count, contract) => count + contract.tasks.length, 0);
     return { isInStep: true, text: `in step: ${counted(tasks, "task")} of ${counted(contracts.length, "contract")}` };
   }
   const differing = changes.map(({ path, text }) => {
-    const before = present.get(path.replace(/^.*\//, ""));
+    const before = present.get(nameOf(path));
     if (text === undefined) return `${path} is of a contract that is no more`;
     if (before === undefined) return `${path} is missing`;
     return `--- ${path}, as it is\n+++ ${path}, as \`${command}\` writes it\n${difference(before, text)}`;
@@ -37,6 +40,16 @@ export function check(generation: Generation): CheckResult {
     isInStep: false,
     text: [...differing, tasks.join("\n"), ...remedies].filter((part) => part !== "").join("\n\n"),
   };
+}
+
+/** Whether a linter's fix explains what is to be written. */
+function isHarmless({ path, text }: FileChange, present: Generation["present"]): boolean {
+  const before = present.get(nameOf(path));
+  return text !== undefined && before !== undefined && differsInDirectiveAlone(before, text);
+}
+
+function nameOf(path: string): string {
+  return path.replace(/^.*\//, "");
 }
 
 /** `1 task`, `2 tasks`. */

@@ -1,4 +1,6 @@
 #!/usr/bin/env node
 import { generatorCommand } from "./command.ts";
+import { stopWithLauncher } from "./launcher.ts";
 
+stopWithLauncher();
 await generatorCommand("taskpact-gen").parseAsync();

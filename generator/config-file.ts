@@ -29,13 +29,21 @@ export async function readConfig(
     diagnostics: reasons.map((reason) => errorAt(at, `${name}: ${reason}`, "mend the configuration")),
   });
   try {
-    const { default: config } = (
-      name === configName ? (await createModuleLoader(root)).load(file) : await import(pathToFileURL(file).href)
-    ) as { readonly default?: unknown };
+    const config = defaultOf(
+      name === configName ? (await createModuleLoader(root)).load(file) : await import(pathToFileURL(file).href),
+    );
     const faults = configFaults(config);
     return faults.length > 0 ? failed(startOf(name), faults) : { config: config as Config, diagnostics: [] };
   } catch (thrown) {
     const { at, message } = failureOf(thrown, root, file);
     return failed(at, [`it can't be imported: ${message}`]);
   }
+}
+
+/** The default export of a module. An import of CommonJS that was built from TypeScript gives its exports as the default. */
+function defaultOf(module: unknown): unknown {
+  const { default: exported } = module as { readonly default?: unknown };
+  const isBuilt =
+    typeof exported === "object" && exported !== null && "__esModule" in exported && "default" in exported;
+  return isBuilt ? exported.default : exported;
 }

@@ -1,6 +1,6 @@
-import { dirname, resolve } from "node:path";
+import { dirname, resolve, sep } from "node:path";
 import { type Diagnostic, type Place, startOf, warningAt } from "./diagnostic.ts";
-import type { Module } from "./module.ts";
+import type { Module, Modules } from "./module.ts";
 import { placeOf, syntaxErrors, ts } from "./read.ts";
 import { packageName } from "./symbols.ts";
 import { isZod, type Visibility } from "./visibility.ts";
@@ -53,6 +53,7 @@ export function partOf(syntax: ExportSyntax, part: string): PartSyntax {
 export function readContract(
   contract: { readonly name: string; readonly folder: string },
   module: Module,
+  modules: Modules,
   visibility: Visibility,
 ): ContractSyntax {
   const exports = new Map<string, ExportSyntax>();
@@ -64,7 +65,7 @@ export function readContract(
     path: module.source.path,
     exports,
     star: star && placeOf(module.source, star.node),
-    faults: [...syntaxErrors(module.source), ...foreignImports(module, contract.folder)],
+    faults: [...syntaxErrors(module.source), ...foreignImports(module, modules, contract.folder)],
   };
 }
 
@@ -147,11 +148,15 @@ function docOf(module: Module, statement: ts.Statement): string | undefined {
 }
 
 /** Contracts are imported by every client: what they import, each client imports. */
-function foreignImports(module: Module, folder: string): readonly Diagnostic[] {
+function foreignImports(module: Module, modules: Modules, folder: string): readonly Diagnostic[] {
+  const isWithin = (file: string | undefined): boolean => file?.startsWith(resolve(folder) + sep) === true;
   const isAtHome = (specifier: string): boolean =>
     isZod(specifier) ||
     specifier === packageName ||
-    (/^\.\.?\//.test(specifier) && resolve(dirname(module.file), specifier).startsWith(resolve(folder)));
+    // What a relative path means may not be there yet.
+    (/^\.\.?\//.test(specifier)
+      ? isWithin(resolve(dirname(module.file), specifier))
+      : isWithin(modules.imported(module, specifier)?.file));
   return module.dependencies
     .filter(({ specifier }) => !isAtHome(specifier))
     .map(({ specifier, node }) =>

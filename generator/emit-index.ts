@@ -26,6 +26,10 @@ export function emitIndex(model: Model): string {
       ]),
       ...contracts.map((contract) => importOf(contract, model)),
     ],
+    [
+      "// Lets other packages name the types of what they export: `export const math = implementMath({ … })`.",
+      ...contracts.map((contract) => exportOf(contract, model)),
+    ],
     ["/** What goes into and comes out of every task. */", ...tableLines(model)],
     ["/** Every task, answering with a value or an error. */", ...faceLines("SafeTasks", "SafeCalls", model)],
     [
@@ -81,11 +85,16 @@ export function emitIndex(model: Model): string {
   ]);
 }
 
+const contractTypes = ["Calls", "HandlersGiven", "Implementation", "SafeCalls", "Signatures", "SubmitCalls"] as const;
+
 function importOf({ name, prefix, stem }: ContractModel, model: Model): string {
-  const types = ["Calls", "HandlersGiven", "Implementation", "SafeCalls", "Signatures", "SubmitCalls"].map(
-    (part) => `type ${prefix}${part}`,
-  );
+  const types = contractTypes.map((part) => `type ${prefix}${part}`);
   return importLines("import", [...types, `${stem}Contract`], `./${name}${model.importExtension}`);
+}
+
+function exportOf({ name, prefix }: ContractModel, model: Model): string {
+  const types = contractTypes.map((part) => prefix + part);
+  return importLines("export type", types, `./${name}${model.importExtension}`);
 }
 
 function tableLines({ contracts, client }: Model): readonly string[] {

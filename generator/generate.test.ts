@@ -1,3 +1,4 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
 import { contractHead, temporaryProject, type TemporaryProject } from "../tests/temporary-project.ts";
 import { generate, type GenerateOptions, type Generation } from "./generate.ts";
@@ -361,5 +362,22 @@ describe("what a contract exports", () => {
     const project = temporaryProject({ "contracts/a.ts": `${contractHead}${ping("x")}export { x as y };\n` });
     const { assembly } = await generation(project);
     expect(assembly.model.contracts[0]?.tasks.map((task) => task.name)).toEqual(["x", "y"]);
+  });
+});
+
+describe("generated code", () => {
+  it("imports its contract, its neighbors and taskpact/codegen, and nothing else", () => {
+    const folders = ["generated", ...readdirSync("examples").map((name) => `examples/${name}/generated`)];
+    const files = folders
+      .filter((folder) => existsSync(folder))
+      .flatMap((folder) => readdirSync(folder).map((name) => `${folder}/${name}`));
+    expect(files.length).toBeGreaterThan(20);
+    const imports = files.flatMap((file) =>
+      [...readFileSync(file, "utf8").matchAll(/(?:from |import\()"([^"]+)"/g)].map(([, specifier]) => specifier!),
+    );
+    const others = imports.filter(
+      (specifier) => specifier !== "taskpact/codegen" && !/^\.\.\/contracts\/|^\.\/[\w-]+\.ts$/.test(specifier),
+    );
+    expect(others).toEqual([]);
   });
 });

@@ -41,7 +41,7 @@ export async function generate(settings: Settings, options: GenerateOptions = {}
     const module = modules.at(file);
     return module === undefined
       ? []
-      : [readContract({ name, folder: join(settings.root, settings.contracts) }, module, visibility)];
+      : [readContract({ name, folder: join(settings.root, settings.contracts) }, module, modules, visibility)];
   });
   const sound = syntaxes.filter((syntax) => !hasErrors(syntax.faults));
   const loaded = new Map((await loadContracts(settings.root, sound)).map((contract) => [contract.name, contract]));

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { parse, type Source, ts } from "./read.ts";
+import { aliasResolver, parse, type Source, ts } from "./read.ts";
+import { packageName } from "./symbols.ts";
 
 /** A module as its text shows it: what its top-level names stand for, and what it exports. */
 export interface Module {
@@ -41,13 +42,14 @@ export interface Star {
 export interface Modules {
   /** Reads a module; undefined where there is no file. */
   at(file: string): Module | undefined;
-  /** The module that another imports by a relative path; undefined for packages and for what is no TypeScript. */
+  /** The module that another imports by a relative path or an alias; undefined for packages and for what is no TypeScript. */
   imported(from: Module, specifier: string): Module | undefined;
 }
 
 /** Modules of a project, read from disk. */
 export function createModules(root: string): Modules {
   const known = new Map<string, { readonly text: string; readonly module: Module }>();
+  const resolveAlias = aliasResolver(join(root, "tsconfig.json"));
   const modules: Modules = {
     at(file) {
       const text = textOf(file);
@@ -59,16 +61,28 @@ export function createModules(root: string): Modules {
       return module;
     },
     imported(from, specifier) {
-      const file = resolveRelative(from.file, specifier);
+      const file = isRelative(specifier)
+        ? resolveRelative(from.file, specifier)
+        : mayBeAlias(specifier)
+          ? resolveAlias(from.file, specifier)
+          : undefined;
       return file === undefined ? undefined : modules.at(file);
     },
   };
   return modules;
 }
 
+function isRelative(specifier: string): boolean {
+  return /^\.\.?(\/|$)/.test(specifier);
+}
+
+/** What every contract imports is not looked for. */
+function mayBeAlias(specifier: string): boolean {
+  return specifier !== packageName && !/^(zod($|\/)|node:)/.test(specifier);
+}
+
 /** The TypeScript file that a relative path means, with the extension of its source, its output, or none. */
-export function resolveRelative(from: string, specifier: string): string | undefined {
-  if (!/^\.\.?(\/|$)/.test(specifier)) return undefined;
+function resolveRelative(from: string, specifier: string): string | undefined {
   const path = join(dirname(from), specifier);
   const candidates = /\.[mc]?ts$/.test(path)
     ? [path]

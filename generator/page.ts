@@ -4,9 +4,24 @@ import { codegenModule, type CodegenSymbol, codegenValues } from "./symbols.ts";
 /** By this the generator knows its own files, and deletes no others. */
 const mark = "// Generated from ";
 
-/** The first line of a generated file. */
+/** Keeps linters, and formatters that run in them, from changing a generated file by their rules. */
+const lintDirective = "/* eslint-disable */";
+
+/** The first lines of a generated file. */
 export function headerOf(source: string, change: string, model: Model): string {
-  return `${mark}${source}. Do not edit: change ${change} and run \`${model.command}\`.`;
+  return `${mark}${source}. Do not edit: change ${change} and run \`${model.command}\`.\n${lintDirective}`;
+}
+
+/**
+ * Whether two generated texts differ at most in that directive. A linter that finds nothing to complain about may remove it
+ * as unused.
+ */
+export function differsInDirectiveAlone(present: string, wanted: string): boolean {
+  return withoutDirective(present.replaceAll("\r\n", "\n")) === withoutDirective(wanted);
+}
+
+function withoutDirective(text: string): string {
+  return text.replace(/^(.*\n)\/\* eslint-disable \*\/\n/, "$1");
 }
 
 /** Whether a text is a generated file's. */

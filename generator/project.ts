@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type ImportExtension, type Settings, settingsOf } from "./config.ts";
 import { configName, readConfig } from "./config-file.ts";
 import { type Diagnostic, errorAt } from "./diagnostic.ts";
@@ -68,12 +68,29 @@ function importExtensionOf(root: string): ImportExtension {
   return existsSync(tsconfig) && allowsTsExtensions(tsconfig) === true ? ".ts" : ".js";
 }
 
+/** Whether the package that a folder is of has ES modules in its `.js` files. */
+export function isModulePackage(root: string): boolean {
+  for (let folder = root; ; folder = dirname(folder)) {
+    const found = packageIn(folder);
+    if (found !== undefined) return found.type === "module";
+    if (dirname(folder) === folder) return false;
+  }
+}
+
 /** The script that people have for it, or the command itself. */
 function commandOf(root: string): string {
+  return packageIn(root)?.scripts?.["gen"] === undefined ? `npx ${packageName}-gen` : "npm run gen";
+}
+
+interface Package {
+  readonly type?: string;
+  readonly scripts?: Readonly<Record<string, string>>;
+}
+
+function packageIn(folder: string): Package | undefined {
   try {
-    const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts?: { gen?: unknown } };
-    return scripts?.gen === undefined ? `npx ${packageName}-gen` : "npm run gen";
+    return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Package;
   } catch {
-    return `npx ${packageName}-gen`;
+    return undefined;
   }
 }

@@ -52,6 +52,38 @@ function lowerFirst(text: string): string {
 
 /** Whether a tsconfig.json, or one that it extends, lets imports end in `.ts`. Undefined where there is none to read. */
 export function allowsTsExtensions(tsconfig: string): boolean | undefined {
+  const options = compilerOptions(tsconfig);
+  return options && (options.allowImportingTsExtensions === true || options.rewriteRelativeImportExtensions === true);
+}
+
+/** Whether TypeScript makes CommonJS of a project's `.ts` files, by its tsconfig.json or, without one, its package.json. */
+export function isCommonJs(tsconfig: string, isModulePackage: boolean): boolean {
+  const { module, target } = compilerOptions(tsconfig) ?? {};
+  if (module === undefined) {
+    const isEs = target === undefined || target >= ts.ScriptTarget.ES2015;
+    return isEs ? !isModulePackage : true;
+  }
+  if (module >= ts.ModuleKind.Node16 && module <= ts.ModuleKind.NodeNext) return !isModulePackage;
+  return module === ts.ModuleKind.CommonJS;
+}
+
+/**
+ * Finds the project's own TypeScript file that a module imports by an alias: by the `paths` of tsconfig.json, or the `imports`
+ * of package.json.
+ */
+export function aliasResolver(tsconfig: string): (from: string, specifier: string) => string | undefined {
+  let options: ts.CompilerOptions | undefined;
+  return (from, specifier) => {
+    options ??= compilerOptions(tsconfig) ?? {};
+    const { resolvedModule } = ts.resolveModuleName(specifier, from, options, ts.sys);
+    if (resolvedModule === undefined || resolvedModule.isExternalLibraryImport === true) return undefined;
+    const { resolvedFileName: file } = resolvedModule;
+    return /(?<!\.d)\.[mc]?ts$/.test(file) ? file : undefined;
+  };
+}
+
+/** The options of a tsconfig.json, with those that it extends. Undefined where there is none to read. */
+function compilerOptions(tsconfig: string): ts.CompilerOptions | undefined {
   const readFile = (path: string): string | undefined => ts.sys.readFile(path);
   const { config, error } = ts.readConfigFile(tsconfig, readFile);
   if (error !== undefined) return undefined;
@@ -63,6 +95,5 @@ export function allowsTsExtensions(tsconfig: string): boolean | undefined {
     readFile,
   };
   const folder = tsconfig.replace(/[^\\/]*$/, "");
-  const { options } = ts.parseJsonConfigFileContent(config, host, folder, undefined, tsconfig);
-  return options.allowImportingTsExtensions === true || options.rewriteRelativeImportExtensions === true;
+  return ts.parseJsonConfigFileContent(config, host, folder, undefined, tsconfig).options;
 }

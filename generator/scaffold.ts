@@ -6,7 +6,8 @@ import { type FileStyle, handlerCalls, hasName, type HandlersSyntax, importsEnd,
 import { shownPath } from "./load.ts";
 import type { ContractModel, Model } from "./model.ts";
 import { paramNameFault } from "./names.ts";
-import { parse, type Source, syntaxErrors } from "./read.ts";
+import { isModulePackage } from "./project.ts";
+import { isCommonJs, parse, type Source, syntaxErrors } from "./read.ts";
 import { packageName, unimplementedStub } from "./symbols.ts";
 import type { FileChange } from "./write.ts";
 
@@ -33,7 +34,7 @@ export async function scaffold(settings: Settings, model: Model, folder: string)
     const path = posix.join(below, `${contract.name}.ts`);
     const text = await readFile(resolve(settings.root, path), "utf8").catch(() => undefined);
     if (text === undefined) {
-      changes.push({ path, text: newFile(contract, importPath(settings, below)) });
+      changes.push({ path, text: newFile(contract, importPath(settings, below), moduleName(settings)) });
       lines.push(`wrote ${path}`);
       continue;
     }
@@ -55,7 +56,12 @@ function importPath(settings: Settings, folder: string): string {
 
 const plainStyle: FileStyle = { newline: "\n", quote: '"', semicolon: ";", step: "  " };
 
-function newFile(contract: ContractModel, generated: string): string {
+/** What a handlers file calls itself: CommonJS has no `import.meta`. */
+function moduleName({ root }: Settings): string {
+  return isCommonJs(join(root, "tsconfig.json"), isModulePackage(root)) ? "__filename" : "import.meta.url";
+}
+
+function newFile(contract: ContractModel, generated: string, module: string): string {
   const { stem, prefix, path, tasks } = contract;
   const name = paramNameFault(stem) === undefined ? stem : `${stem}Tasks`;
   return [
@@ -65,7 +71,7 @@ function newFile(contract: ContractModel, generated: string): string {
     `/** The handlers of ${path}. */`,
     `export const ${name} = implement${prefix}({`,
     ...tasks.map((task) => `${stubText(contract, task.name, "  ", plainStyle)},`),
-    tasks.some((task) => task.isPooled) ? "}, import.meta.url);" : "});",
+    tasks.some((task) => task.isPooled) ? `}, ${module});` : "});",
     "",
   ].join("\n");
 }

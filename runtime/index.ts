@@ -56,6 +56,7 @@ export type {
   WorkerInfo,
 } from "./overview.ts";
 export type { CallOptions, ProgressOptions, SubmitOptions, WaitOptions, WhereOptions } from "./options.ts";
+export type { Reporting, SubmitOnly } from "./signature.ts";
 export type { CatchUp, Overlap, Schedule } from "./schedule.ts";
 export type { ScheduledTask, Schedules } from "./schedules.ts";
 export type { Answer, CallError } from "./answer.ts";

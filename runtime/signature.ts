@@ -100,6 +100,8 @@ export interface With<Face, LocalFace, Submit, S> {
   with(options: CallOptions & NoSubmitOptions): Face;
   /** `submit` with these options. */
   with(options: SubmitOptions): SubmitOnly<Submit>;
+  /** The same for options that one of the above may be for. Compilers report what is wrong with options by this last overload. */
+  with(options: (CallOptions & NoSubmitOptions) | (SubmitOptions & NoCallOptions)): SubmitOnly<Submit>;
 }
 
 /** The part of a face whose tasks report what a listener takes, by their entries in the table of signatures. */
@@ -128,6 +130,12 @@ interface NoSubmitOptions {
   readonly runAt?: undefined;
   readonly expiresInMs?: undefined;
   readonly cancelWithParent?: undefined;
+}
+
+/** Options of awaited calls alone. */
+interface NoCallOptions {
+  readonly policy?: undefined;
+  readonly fallbackAfterMs?: undefined;
 }
 
 /** What is left of a face with options that only `submit` knows. */

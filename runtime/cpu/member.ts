@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { Worker } from "node:worker_threads";
 import type { CpuKind } from "../contract.ts";
 import { loadersOf } from "./loaders.ts";
-import type { FromMember, ToMember } from "./message.ts";
+import { type FromMember, isFromMember, type ToMember } from "./message.ts";
 import type { Place } from "./place.ts";
 import type { PoolSettings } from "./pool-options.ts";
 import { program } from "./program.ts";
@@ -39,7 +39,9 @@ export function startMember({ kind, module }: Place, settings: PoolSettings, die
     kind,
     gone: new Promise((resolve) => {
       body.listen(
-        (message) => audience?.hear(message),
+        (message) => {
+          if (isFromMember(message)) audience?.hear(message);
+        },
         (words) => {
           alive = false;
           died(member);
@@ -63,7 +65,7 @@ export function startMember({ kind, module }: Place, settings: PoolSettings, die
 
 /** What threads and processes do each in their own way. */
 interface Body {
-  listen(hear: (message: FromMember) => void, died: (words: string) => void): void;
+  listen(hear: (message: unknown) => void, died: (words: string) => void): void;
   post(message: ToMember): void;
   /** Whether the process is to be kept alive by it. */
   keep(keeps: boolean): void;

@@ -1,6 +1,7 @@
 import type { RetryWish } from "../backoff.ts";
 import type { WireError } from "../envelope.ts";
 import type { LogLevel } from "../log.ts";
+import { ownMessages } from "../own-message.ts";
 
 /*
  * What a pool and its members say to each other: plain data and bytes, the same for threads and processes. A member has
@@ -63,3 +64,12 @@ export type FromMember =
       readonly record: Uint8Array;
       readonly wish?: RetryWish | undefined;
     };
+
+/** Whether a member's message is one of these: its handlers may post others. */
+export const isFromMember = ownMessages<FromMember>({
+  ready: true,
+  missing: true,
+  progress: true,
+  log: true,
+  ended: true,
+});

@@ -27,7 +27,7 @@ export function moduleUrl(module: unknown): string {
   if (typeof module === "string" && URL.canParse(module)) return module;
   throw new TaskError(
     "invalid_argument",
-    `the handlers' module must be import.meta.url, or an absolute path; got ${shown(module)}`,
+    `the handlers' module must be import.meta.url, or __filename in CommonJS, or an absolute path; got ${shown(module)}`,
   );
 }
 
@@ -41,7 +41,9 @@ export function pooledTasks(tasks: Iterable<BoundTask>, refuse: (reason: string)
   for (const { declaration, module } of pooled) {
     const { name } = declaration;
     if (module === undefined)
-      refuse(`${name} has cpu, so that its module must be known: write implement…({ … }, import.meta.url)`);
+      refuse(
+        `${name} has cpu, so that its module must be known: write implement…({ … }, import.meta.url), or __filename in CommonJS`,
+      );
     if (module === mainUrl())
       refuse(`${name} has cpu, but its module is the program itself: put its handlers into a module of their own`);
   }

@@ -1,4 +1,5 @@
 // Generated from the contracts. Do not edit: change a contract and run `npm run gen:examples`.
+/* eslint-disable */
 import {
   type Client,
   type ClientOptions,
@@ -18,6 +19,16 @@ import {
   type CrawlerSignatures,
   type CrawlerSubmitCalls,
   crawlerContract,
+} from "./crawler.ts";
+
+// Lets other packages name the types of what they export: `export const math = implementMath({ … })`.
+export type {
+  CrawlerCalls,
+  CrawlerHandlersGiven,
+  CrawlerImplementation,
+  CrawlerSafeCalls,
+  CrawlerSignatures,
+  CrawlerSubmitCalls,
 } from "./crawler.ts";
 
 /** What goes into and comes out of every task. */

@@ -1,4 +1,5 @@
 // Generated from the contracts. Do not edit: change a contract and run `npm run gen:examples`.
+/* eslint-disable */
 // Proves that every printed type is the one that its contract infers. An error in a line: that task has changed.
 import type {
   Conformance,

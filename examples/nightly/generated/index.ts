@@ -1,4 +1,5 @@
 // Generated from the contracts. Do not edit: change a contract and run `npm run gen:examples`.
+/* eslint-disable */
 import {
   type Client,
   type ClientOptions,
@@ -18,6 +19,16 @@ import {
   type NightlySignatures,
   type NightlySubmitCalls,
   nightlyContract,
+} from "./nightly.ts";
+
+// Lets other packages name the types of what they export: `export const math = implementMath({ … })`.
+export type {
+  NightlyCalls,
+  NightlyHandlersGiven,
+  NightlyImplementation,
+  NightlySafeCalls,
+  NightlySignatures,
+  NightlySubmitCalls,
 } from "./nightly.ts";
 
 /** What goes into and comes out of every task. */

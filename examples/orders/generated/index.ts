@@ -1,4 +1,5 @@
 // Generated from the contracts. Do not edit: change a contract and run `npm run gen:examples`.
+/* eslint-disable */
 import {
   type Client,
   type ClientOptions,
@@ -45,6 +46,40 @@ import {
   type StockSignatures,
   type StockSubmitCalls,
   stockContract,
+} from "./stock.ts";
+
+// Lets other packages name the types of what they export: `export const math = implementMath({ … })`.
+export type {
+  OrdersCalls,
+  OrdersHandlersGiven,
+  OrdersImplementation,
+  OrdersSafeCalls,
+  OrdersSignatures,
+  OrdersSubmitCalls,
+} from "./orders.ts";
+export type {
+  PaymentsCalls,
+  PaymentsHandlersGiven,
+  PaymentsImplementation,
+  PaymentsSafeCalls,
+  PaymentsSignatures,
+  PaymentsSubmitCalls,
+} from "./payments.ts";
+export type {
+  ShippingCalls,
+  ShippingHandlersGiven,
+  ShippingImplementation,
+  ShippingSafeCalls,
+  ShippingSignatures,
+  ShippingSubmitCalls,
+} from "./shipping.ts";
+export type {
+  StockCalls,
+  StockHandlersGiven,
+  StockImplementation,
+  StockSafeCalls,
+  StockSignatures,
+  StockSubmitCalls,
 } from "./stock.ts";
 
 /** What goes into and comes out of every task. */

@@ -1,4 +1,5 @@
 // Generated from contracts/shipping.ts. Do not edit: change the contract and run `npm run gen:examples`.
+/* eslint-disable */
 import {
   type Calls,
   type Contract,

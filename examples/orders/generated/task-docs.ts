@@ -1,4 +1,5 @@
 // Generated from the contracts. Do not edit: change a contract and run `npm run gen:examples`.
+/* eslint-disable */
 
 /** What the contracts say of their tasks, by the names on the wire. */
 export const docs: { readonly [name: string]: string } = {

@@ -1,4 +1,5 @@
 // Generated from the contracts. Do not edit: change a contract and run `npm run gen:examples`.
+/* eslint-disable */
 import {
   type Client,
   type ClientOptions,
@@ -27,6 +28,24 @@ import {
   type ReportSignatures,
   type ReportSubmitCalls,
   reportContract,
+} from "./report.ts";
+
+// Lets other packages name the types of what they export: `export const math = implementMath({ … })`.
+export type {
+  ReadingsCalls,
+  ReadingsHandlersGiven,
+  ReadingsImplementation,
+  ReadingsSafeCalls,
+  ReadingsSignatures,
+  ReadingsSubmitCalls,
+} from "./readings.ts";
+export type {
+  ReportCalls,
+  ReportHandlersGiven,
+  ReportImplementation,
+  ReportSafeCalls,
+  ReportSignatures,
+  ReportSubmitCalls,
 } from "./report.ts";
 
 /** What goes into and comes out of every task. */

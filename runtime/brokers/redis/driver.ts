@@ -1,6 +1,3 @@
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Redis, RedisOptions } from "ioredis";
 import type { ConnectionSettings } from "./connection-settings.ts";
 import { farewellMs, type Line } from "./dial.ts";
@@ -54,16 +51,6 @@ export async function loadDriver(load: () => Promise<Driver> = () => import("ior
         ? "a Redis that ioredis is to find needs that package: npm install ioredis"
         : `can't load ioredis: ${wordsOf(thrown)}`,
     );
-  }
-}
-
-/** Where ioredis is, for another thread to load it. @throws Error where it is missing. */
-export function driverPath(): string {
-  try {
-    return fileURLToPath(import.meta.resolve("ioredis"));
-  } catch {
-    // A bundler may have left nothing to resolve from.
-    return createRequire(join(process.cwd(), "index.js")).resolve("ioredis");
   }
 }
 

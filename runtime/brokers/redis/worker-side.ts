@@ -25,7 +25,7 @@ export class WorkerSide {
     this.#claims = new Claims(settings);
   }
 
-  keepers(): Keepers {
+  keepers(): Promise<Keepers> {
     const { namespace, keeper } = this.#settings;
     return keepersOf(keeper.options, namespace, keeper.connection);
   }

@@ -4,6 +4,7 @@ import { TaskError } from "../../../errors.ts";
 import { encode } from "../../../codec.ts";
 import { queueKeys } from "../../../keys.ts";
 import { tableLayout } from "../../../lease-table.ts";
+import { ownMessages } from "../../../own-message.ts";
 import type { InstanceOptions } from "../driver.ts";
 import { finishScript } from "../scripts/finish.ts";
 import { renewScript } from "../scripts/renew.ts";
@@ -19,6 +20,9 @@ export interface RedisKeeperSettings {
   readonly connectTimeoutMs: number;
   readonly clockOffset: number;
 }
+
+/** With `--watch`, Node sends messages of its own from threads, too. */
+const isNotice = ownMessages<ThreadNotice>({ awake: true, trouble: true });
 
 /** How long a thread that has ended is not started again, ms. */
 const pauseMs = 5_000;
@@ -79,7 +83,9 @@ export class RedisKeeper implements Keeper {
         workerData: this.#data,
         name: "taskpact-keeper",
       });
-      thread.on("message", (notice: ThreadNotice) => this.#hear(notice));
+      thread.on("message", (notice) => {
+        if (isNotice(notice)) this.#hear(notice);
+      });
       thread.on("error", (error) => this.#tell(TaskError.from(error).reason));
       thread.on("exit", () => this.#ended());
       thread.unref();
