@@ -17,6 +17,7 @@ interface CallFlags extends CommonOptions {
 }
 
 interface SubmitFlags extends CommonOptions {
+  readonly acceptTimeout?: number | undefined;
   readonly delay?: number | undefined;
   readonly at?: Date | undefined;
   readonly expires?: number | undefined;
@@ -57,8 +58,9 @@ export async function submit(options: SubmitFlags, task: string, ...words: reado
   await withSession(options, async (session) => {
     const declaration = session.find(task);
     const params = await readParams(declaration, words, readInput);
-    const { delay: delayMs, at: runAt, expires: expiresInMs, priority, id: given, queue } = options;
-    const how = { delayMs, runAt, expiresInMs, priority, id: given, queue };
+    const { acceptTimeout: acceptTimeoutMs, delay: delayMs, at: runAt, expires: expiresInMs } = options;
+    const { priority, id: given, queue } = options;
+    const how = { acceptTimeoutMs, delayMs, runAt, expiresInMs, priority, id: given, queue };
     const { id } = await session.submit(declaration, params, how);
     print(options, { id, task: declaration.name }, () => id);
   });

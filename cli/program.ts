@@ -102,7 +102,12 @@ export function program({ asJson = false }: { readonly asJson?: boolean | undefi
       .addOption(
         new Option("--at <date>", "the earliest time at which it may start").argParser(momentOf).conflicts("delay"),
       )
-      .option("--expires <time>", "how long it may wait in its queue", durationOf),
+      .option("--expires <time>", "how long it may wait in its queue", durationOf)
+      .option(
+        "--accept-timeout <time>",
+        "how long it may take until the broker has it (default: as its contract says of --timeout)",
+        durationOf,
+      ),
     async () => (await import("./call.ts")).submit,
   );
 

@@ -27,11 +27,12 @@ function onBroker(context: TestContext) {
   context.skip(withoutTerminal !== undefined, withoutTerminal);
   const namespace = namespaceUntil(context.onTestFinished);
   const broker = sharedRedisUrl();
-  const tasks = createTasks({ broker, namespace }).with({ policy: "remote-only", timeoutMs: 100_000 });
+  const all = createTasks({ broker, namespace });
+  const tasks = all.with({ policy: "remote-only", timeoutMs: 100_000 });
   context.onTestFinished(() => tasks.client.close());
   const env = { TASKPACT_BROKER: broker, TASKPACT_NAMESPACE: namespace, TASKPACT_PROJECT: stage.builtProject };
   const inTerminal = (...args: readonly string[]): Terminal => stage.inTerminal(context, args, { env });
-  return { namespace, tasks, env, inTerminal };
+  return { namespace, all, tasks, env, inTerminal };
 }
 
 /** A worker whose handler tells of its progress in halves, and waits in the middle until it is told to go on. */
@@ -71,9 +72,9 @@ describeRedis("in a terminal, taskpact purge", () => {
     ["\x03", 6, "queued"],
     ["\x04", 6, "queued"],
   ] as const)("asks, and after %j ends with code %i: the call is %s", async ([keys, code, state], context) => {
-    const { tasks, inTerminal } = onBroker(context);
-    const handle = await tasks.submit.addition(1, 2);
-    await tasks.with({ delayMs: 3_600_000 }).submit.addition(1, 2);
+    const { all, inTerminal } = onBroker(context);
+    const handle = await all.submit.addition(1, 2);
+    await all.with({ delayMs: 3_600_000 }).submit.addition(1, 2);
     const terminal = inTerminal("purge", "math", "--state", "queued", "retrying");
     await terminal.until("Purge math of its calls that are queued (1) or retrying (0)? (yes/no) ");
     terminal.type(keys);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, test, type TestContext, vi } from "vitest";
-import { createTasks, type Tasks } from "../generated/index.ts";
+import { type AwaitedTasks, createTasks, type SubmitTasks } from "../generated/index.ts";
 import { commandsAtOnce, CommandStage, type Running } from "../tests/command-stage.ts";
 import { namespaceUntil } from "../tests/redis/namespace.ts";
 import { describeRedis, sharedRedisUrl } from "../tests/redis/suite.ts";
@@ -55,7 +55,8 @@ afterAll(() => stage.close());
 
 interface Crew {
   readonly running: Running;
-  readonly tasks: Tasks;
+  readonly tasks: AwaitedTasks;
+  readonly submit: SubmitTasks;
   /** The processes that have answered, asked until there are so many. */
   pids(count: number, known?: ReadonlySet<number>): Promise<Set<number>>;
 }
@@ -65,10 +66,8 @@ function crew(context: TestContext, ...flags: readonly string[]): Crew {
   const namespace = namespaceUntil(onTestFinished);
   const args = ["worker", "handlers/index.ts", "--broker", sharedRedisUrl(), "--namespace", namespace, ...flags];
   const running = stage.start(context, args, { env: { TASKPACT_LOG: "debug" } });
-  const tasks = createTasks({ broker: sharedRedisUrl(), namespace }).with({
-    policy: "remote-only",
-    timeoutMs: 120_000,
-  });
+  const all = createTasks({ broker: sharedRedisUrl(), namespace });
+  const tasks = all.with({ policy: "remote-only", timeoutMs: 120_000 });
   onTestFinished(() => tasks.client.close());
   const pids = async (count: number, not: ReadonlySet<number> = new Set()): Promise<Set<number>> => {
     const found = new Set<number>();
@@ -78,7 +77,7 @@ function crew(context: TestContext, ...flags: readonly string[]): Crew {
     }
     return found;
   };
-  return { running, tasks, pids };
+  return { running, tasks, submit: all.submit, pids };
 }
 
 describeRedis("taskpact worker", () => {
@@ -123,9 +122,9 @@ describeRedis("taskpact worker", () => {
 
   test.concurrent("lets what runs finish within the grace, and gives back at once when told again", async (context) => {
     const { expect } = context;
-    const { running, tasks } = crew(context, "--grace", "1m");
+    const { running, tasks, submit } = crew(context, "--grace", "1m");
     const short = tasks.asynchronous(800);
-    const long = await tasks.submit.asynchronous(59_000);
+    const long = await submit.asynchronous(59_000);
     await expect.poll(() => long.status(), { timeout: 60_000 }).toMatchObject({ state: "running" });
     running.signal("SIGTERM");
     await expect(short).resolves.toBeTypeOf("number");
@@ -136,9 +135,9 @@ describeRedis("taskpact worker", () => {
 
   test.concurrent("stops once when the keyboard interrupts all of its processes, and it besides", async (context) => {
     const { expect } = context;
-    const { running, tasks, pids } = crew(context, "--grace", "1m");
+    const { running, submit, pids } = crew(context, "--grace", "1m");
     const [child] = await pids(1);
-    const call = await tasks.submit.asynchronous(1_000);
+    const call = await submit.asynchronous(1_000);
     await expect.poll(() => call.status(), { timeout: 60_000 }).toMatchObject({ progress: { current: 1 } });
     process.kill(child!, "SIGINT");
     running.signal("SIGINT");
@@ -167,8 +166,8 @@ describeRedis("taskpact worker", () => {
 
   test.concurrent("kills a process whose handler keeps it from hearing, and says so", async (context) => {
     const { expect } = context;
-    const { running, tasks } = crew(context, "--grace", "100ms");
-    await tasks.submit.asynchronous(60_000);
+    const { running, submit } = crew(context, "--grace", "100ms");
+    await submit.asynchronous(60_000);
     // That it is claimed is not enough: a worker that is told to stop before it begins would give it back.
     await running.until("it blocks");
     running.signal("SIGTERM");

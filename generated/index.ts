@@ -100,12 +100,12 @@ export interface SubmitTasks extends OrdersSubmitCalls {}
 export interface SubmitTasks extends TextSubmitCalls {}
 export interface SubmitTasks extends TimingSubmitCalls {}
 
-/** Every task as a function that runs here or not at all. */
-export interface LocalTasks extends MathCalls {}
-export interface LocalTasks extends OrdersCalls {}
-export interface LocalTasks extends TextCalls {}
-export interface LocalTasks extends TimingCalls {}
-export interface LocalTasks extends With<LocalTasks, LocalTasks, never, Signatures> {
+/** Every task as a function whose call is awaited, and never submitted. */
+export interface AwaitedTasks extends MathCalls {}
+export interface AwaitedTasks extends OrdersCalls {}
+export interface AwaitedTasks extends TextCalls {}
+export interface AwaitedTasks extends TimingCalls {}
+export interface AwaitedTasks extends With<AwaitedTasks, AwaitedTasks, never, Signatures> {
   readonly safe: SafeTasks;
   readonly client: Client<Signatures>;
 }
@@ -115,7 +115,7 @@ export interface Tasks extends MathCalls {}
 export interface Tasks extends OrdersCalls {}
 export interface Tasks extends TextCalls {}
 export interface Tasks extends TimingCalls {}
-export interface Tasks extends With<Tasks, LocalTasks, SubmitTasks, Signatures> {
+export interface Tasks extends With<Tasks, AwaitedTasks, SubmitTasks, Signatures> {
   readonly safe: SafeTasks;
   readonly submit: SubmitTasks;
   readonly client: Client<Signatures>;

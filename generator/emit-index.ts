@@ -37,9 +37,9 @@ export function emitIndex(model: Model): string {
       ...faceLines("SubmitTasks", "SubmitCalls", model),
     ],
     [
-      "/** Every task as a function that runs here or not at all. */",
-      ...faceLines("LocalTasks", "Calls", model),
-      "export interface LocalTasks extends With<LocalTasks, LocalTasks, never, Signatures> {",
+      "/** Every task as a function whose call is awaited, and never submitted. */",
+      ...faceLines("AwaitedTasks", "Calls", model),
+      "export interface AwaitedTasks extends With<AwaitedTasks, AwaitedTasks, never, Signatures> {",
       "  readonly safe: SafeTasks;",
       "  readonly client: Client<Signatures>;",
       "}",
@@ -47,7 +47,7 @@ export function emitIndex(model: Model): string {
     [
       "/** Every task as a function. */",
       ...faceLines("Tasks", "Calls", model),
-      "export interface Tasks extends With<Tasks, LocalTasks, SubmitTasks, Signatures> {",
+      "export interface Tasks extends With<Tasks, AwaitedTasks, SubmitTasks, Signatures> {",
       "  readonly safe: SafeTasks;",
       "  readonly submit: SubmitTasks;",
       "  readonly client: Client<Signatures>;",

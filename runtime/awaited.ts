@@ -1,18 +1,23 @@
+import { onAbort } from "./abort-listeners.ts";
 import type { Broker, StoredCall, SubmissionCaller, Submitted } from "./broker.ts";
 import { about, type Call, notTaken, refusal, type Settled } from "./call.ts";
-import { after } from "./clock.ts";
+import { after, settles } from "./clock.ts";
 import type { Bounded, Deadlines } from "./deadlines.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import { newId } from "./id.ts";
 import { forsaken, isAutomatic, isForsaken, takeBack } from "./node-queue.ts";
+import type { PauseView } from "./pause-view.ts";
 import type { PresenceView } from "./presence.ts";
 import { ProgressFeed, progressOf } from "./progress.ts";
+import { performance, setImmediate } from "./real-time.ts";
 import { receive } from "./receive.ts";
 import type { Wait } from "./replies.ts";
 
 /** What is needed to run the call here if no worker has picked it up. */
 export interface Fallback {
   readonly afterMs: number;
+  /** Whether it is enough that no worker has claimed it, or none must be there that serves it. */
+  readonly when: "unclaimed" | "unserved";
   /** Keeps a slot here for it; returns what gives it up, or undefined if none is free. */
   reserve(): (() => void) | undefined;
 }
@@ -21,10 +26,14 @@ const firstRecheckMs = 20;
 /** From then on, the looks for its reply are frequent enough. */
 const longestRecheckMs = 1_000;
 
+/** How long a call that is late may wait for the reason, ms. */
+const lastLookMs = 100;
+
 /** Who makes a call. */
 export interface Owner {
   readonly broker: Broker;
   readonly presence: PresenceView;
+  readonly pauses: PauseView;
   readonly deadlines: Deadlines<AwaitedCall>;
   /** The call is over; `record` is its end, where that was received. */
   over(call: AwaitedCall, record?: Uint8Array): void;
@@ -56,6 +65,10 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
   /** When it was made, by `performance.now`, and whether its task was known to be served then. */
   #madeAt = 0;
   #served = false;
+  /** Whether its time is up, and only the reason is still looked for. */
+  #isLate = false;
+  /** Whether it waited in its queue when it was looked up last. */
+  #isWaiting: boolean | undefined;
   /** Whether no worker listened to its queue when last looked. */
   #unserved = false;
   #revocation: Promise<boolean> | undefined;
@@ -90,15 +103,13 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
     deadlines.add(this, this.#timeoutMs, now);
     if (this.#fallback !== undefined) this.#armFallback(this.#fallback);
     // Asked while the call is on its way, so that the answer is there when it has arrived.
-    if (!this.#served) presence.prefetch(declaration);
+    if (!this.#served) presence.prefetch(declaration, now);
     if (options.signal !== undefined) this.#hearSignal(options.signal);
   }
 
   #hearSignal(signal: AbortSignal): void {
-    const cancel = () => this.#cancel();
-    signal.addEventListener("abort", cancel, { once: true });
-    this.#endSignal = () => signal.removeEventListener("abort", cancel);
-    if (signal.aborted) cancel();
+    this.#endSignal = onAbort(signal, () => this.#cancel());
+    if (signal.aborted) this.#cancel();
   }
 
   #heard(value: Uint8Array): void {
@@ -119,7 +130,7 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
     this.stored = true;
     this.call.taken?.("remote");
     if (ended !== undefined) return this.ended(ended);
-    if (!this.#served) void this.#checkServed();
+    if (!this.#served) void this.#checkServed(this.#madeAt);
   }
 
   failed(error: AnyTaskError): void {
@@ -135,6 +146,7 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
       return;
     }
     const settled = receive(this.call.declaration, this.id, record);
+    if (this.#isLate && !settled.ok && settled.error.code === "deadline_exceeded") return;
     // Only a worker succeeds with it or fails.
     if (settled.ok || settled.error.attempt !== undefined)
       this.#owner.presence.prove(this.call.declaration.route, this.#madeAt);
@@ -147,9 +159,19 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
 
   open({ state }: StoredCall): void {
     this.stored = true;
-    if (state === "queued" && !this.#owner.presence.proven(this.call.declaration.route)) void this.#checkServed();
+    this.#isWaiting = state === "queued";
+    if (this.#isWaiting) this.#waits();
     // Elsewhere whoever shares the queue takes back what a dead worker held.
     else if (state === "running" && isAutomatic(this.queue)) void this.#takeBack();
+  }
+
+  /** It was found to wait still: for its errors, and as its worker may have gone. */
+  #waits(): void {
+    const { declaration } = this.call;
+    const { pauses, presence } = this.#owner;
+    const now = performance.now();
+    void pauses.look(declaration, now);
+    if (!presence.proven(declaration.route, now)) void this.#checkServed(now);
   }
 
   closed(): void {
@@ -160,11 +182,11 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
    * Ends the call as `unimplemented` if workers listen to its queue, but none for its task, and as `unavailable` if nobody ever
    * will. A worker may just have it in its hands, to put it aside: then it is tried again a little later.
    */
-  async #checkServed(againMs = firstRecheckMs): Promise<void> {
+  async #checkServed(since: number, againMs = firstRecheckMs): Promise<void> {
     const { queue } = this;
     const { broker, presence } = this.#owner;
     try {
-      const served = await presence.look(this.call.declaration);
+      const served = await presence.look(this.call.declaration, since);
       this.#unserved = served === "nobody";
       if (served === "served" || this.#over) return;
       if (served === "nobody" && !(isAutomatic(queue) && (await isForsaken(broker, queue)))) return;
@@ -181,7 +203,7 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
       return; // It is asked again with the next look for its reply.
     }
     if (!this.#over && againMs < longestRecheckMs) {
-      this.#endRecheck = after(againMs, () => void this.#checkServed(againMs * 2));
+      this.#endRecheck = after(againMs, () => void this.#checkServed(performance.now(), againMs * 2));
     }
   }
 
@@ -202,6 +224,12 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
   /** Takes the call back from its queue to run it here, if no worker has it by now. */
   async #fallBack(fallback: Fallback): Promise<void> {
     if (this.#over) return;
+    if (fallback.when === "unserved") {
+      const look = this.#owner.presence.look(this.call.declaration, performance.now());
+      // Of a broker that is away nothing can be said.
+      if ((await look.catch(() => "served")) === "served") return this.#over ? undefined : this.#armFallback(fallback);
+      if (this.#over) return;
+    }
     const giveUp = fallback.reserve();
     if (giveUp === undefined) return this.#armFallback(fallback);
     const notPickedUp = this.#error("unavailable", `no worker picked it up within ${fallback.afterMs} ms`);
@@ -248,10 +276,28 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
   }
 
   late(): void {
-    const timeoutMs = this.#timeoutMs;
-    const why = this.#unserved ? `; no worker listens to queue "${this.queue}"` : "";
-    if (this.stored) this.#fail(this.#error("deadline_exceeded", `no reply within ${timeoutMs} ms${why}`), true);
-    else this.#fail(notTaken(this.call, this.#sent, timeoutMs), this.#sent);
+    if (!this.stored) return this.#fail(notTaken(this.call, this.#sent, this.#timeoutMs), this.#sent);
+    if (this.#isWaiting !== undefined) return this.#tooLate();
+    // It had little time, and was not looked up yet.
+    this.#isLate = true;
+    const { broker, pauses } = this.#owner;
+    const look = async (): Promise<void> => {
+      const paused = pauses.look(this.call.declaration, this.#madeAt);
+      const [call] = await broker.read(this.queue, [this.id]);
+      // A look at it is enough for the broker to see that its time is up.
+      this.#isWaiting = call?.state === "queued" || call?.state === "expired";
+      await paused;
+    };
+    const looked = settles(look(), lastLookMs).catch(() => false);
+    void looked.then(() => this.#tooLate());
+  }
+
+  #tooLate(): void {
+    const { declaration } = this.call;
+    const paused = this.#isWaiting === true ? this.#owner.pauses.known(declaration, this.#madeAt) : undefined;
+    const unserved = this.#unserved ? `no worker listens to queue "${this.queue}"` : undefined;
+    const reasons = [`no reply within ${this.#timeoutMs} ms`, paused, unserved].filter((one) => one !== undefined);
+    this.#fail(this.#error("deadline_exceeded", reasons.join("; ")), true);
   }
 
   #fail(error: AnyTaskError, started: boolean): void {

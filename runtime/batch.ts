@@ -1,3 +1,5 @@
+import { setImmediate } from "./real-time.ts";
+
 /**
  * Collects what one turn of the event loop adds, and hands it over at the turn's end: no timer, so that a lone
  * item is never held back, and no more than `limit` at a time. Of a turn that adds many, the first go before its end, then

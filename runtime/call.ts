@@ -7,6 +7,7 @@ import type { Place } from "./hook.ts";
 import { type Lineage, lineageOf } from "./lineage.ts";
 import { checkTexts, mergedMetadata } from "./metadata.ts";
 import type { CallOptions, ProgressOptions, SubmitOptions } from "./options.ts";
+import { inGiversContext } from "./own-context.ts";
 import type { ProgressListener } from "./progress.ts";
 
 /** All options that a face may hold; which of them a call heeds depends on whether it is awaited or submitted. */
@@ -96,7 +97,7 @@ export function nameArguments(declaration: Declaration, args: readonly unknown[]
 }
 
 /** Options that only `submit` knows. */
-const submitOnly = ["delayMs", "runAt", "expiresInMs", "cancelWithParent"] as const;
+const submitOnly = ["acceptTimeoutMs", "delayMs", "runAt", "expiresInMs", "cancelWithParent"] as const;
 
 /** @throws TaskError `invalid_argument` for options that `submit` alone takes. */
 export function refuseSubmitOptions(options: AllOptions): void {
@@ -107,6 +108,11 @@ export function refuseSubmitOptions(options: AllOptions): void {
 
 /** @throws TaskError `invalid_argument` for options that awaited calls alone take. */
 export function refuseCallOptions(options: AllOptions): void {
+  if (options.timeoutMs !== undefined)
+    refuse(
+      "timeoutMs is for awaited calls: how long a submit may take is tasks.with({ acceptTimeoutMs }).submit, and how long " +
+        "the call may wait for its start is expiresInMs",
+    );
   if (options.onProgress !== undefined)
     refuse("onProgress is for awaited calls: of a submitted one, iterate over handle.progress()");
 }
@@ -114,16 +120,21 @@ export function refuseCallOptions(options: AllOptions): void {
 /**
  * A call's options within its parent's: no longer than that has left, and canceled with it.
  *
+ * @param bound - the option that says how long: `timeoutMs` is its default.
  * @throws TaskError `deadline_exceeded` when the parent's time is up.
  */
-export function withinParent(options: AllOptions, timeoutMs: number): AllOptions {
+export function withinParent(
+  options: AllOptions,
+  bound: "timeoutMs" | "acceptTimeoutMs",
+  timeoutMs: number,
+): AllOptions {
   if (options.parent === undefined) return options;
   const { parent, signal, ...others } = options;
   const leftMs = Math.ceil(parent.remainingMs);
   if (leftMs <= 0) throw new TaskError("deadline_exceeded", "the time of the call that makes it is up");
   return {
     ...others,
-    timeoutMs: Math.min(options.timeoutMs ?? timeoutMs, leftMs),
+    [bound]: Math.min(options[bound] ?? timeoutMs, leftMs),
     signal: signal === undefined ? parent.signal : AbortSignal.any([signal, parent.signal]),
   };
 }
@@ -139,10 +150,16 @@ export function originOf(parent: Lineage | undefined, { metadata: own }: AllOpti
 
 const maxIdLength = 128;
 
-const durations = ["timeoutMs", "attemptTimeoutMs", "fallbackAfterMs", "resultTtlMs", "expiresInMs"] as const;
+const durations = [
+  "timeoutMs",
+  "acceptTimeoutMs",
+  "attemptTimeoutMs",
+  "fallbackAfterMs",
+  "resultTtlMs",
+  "expiresInMs",
+] as const;
 const knownOptions: readonly string[] = [
-  ...durations,
-  ...submitOnly,
+  ...new Set([...durations, ...submitOnly]),
   "policy",
   "queue",
   "parent",
@@ -161,7 +178,8 @@ export function withOptions(options: AllOptions, more: AllOptions): AllOptions {
   const metadata = mergedMetadata(options.metadata, more.metadata, refuse);
   const merged = metadata === undefined ? { ...options, ...more } : { ...options, ...more, metadata };
   checkOptions(merged);
-  return merged;
+  const { onProgress } = more;
+  return onProgress === undefined ? merged : { ...merged, onProgress: inGiversContext(onProgress) };
 }
 
 /** @throws TaskError `invalid_argument` for an option that can't be followed. */

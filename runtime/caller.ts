@@ -20,6 +20,7 @@ import type { Logger } from "./log.ts";
 import { forsaken, isAutomatic, isForsaken } from "./node-queue.ts";
 import { type Places, run } from "./policy.ts";
 import { ProgressListener } from "./progress.ts";
+import { performance } from "./real-time.ts";
 import type { Answer } from "./answer.ts";
 import { lending, lendingHandle } from "./waiting.ts";
 
@@ -54,7 +55,7 @@ export function callerOf(
   ): Call => {
     if (closed()) throw new TaskError("unavailable", "the client is closed");
     const declaration = inQueue(declared, options.queue);
-    const bounded = withinParent(options, declaration.timeoutMs);
+    const bounded = withinParent(options, awaited ? "timeoutMs" : "acceptTimeoutMs", declaration.timeoutMs);
     const { id = newId(), onProgress } = bounded;
     const listener = onProgress && new ProgressListener(onProgress, log, { task: declaration.name, callId: id });
     return {
@@ -100,7 +101,7 @@ export function callerOf(
         if (options.queue === undefined && (options.policy ?? declaration.task.policy) === "local-only") {
           throw new TaskError("invalid_argument", "a local-only call can't be submitted: it has no queue");
         }
-        const timeoutMs = call.options.timeoutMs ?? declaration.timeoutMs;
+        const timeoutMs = call.options.acceptTimeoutMs ?? declaration.timeoutMs;
         if (options.queue !== undefined) await refuseForsaken(places, call.declaration);
         const send = (within: Call): Promise<void> => places.remote.submit(within, timeoutMs);
         const submitted = hooks === undefined ? send(call) : submitWithin(hooks, call, send);
@@ -131,7 +132,8 @@ export function answerOf(settled: Settled): Answer<unknown> {
 /** @throws TaskError `unavailable` for a queue that nobody will ever listen to. A broker that is away says so itself. */
 async function refuseForsaken({ presence, remote }: Places, declaration: Declaration): Promise<void> {
   const { queue } = declaration;
-  if (!isAutomatic(queue) || (await presence.look(declaration).catch(() => "served")) !== "nobody") return;
+  if (!isAutomatic(queue)) return;
+  if ((await presence.look(declaration, performance.now()).catch(() => "served")) !== "nobody") return;
   if (await isForsaken(remote.broker, queue).catch(() => false)) throw new TaskError("unavailable", forsaken(queue));
 }
 

@@ -3,6 +3,7 @@ import type { Broker, ClaimedBatch, ServedQueue } from "./broker.ts";
 import { pause } from "./clock.ts";
 import { TaskError } from "./errors.ts";
 import type { Logger } from "./log.ts";
+import { setImmediate, setTimeout } from "./real-time.ts";
 
 /** Slots for any call, and those for calls that a handler waits for. */
 export interface FreeSlots {

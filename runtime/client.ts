@@ -20,13 +20,14 @@ import { checkHooks, Hooks } from "./hooks.ts";
 import { boundTasks, type Implementation } from "./implementation.ts";
 import { LocalRuns } from "./local.ts";
 import { LockRoom } from "./lock-room.ts";
-import { checkLog, type Logger, loggerOf, type LogLevel } from "./log.ts";
+import { checkLog, inMakersContext, type Logger, loggerOf, type LogLevel } from "./log.ts";
 import type { LocalReplays } from "./local-replays.ts";
 import { checkNodeQueue, nodeQueueOf } from "./node-queue.ts";
 import type { ServeNode } from "./node-serving.ts";
 import type { Operator } from "./operator.ts";
 import { overviewOf } from "./look-over.ts";
 import type { Overview } from "./overview.ts";
+import { outside } from "./own-context.ts";
 import type { WhereOptions } from "./options.ts";
 import { ParkedCalls } from "./parked-calls.ts";
 import type { Parked } from "./parked.ts";
@@ -65,7 +66,7 @@ export interface ClientOptions {
    * `resource_exhausted`. @default without bound
    */
   readonly maxQueueLength?: number | undefined;
-  /** The largest request, bytes as encoded. @default 1_048_576 */
+  /** The largest request, bytes as encoded; the same for calls that run in this process. @default 1_048_576 */
   readonly maxParamsBytes?: number | undefined;
   /** What runs around its calls and the attempts that it makes itself, the first outermost. @default none */
   readonly hooks?: readonly Hook[] | undefined;
@@ -141,7 +142,9 @@ export function openClient(options: ClientOptions, { closeFace, serveNode }: Cli
   checkLog(options.log, refuse);
   checkNodeQueue(options.nodeQueue, refuse);
   const nodeQueue = nodeQueueOf(options.nodeQueue);
-  const log = loggerOf(options.log);
+  // A handler's and a hook's own lines are written in their context, as if they called the logger themselves.
+  const written = loggerOf(options.log);
+  const log = inMakersContext(written);
   const own = typeof options.broker === "string";
   const opening = { namespace, side: "client", log } as const;
   const broker = typeof options.broker === "string" ? openBroker(options.broker, opening) : options.broker;
@@ -163,21 +166,22 @@ export function openClient(options: ClientOptions, { closeFace, serveNode }: Cli
   if (nodeQueue !== undefined && tasks.size === 0) refuse("nodeQueue needs implementations, which serve it");
   const pooled = pooledTasks(tasks.values(), refuse);
   const pool = pooled.length > 0 ? new CpuPool(poolSettings(options.pool), log) : undefined;
-  const around = { dependencies, hooks, log, locks, tasksFor, pool, nodeQueue };
+  const maxParamsBytes = options.maxParamsBytes ?? defaultMaxBytes;
+  const around = { maxParamsBytes, dependencies, hooks, log: written, locks, tasksFor, pool, nodeQueue };
   const local = new LocalRuns(tasks, options.localConcurrency ?? 100, around);
   // What a worker is made of: only a client that replays calls here needs it.
   let loading: Promise<LocalReplays> | undefined;
   const loadReplays = async (): Promise<LocalReplays> => {
     const { LocalReplays } = await import("./local-replays.ts");
-    return new LocalReplays({ broker, nodeQueue, tasks, pool, local, dependencies, hooks, locks, log });
+    return new LocalReplays({ broker, nodeQueue, tasks, pool, local, dependencies, hooks, locks, log: written });
   };
-  const replays = (): Promise<LocalReplays> => (loading ??= loadReplays());
+  const replays = (): Promise<LocalReplays> => (loading ??= outside(loadReplays));
   const places = {
     presence,
     local,
     remote: new RemoteCalls(broker, replies, presence, {
       maxPending: options.maxPending ?? 100_000,
-      maxParamsBytes: options.maxParamsBytes ?? defaultMaxBytes,
+      maxParamsBytes,
       maxQueueLength: options.maxQueueLength,
     }),
   };

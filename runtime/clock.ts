@@ -1,4 +1,6 @@
-import { clearTimeout, setTimeout } from "node:timers";
+import { onAbort } from "./abort-listeners.ts";
+import { outside } from "./own-context.ts";
+import { clearTimeout, epochMs, performance, setTimeout } from "./real-time.ts";
 
 /** Where a broker takes its time from; tests move it by hand, Redis has its own. */
 export interface Clock {
@@ -18,9 +20,9 @@ const longestTimer = 2_147_483_647;
 
 /** This machine's clock. */
 export const systemClock: Clock = {
-  now: () => Date.now(),
+  now: epochMs,
   setTimer(delayMs, callback, background = false) {
-    const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), longestTimer));
+    const timer = outside(() => setTimeout(callback, Math.min(Math.max(delayMs, 0), longestTimer)));
     if (background) timer.unref();
     return () => clearTimeout(timer);
   },
@@ -58,11 +60,11 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted === true) return resolve();
     const done = (): void => {
       undo();
-      signal?.removeEventListener("abort", done);
+      unlisten?.();
       resolve();
     };
     const undo = after(ms, done);
-    signal?.addEventListener("abort", done, { once: true });
+    const unlisten = signal && onAbort(signal, done);
   });
 }
 

@@ -33,6 +33,22 @@ export function encode(value: unknown, free = 0): Buffer {
 }
 
 /**
+ * How many bytes {@link encode} would give, at a fraction of its time: for values that stay in this process, and are judged as if
+ * they were sent. Nothing is copied.
+ *
+ * @throws TaskError as {@link encode}.
+ */
+export function encodedBytes(value: unknown): number {
+  const packer = idle ?? new Packer();
+  idle = undefined;
+  try {
+    return packer.measure(value);
+  } finally {
+    idle = packer;
+  }
+}
+
+/**
  * Bytes → value. The value shares no memory with the bytes.
  *
  * From other writers, an integer of 64 bits is a number where that is exact, else a bigint; a map's keys that are

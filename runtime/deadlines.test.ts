@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type Bounded, Deadlines } from "./deadlines.ts";
 
+vi.mock("./real-time.ts", () => import("../tests/movable-time.ts"));
+
 const late: string[] = [];
 
 function item(name: string, act: () => void = () => undefined): Bounded {

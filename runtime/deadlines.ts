@@ -1,3 +1,6 @@
+import { outside } from "./own-context.ts";
+import { clearTimeout, performance, setTimeout } from "./real-time.ts";
+
 /** What must be over by a time. All but `late` is for {@link Deadlines} alone. */
 export interface Bounded {
   /** Its time is up. */
@@ -66,7 +69,7 @@ export class Deadlines<Item extends Bounded = Bounded> {
   }
 
   #arm(row: Row, ms: number): void {
-    row.timer = setTimeout(() => this.#pass(row), Math.min(ms, longestTimerMs));
+    row.timer = outside(() => setTimeout(() => this.#pass(row), Math.min(ms, longestTimerMs)));
   }
 
   #pass(row: Row): void {

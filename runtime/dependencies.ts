@@ -3,6 +3,7 @@ import type { Declaration } from "./declaration.ts";
 import { lastWordsMs } from "./defaults.ts";
 import { TaskError } from "./errors.ts";
 import type { Logger } from "./log.ts";
+import { outside, thisContext, type Within } from "./own-context.ts";
 
 /** What a function that opens dependencies is given. */
 export interface Opening {
@@ -28,17 +29,27 @@ const none: object = Object.freeze({});
 /** What is open in this process, by what has opened it: workers and clients share it. */
 const inProcess = new Map<Open, Opened>();
 
+/** The contexts in which functions that open dependencies were given: they run there, and not in that of the first call. */
+const givenIn = new WeakMap<Open, Within>();
+
+/** Notes the context in which a function that opens dependencies is given. Of several, the first counts. */
+export function noteGiver(open: Open): void {
+  if (!givenIn.has(open)) givenIn.set(open, thisContext());
+}
+
 /** What one function has opened, until the last of its holders lets go of it. */
 class Opened {
   readonly value: Promise<unknown>;
   readonly #open: Open;
+  readonly #within: Within;
   readonly #closers: (() => unknown)[] = [];
   #holders = 0;
   #closing: Promise<void> | undefined;
 
   constructor(open: Open) {
     this.#open = open;
-    this.value = this.#begin();
+    this.#within = givenIn.get(open) ?? outside;
+    this.value = this.#within(() => this.#begin());
     this.value.catch(() => undefined); // Each holder is told.
   }
 
@@ -69,7 +80,7 @@ class Opened {
     await this.value.catch(() => undefined); // It may still be opening.
     for (const close of this.#closers.toReversed()) {
       try {
-        await close();
+        await this.#within(close);
       } catch (thrown) {
         log.error({ err: thrown }, "a dependency could not be closed");
       }
@@ -117,7 +128,7 @@ export class Dependencies {
     if (open === undefined) return;
     if (this.#closed) throw new TaskError("unavailable", "its dependencies are closed");
     let share = this.#shares.get(open);
-    if (share === undefined) this.#shares.set(open, (share = this.#share(open)));
+    if (share === undefined) this.#shares.set(open, (share = outside(() => this.#share(open))));
     try {
       await share.opening;
     } catch (cause) {

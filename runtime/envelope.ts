@@ -1,6 +1,7 @@
 import type { Retry } from "./backoff.ts";
 import { checkDuration, checkRetry } from "./checks.ts";
-import { decode, decodeEntries, encode } from "./codec.ts";
+import { decode, decodeEntries, encode, encodedBytes } from "./codec.ts";
+import { cutIssues, cutText } from "./cut-text.ts";
 import { checkTexts, type Metadata } from "./metadata.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode, type TaskIssue, taskErrorCodes } from "./errors.ts";
 import {
@@ -86,6 +87,20 @@ function compose(header: Header, body: object): Buffer {
 
 /** A call's record before it has ended. */
 export function writeRequest(header: Header, request: Request): Buffer {
+  return compose(header, requestBody(request));
+}
+
+/** How many bytes a request's record would have. @throws TaskError `invalid_argument` for what can't be carried. */
+export function requestBytes(request: Request): number {
+  return prefixBytes - 1 + encodedBytes(requestBody(request));
+}
+
+/** The same of a reply's. */
+export function replyBytes(reply: Reply): number {
+  return prefixBytes - 1 + encodedBytes(reply);
+}
+
+function requestBody(request: Request): Record<string, unknown> {
   const body: Record<string, unknown> = {};
   if (request.to !== undefined) body["to"] = request.to;
   body["task"] = request.task;
@@ -95,7 +110,7 @@ export function writeRequest(header: Header, request: Request): Buffer {
   if (request.root !== undefined) body["root"] = request.root;
   if (request.metadata !== undefined) body["metadata"] = request.metadata;
   if (request.trace !== undefined) body["trace"] = request.trace;
-  return compose(header, body);
+  return body;
 }
 
 /** @throws TaskError `invalid_argument` for bytes that are no request. */
@@ -261,22 +276,22 @@ function errorOfState(header: Header): WireError {
   }
 }
 
-/** An error for the wire. */
+/** An error for the wire: its texts are cut, so that no limit of replies ever keeps a caller from knowing what was wrong. */
 export function toWire(error: AnyTaskError): WireError {
   return {
     code: error.code,
-    message: error.reason,
+    message: cutText(error.reason),
     ...(error.code === "declared" && { name: error.name, data: error.data }),
     ...(error.attempt !== undefined && { attempt: error.attempt }),
-    ...(error.issues.length > 0 && { issues: error.issues }),
+    ...(error.issues.length > 0 && { issues: cutIssues(error.issues) }),
     ...(error.code === "failed" && { stack: stackOf(error) }),
   };
 }
 
-/** The stack of what the handler threw, at most 4 KiB of it. */
+/** The stack of what the handler threw. */
 function stackOf(error: AnyTaskError): string | undefined {
   const stack = error.cause instanceof Error ? error.cause.stack : error.remoteStack;
-  return stack?.slice(0, 4_096);
+  return stack === undefined ? undefined : cutText(stack);
 }
 
 /** An error from the wire; a code of a newer version reads as `internal`. */

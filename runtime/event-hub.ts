@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Broker, HeardEvent, Notice, Unsubscribe } from "./broker.ts";
 import { checkQueue, shown } from "./checks.ts";
+import { pause } from "./clock.ts";
 import { decode } from "./codec.ts";
 import type { Declaration } from "./declaration.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
@@ -9,6 +9,9 @@ import { attemptErrors, KeptRecord } from "./kept-record.ts";
 import { eventsChannel } from "./keys.ts";
 import type { Logger } from "./log.ts";
 import type { Operator } from "./operator.ts";
+import { inGiversContext, outside } from "./own-context.ts";
+import { PushedValues, type Pushing } from "./pushed-values.ts";
+import { clearInterval, setInterval } from "./real-time.ts";
 
 /** For how long a queue's events are asked for, and how often again, ms. */
 const listenMs = 15_000;
@@ -72,63 +75,30 @@ export class EventHub implements Events<Record<string, unknown>> {
     const callback = rest[1] ?? rest[0];
     const filter = rest[1] === undefined ? {} : (rest[0] as EventFilter);
     if (typeof callback !== "function") refuse("a callback is missing");
-    const listener = this.#listener(kind, filter, (event) =>
-      this.#call(callback as (event: AnyEvent) => unknown, event),
-    );
-    return this.#add(listener);
+    const call = inGiversContext(callback as (event: AnyEvent) => unknown);
+    const listener = this.#listener(kind, filter, (event) => this.#call(call, event));
+    await this.#add(listener);
+    return { stop: () => this.#remove(listener) };
   }
 
   stream(kind: EventKind | readonly EventKind[] = kinds, filter: EventFilter = {}): AsyncIterableIterator<never, void> {
-    const kept: AnyEvent[] = [];
-    let over = false;
-    let wake = (): void => {};
+    let to: Pushing<AnyEvent> | undefined;
     const listener = this.#listener(
       kind,
       filter,
-      (event) => {
-        kept.push(event);
-        if (kept.length > mostKept) kept.splice(0, 2, { kind: "gap", queue: kept[1]!.queue });
-        wake();
-      },
-      () => {
-        over = true;
-        wake();
-      },
+      (event) => to?.push(event),
+      () => to?.end(),
     );
-    const begin = async (): Promise<Listening | undefined> => {
-      try {
-        return await this.#add(listener);
-      } catch (error) {
-        if (over) return undefined; // The client was closed meanwhile.
-        throw error;
-      }
-    };
-    const events = (async function* (): AsyncGenerator<never, void> {
-      const listening = await begin();
-      try {
-        for (;;) {
-          for (let event = kept.shift(); event !== undefined; event = kept.shift()) yield event as never;
-          if (over) return;
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-        }
-      } finally {
-        await listening?.stop();
-      }
-    })();
-    return {
-      next: () => events.next(),
-      // A generator that waits hears of it only when it goes on.
-      return: () => {
-        over = true;
-        wake();
-        return events.return();
+    return new PushedValues<AnyEvent, never>({
+      begin: (pushing) => {
+        to = pushing;
+        this.#add(listener).catch(pushing.fail);
+        return () => void this.#remove(listener).catch(() => undefined);
       },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+      read: (event) => event as never,
+      trim: (kept) =>
+        void (kept.length > mostKept && kept.splice(0, 2, { kind: "gap", queue: (kept[1] as AnyEvent).queue })),
+    });
   }
 
   async close(): Promise<void> {
@@ -158,20 +128,21 @@ export class EventHub implements Events<Record<string, unknown>> {
     return { queues, kinds: wanted, accepts, hear, end };
   }
 
-  async #add(listener: Listener): Promise<Listening> {
+  /** Resolves when all that happens is heard. */
+  async #add(listener: Listener): Promise<void> {
     if (this.#closed) throw new TaskError("unavailable", "the client is closed");
     this.#listeners.add(listener);
-    const stop = async (): Promise<void> => {
-      this.#listeners.delete(listener);
-      await this.#rest();
-    };
     try {
       await Promise.all(listener.queues.map((queue) => this.#ear(queue).ready));
     } catch (error) {
-      await stop();
+      await this.#remove(listener);
       throw error;
     }
-    return { stop };
+  }
+
+  async #remove(listener: Listener): Promise<void> {
+    this.#listeners.delete(listener);
+    await this.#rest();
   }
 
   #ear(queue: string): Ear {
@@ -195,9 +166,10 @@ export class EventHub implements Events<Record<string, unknown>> {
       });
       if (!signal.aborted) timer = setInterval(again, againMs).unref();
       const unknownMs = await listen();
-      if (unknownMs > 0) await sleep(unknownMs + marginMs, undefined, { signal });
+      if (unknownMs > 0) await pause(unknownMs + marginMs, signal);
+      if (signal.aborted) throw new TaskError("canceled", "the client was closed");
     };
-    const ready = begin();
+    const ready = outside(begin);
     const ear: Ear = {
       ready,
       stop: async () => {

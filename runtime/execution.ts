@@ -2,7 +2,9 @@ import type { AttemptKnown } from "./attempt-facts.ts";
 import type { ClaimedCall, Report } from "./broker.ts";
 import { retryDelay, type RetryWish } from "./backoff.ts";
 import { awaitedTtlMs, parkedTtlMs } from "./brokers/retention.ts";
+import { replyRefusal } from "./carried.ts";
 import { encode } from "./codec.ts";
+import { cutText } from "./cut-text.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { readRequest, type Reply, type Request, toWire, writeReply } from "./envelope.ts";
 import type { Declaration } from "./declaration.ts";
@@ -27,6 +29,7 @@ import { limitKeysOf } from "./limits.ts";
 import type { Lease, Leases } from "./leases.ts";
 import type { LockGiver } from "./lock-room.ts";
 import type { Logger } from "./log.ts";
+import { performance } from "./real-time.ts";
 
 /** What an execution needs of its worker. */
 export interface ExecutionSettings {
@@ -48,6 +51,8 @@ export interface ExecutionSettings {
   report(queue: string, report: Report): void;
 }
 
+/** What is left of an error's message where a reply may hardly be longer, characters. */
+const fewCharacters = 256;
 /** The longest that a reply can be kept, ms: a year. */
 const longestTtlMs = 365 * 86_400_000;
 /** Outcomes that are faults of a handler, and of interest where it runs. */
@@ -278,12 +283,13 @@ export class Execution {
       const record = this.#replyOf(outcome);
       const { maxResultBytes } = this.#settings;
       const kept = this.#header.keepRequest ? this.#call.record.length : 0;
-      if (record.length - kept <= maxResultBytes) return record;
-      const what = outcome.ok ? "its result" : "its error";
-      return this.#failure(
-        "resource_exhausted",
-        `${what} takes ${record.length - kept} bytes, more than the ${maxResultBytes} allowed`,
-      );
+      const error = outcome.ok ? undefined : outcome.error;
+      const refusal = replyRefusal({ error }, record.length - kept, maxResultBytes);
+      if (refusal === undefined) return record;
+      // Whose limit is very small: what went wrong is told all the same.
+      return error === undefined || error.code === "declared"
+        ? this.#failure("resource_exhausted", refusal)
+        : this.#failure(error.code, cutText(error.reason, fewCharacters));
     } catch (thrown) {
       return this.#failure("invalid_result", `result: ${TaskError.from(thrown).reason}`);
     }
@@ -302,7 +308,7 @@ export class Execution {
     this.#report({ kind: "progress", value });
   }
 
-  #failure(code: "resource_exhausted" | "invalid_result", reason: string): Uint8Array {
+  #failure(code: TaskErrorCode, reason: string): Uint8Array {
     const attempt = this.#header.attempt + 1;
     return this.#record({ error: toWire(new TaskError<string, unknown>(code, reason, { attempt })) });
   }

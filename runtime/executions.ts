@@ -7,6 +7,7 @@ import { HeldSlots } from "./held-slots.ts";
 import type { Nest } from "./invoke.ts";
 import type { FreeSlots } from "./claims.ts";
 import type { Lease } from "./leases.ts";
+import { performance, setImmediate } from "./real-time.ts";
 
 /** For how long a handler may go on after its call was answered before it counts as stuck, ms. */
 const stuckAfterMs = 1_000;

@@ -21,6 +21,12 @@ export interface CallStatus<Progress = unknown> {
   readonly metadata: Metadata | undefined;
 }
 
+/** How to read a call's progress. */
+export interface ProgressReading {
+  /** Ends the reading, with `canceled`; the call goes on. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** A call that was submitted, here or anywhere else: by it, anyone who knows its id waits, looks or cancels. */
 export interface Handle<Result = unknown, Errors extends object = {}, Progress = unknown> {
   readonly id: string;
@@ -50,9 +56,10 @@ export interface Handle<Result = unknown, Errors extends object = {}, Progress =
   /**
    * Progress as it is reported, in this process or another: from the last value known, each value once, the newest of those
    * that come fast. It ends with the call, however that ends (the result tells), and yields nothing of one that has ended.
+   * Leaving the loop, or calling the iterator's `return`, ends it at once, also while it waits.
    *
-   * @throws TaskError `not_found` for an id that is unknown or whose record is gone, `canceled` when the client is closed,
-   * `invalid_result` for a value that this contract's schema refuses.
+   * @throws TaskError `not_found` for an id that is unknown or whose record is gone, `canceled` when the signal aborts or the
+   * client is closed, `invalid_result` for a value that this contract's schema refuses.
    */
-  progress(): AsyncIterable<Progress>;
+  progress(reading?: ProgressReading): AsyncIterable<Progress>;
 }

@@ -1,16 +1,20 @@
+import { onAbort } from "./abort-listeners.ts";
 import type { Broker, StoredCall } from "./broker.ts";
 import { about, type Settled } from "./call.ts";
 import { answerOf, valueOf } from "./caller.ts";
-import { after } from "./clock.ts";
+import { after, settles } from "./clock.ts";
 import type { Declaration } from "./declaration.ts";
 import { requestIn } from "./envelope.ts";
 import { readHeader } from "./header.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
-import type { CallStatus, Handle } from "./handle.ts";
+import type { CallStatus, Handle, ProgressReading } from "./handle.ts";
 import { waitWithin } from "./hooked-calls.ts";
 import type { Hooks } from "./hooks.ts";
 import type { WaitOptions } from "./options.ts";
+import { PauseView } from "./pause-view.ts";
 import { ProgressFeed, progressOf } from "./progress.ts";
+import { PushedValues } from "./pushed-values.ts";
+import { performance } from "./real-time.ts";
 import { receive } from "./receive.ts";
 import type { Replies, Wait } from "./replies.ts";
 import { type CallState, isTerminal } from "./state.ts";
@@ -21,10 +25,12 @@ export class Handles {
   readonly #replies: Replies;
   readonly #hooks: Hooks | undefined;
   readonly #open = new Set<(error: AnyTaskError) => void>();
+  readonly #pauses: PauseView;
   #closed = false;
 
   constructor(broker: Broker, replies: Replies, hooks?: Hooks) {
     this.#broker = broker;
+    this.#pauses = new PauseView(broker);
     this.#replies = replies;
     this.#hooks = hooks;
   }
@@ -70,7 +76,7 @@ export class Handles {
             throw this.#error(declaration, id, "invalid_argument", "it has not ended: cancel it before");
           return outcome === "forgotten";
         }),
-      progress: () => this.#progress(declaration, id, unique),
+      progress: (reading) => this.#progress(declaration, id, unique, reading),
     };
   }
 
@@ -111,53 +117,58 @@ export class Handles {
         failed: (error) => end(() => reject(error)),
       });
       const giveUp = () => end(() => reject(this.#error(declaration, id, "canceled", "waiting for it was given up")));
-      const late = () =>
-        end(() => reject(this.#error(declaration, id, "deadline_exceeded", `it has not ended within ${timeoutMs} ms`)));
+      const late = (): void => {
+        const reason = `it has not ended within ${timeoutMs} ms`;
+        void this.#pauseOf(declaration, id).then((paused) =>
+          end(() => reject(this.#error(declaration, id, "deadline_exceeded", reason + paused))),
+        );
+      };
       const undo = after(timeoutMs ?? Number.POSITIVE_INFINITY, late);
-      signal?.addEventListener("abort", giveUp, { once: true });
+      const unlisten = signal && onAbort(signal, giveUp);
       const end = (settle: () => void) => {
         undo();
-        signal?.removeEventListener("abort", giveUp);
+        unlisten?.();
         stop();
         settle();
       };
     });
   }
 
-  async *#progress(declaration: Declaration, id: string, unique: boolean): AsyncGenerator<never, void> {
-    let heard: Uint8Array[] = [];
-    let wake = (): void => {};
-    let over: { readonly error?: AnyTaskError } | undefined;
-    const stop = this.#follow(declaration, id, unique, {
-      progress: (value) => {
-        // Whoever reads slowly gets the newest: progress is a state, not a log.
-        if (heard.push(value) > maxHeard) heard.shift();
-        wake();
+  /** What keeps a call that waits from being started, in words that follow others. */
+  async #pauseOf(declaration: Declaration, id: string): Promise<string> {
+    const now = performance.now();
+    const look = async (): Promise<string> => {
+      const looked = this.#pauses.look(declaration, now);
+      const [call] = await this.#broker.read(declaration.queue, [id]);
+      await looked;
+      const paused = call?.state === "queued" ? this.#pauses.known(declaration, now) : undefined;
+      return paused === undefined ? "" : `; ${paused}`;
+    };
+    const words = look().catch(() => "");
+    return (await settles(words, lastLookMs)) ? words : "";
+  }
+
+  #progress(
+    declaration: Declaration,
+    id: string,
+    unique: boolean,
+    { signal }: ProgressReading = {},
+  ): AsyncIterableIterator<never, void> {
+    return new PushedValues<Uint8Array, never>({
+      begin: ({ push, end, fail }) => {
+        const giveUp = () => fail(this.#error(declaration, id, "canceled", "waiting for its progress was given up"));
+        const unlisten = signal && onAbort(signal, giveUp);
+        const unfollow = this.#follow(declaration, id, unique, { progress: push, ended: end, failed: fail });
+        if (signal?.aborted === true) giveUp();
+        return () => {
+          unlisten?.();
+          unfollow();
+        };
       },
-      ended: () => {
-        over = {};
-        wake();
-      },
-      failed: (error) => {
-        over = { error };
-        wake();
-      },
+      read: (value) => progressOf(declaration, value) as never,
+      // Whoever reads slowly gets the newest: progress is a state, not a log.
+      trim: (kept) => void (kept.length > maxHeard && kept.shift()),
     });
-    try {
-      for (;;) {
-        const values = heard;
-        heard = [];
-        for (const value of values) yield progressOf(declaration, value) as never;
-        if (heard.length > 0) continue;
-        if (over?.error !== undefined) throw over.error;
-        if (over !== undefined) return;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    } finally {
-      stop();
-    }
   }
 
   /** Hears of a call from now on, after a first look at it. Returns what stops it. */
@@ -219,6 +230,9 @@ export class Handles {
     return new TaskError<string, unknown>(code, reason, about({ declaration, id }));
   }
 }
+
+/** How long a wait whose time is up may last for the reason, ms. */
+const lastLookMs = 100;
 
 /** Progress values that are kept for a reader who is slower than the handler. */
 const maxHeard = 1_000;

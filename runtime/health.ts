@@ -1,3 +1,5 @@
+import { performance } from "./real-time.ts";
+
 /** How a worker is. */
 export interface WorkerHealth {
   readonly healthy: boolean;

@@ -5,7 +5,7 @@ import { moduleUrl } from "./cpu/place.ts";
 import { serveBrand } from "./cpu/program.ts";
 import { serve } from "./cpu/serve.ts";
 import { declarationsOf } from "./declaration.ts";
-import type { Open } from "./dependencies.ts";
+import { noteGiver, type Open } from "./dependencies.ts";
 import { TaskError } from "./errors.ts";
 import type { Contract, Registry } from "./registry.ts";
 
@@ -90,6 +90,7 @@ function openOf(contract: Contract, options: ImplementOptions<unknown>): Open | 
   };
   checkNames(options, ["dependencies"], refuse);
   const { dependencies } = options;
+  if (typeof dependencies === "function") noteGiver(dependencies);
   if (dependencies === undefined || typeof dependencies === "function") return dependencies;
   return refuse(`dependencies must be a function that opens them; got ${shown(dependencies)}`);
 }

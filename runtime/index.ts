@@ -10,7 +10,7 @@ export type { Backoff, Retry } from "./backoff.ts";
 export type { Policy, Priority, Task, TaskDefinition, TaskOptions } from "./contract.ts";
 export { TaskError } from "./errors.ts";
 export type { AnyTaskError, TaskErrorCode, TaskErrorDetails, TaskIssue } from "./errors.ts";
-export type { CallStatus, Handle } from "./handle.ts";
+export type { CallStatus, Handle, ProgressReading } from "./handle.ts";
 export type {
   AttemptEvent,
   HandedOn,

@@ -14,6 +14,8 @@ import type { HookEnd } from "./hook.ts";
 import type { Hooks } from "./hooks.ts";
 import { type Lineage, lineage } from "./lineage.ts";
 import type { LockGiver } from "./lock-room.ts";
+import { thisContext, type Within } from "./own-context.ts";
+import { performance } from "./real-time.ts";
 import type { Registry } from "./registry.ts";
 import { traceOf } from "./trace.ts";
 
@@ -210,6 +212,7 @@ class AttemptContext extends AttemptFacts implements Context<Record<string, unkn
   readonly #begunAt: number;
   #deadline: number | undefined;
   #controller: AbortController | undefined;
+  #within: Within | undefined;
   #errors: ErrorMakers<Record<string, unknown>> | undefined;
   #tasks: object | undefined;
   #lineage: AttemptLineage | undefined;
@@ -240,6 +243,8 @@ class AttemptContext extends AttemptFacts implements Context<Record<string, unkn
   }
 
   get signal(): AbortSignal {
+    // Those who listen to it are called in the handler's context, whoever ends the attempt.
+    this.#within ??= thisContext();
     return (this.#controller ??= newController()).signal;
   }
 
@@ -277,7 +282,9 @@ class AttemptContext extends AttemptFacts implements Context<Record<string, unkn
 
   abort(reason: AnyTaskError): void {
     // The signal may be asked for only after the abort.
-    (this.#controller ??= newController()).abort(reason);
+    const controller = (this.#controller ??= newController());
+    if (this.#within === undefined) controller.abort(reason);
+    else this.#within(() => controller.abort(reason));
   }
 }
 

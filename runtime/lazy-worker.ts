@@ -6,8 +6,9 @@ import { TaskError } from "./errors.ts";
 import type { WorkerHealth } from "./health.ts";
 import { newAddress } from "./id.ts";
 import { type BoundTask, boundTasks } from "./implementation.ts";
-import { childLogger, loggerOf } from "./log.ts";
+import { childLogger, inMakersContext, loggerOf } from "./log.ts";
 import { nodeQueueOf } from "./node-queue.ts";
+import { outside, thisContext } from "./own-context.ts";
 import type * as workerModule from "./worker.ts";
 import { checkWorkerOptions, defaultConcurrency, type WorkerOptions } from "./worker-options.ts";
 
@@ -21,15 +22,15 @@ export interface Worker {
    */
   readonly nodeQueue: string | undefined;
   /**
-   * Runs calls until it is stopped; resolves then.
+   * Runs calls until it is stopped; resolves then. Called again while it runs, it is the same run.
    *
-   * @throws TaskError if the broker can't be reached at the start (later losses are waited out) or what the handlers
+   * @throws TaskError `unavailable` if it was stopped before, as it runs once; what it says if the broker can't be reached at the start (later losses are waited out) or what the handlers
    * depend on can't be opened, or, with `stopWhenStuck`, `resource_exhausted` when too many handlers are stuck.
    */
   run(): Promise<void>;
   /**
    * Takes no more calls, lets running ones finish, gives the rest back, and resolves when all is told and what the
-   * handlers depend on is closed.
+   * handlers depend on is closed. While the broker is away it takes no longer than `graceMs` and 5 s more.
    *
    * @param options.graceMs - how long running calls may take, and what is closed after them, ms; 0 gives them back at
    * once, also after an earlier stop.
@@ -56,7 +57,7 @@ let loading: Promise<typeof workerModule> | undefined;
 
 /** What workers alone are made of. It is loaded once, when the first one runs. */
 export function loadWorker(): Promise<typeof workerModule> {
-  return (loading ??= import("./worker.ts"));
+  return (loading ??= outside(() => import("./worker.ts")));
 }
 
 /**
@@ -72,12 +73,16 @@ class LazyWorker implements Worker {
   readonly #broker: Broker;
   #running: workerModule.RunningWorker | undefined;
   #opening: Promise<workerModule.RunningWorker> | undefined;
+  /** The context of whoever made it, in which its handlers, its hooks and its logger run. */
+  readonly #within = thisContext();
   #run: Promise<void> | undefined;
   #stop: Promise<void> | undefined;
+  /** Why it can't run any more. */
+  #over: TaskError | undefined;
 
   constructor(options: WorkerOptions, tasks: ReadonlyMap<string, BoundTask>, pooled: readonly BoundTask[]) {
     const { broker, namespace = defaultNamespace } = options;
-    const log = childLogger(loggerOf(options.log), { worker: this.id });
+    const log = inMakersContext(childLogger(loggerOf(options.log), { worker: this.id }));
     this.nodeQueue = nodeQueueOf(options.nodeQueue);
     this.#options = options;
     this.#tasks = tasks;
@@ -86,17 +91,20 @@ class LazyWorker implements Worker {
   }
 
   run(): Promise<void> {
-    return (this.#run ??= this.#work());
+    if (this.#over !== undefined) return Promise.reject(this.#over);
+    return (this.#run ??= this.#within(() => this.#work()));
   }
 
-  async stop(options: { readonly graceMs?: number | undefined } = {}): Promise<void> {
-    if (this.#run === undefined) {
-      // It never ran: there is nothing to give back, and no connection was made.
-      const stopped = new TaskError("unavailable", "this worker was stopped before it ran; make another one");
-      this.#run = Promise.reject(stopped);
-      this.#run.catch(() => undefined);
-      this.#stop = typeof this.#options.broker === "string" ? this.#broker.close() : Promise.resolve();
-    }
+  stop(options: { readonly graceMs?: number | undefined } = {}): Promise<void> {
+    return this.#within(() => this.#end(options));
+  }
+
+  async #end(options: { readonly graceMs?: number | undefined }): Promise<void> {
+    const when = this.#run === undefined ? "before it ran" : "and runs once";
+    this.#over ??= new TaskError("unavailable", `this worker was stopped ${when}; make another one`);
+    // Of one that never ran there is nothing to give back, and no connection was made.
+    if (this.#run === undefined)
+      this.#stop ??= typeof this.#options.broker === "string" ? this.#broker.close() : Promise.resolve();
     if (this.#opening === undefined) return this.#stop;
     // What kept it from running is run()'s to tell.
     const running = this.#running ?? (await this.#opening.catch(() => undefined));
@@ -111,11 +119,13 @@ class LazyWorker implements Worker {
   async #work(): Promise<void> {
     const running = await (this.#opening = this.#open());
     await running.run();
+    // By a signal to the process, too.
+    this.#over ??= new TaskError("unavailable", "this worker has stopped, and runs once; make another one");
   }
 
   async #open(): Promise<workerModule.RunningWorker> {
-    const { RunningWorker } = await loadWorker();
-    const keepers = await this.#broker.keepers?.();
+    // Asked for at once, by which a test broker knows that a worker is on its way.
+    const [{ RunningWorker }, keepers] = await Promise.all([loadWorker(), this.#broker.keepers?.()]);
     const { id, nodeQueue } = this;
     const parts = { id, broker: this.#broker, keepers, tasks: this.#tasks, pooled: this.#pooled, nodeQueue };
     return (this.#running = new RunningWorker(this.#options, parts));

@@ -1,3 +1,5 @@
+import { hrtime, performance } from "./real-time.ts";
+
 /*
  * What a worker holds, in memory that it shares with its lease keeper: a thread that goes on while handlers block the
  * event loop. Here is the side that writes; a keeper brings its own reading, for its code stands alone.
@@ -56,7 +58,7 @@ export interface TableAttempt {
 
 /** What all threads of a process have in common is the clock of `hrtime`; `performance.now` is that from another zero. */
 function clockOffset(): number {
-  const [seconds, nanoseconds] = process.hrtime();
+  const [seconds, nanoseconds] = hrtime();
   return seconds * 1e3 + nanoseconds / 1e6 - performance.now();
 }
 

@@ -1,5 +1,6 @@
 import type { ClaimedBatch, Keeper, Keepers, KeeperSettings, Report } from "./broker.ts";
 import { LeaseTable, type TableAttempt } from "./lease-table.ts";
+import { performance } from "./real-time.ts";
 
 /** What a claim gave to this worker. */
 export interface Lease {

@@ -13,6 +13,7 @@ import { Leases } from "./leases.ts";
 import type { LockGiver } from "./lock-room.ts";
 import { childLogger, type Logger } from "./log.ts";
 import type { Operator, Replayed } from "./operator.ts";
+import { clearInterval, clearTimeout, setInterval, setTimeout } from "./real-time.ts";
 import { Reports } from "./reports.ts";
 
 const leaseMs = 15_000;

@@ -1,6 +1,9 @@
+import { onAbort } from "./abort-listeners.ts";
 import { retryDelay } from "./backoff.ts";
 import { about, type Call, type Settled } from "./call.ts";
 import { pause } from "./clock.ts";
+import { checkParams, checkProgress, refusedReply, replyRefusal } from "./carried.ts";
+import { cutError } from "./cut-text.ts";
 import type { CpuPool } from "./cpu/pool.ts";
 import type { PooledAttempt, PooledOutcome } from "./cpu/pooled-attempt.ts";
 import { defaultMaxBytes } from "./defaults.ts";
@@ -11,15 +14,18 @@ import { pooledWithin } from "./hooked-attempts.ts";
 import type { Hooks } from "./hooks.ts";
 import type { BoundTask } from "./implementation.ts";
 import { newHeader } from "./header.ts";
+import { newAddress } from "./id.ts";
 import { HeldSlots, type Waits } from "./held-slots.ts";
 import { Attempt, type Nest, type Outcome } from "./invoke.ts";
 import type { LockGiver } from "./lock-room.ts";
 import type { Logger } from "./log.ts";
 import { progressOf } from "./progress.ts";
+import { performance } from "./real-time.ts";
 import { receive, receivedError } from "./receive.ts";
 
 /** What handlers find around them. */
 interface Surroundings {
+  readonly maxParamsBytes: number;
   readonly dependencies: Dependencies;
   readonly hooks: Hooks | undefined;
   readonly log: Logger;
@@ -31,9 +37,12 @@ interface Surroundings {
   readonly pool?: CpuPool | undefined;
 }
 
+/** As long as the name of a client in a call's record, which counts as part of its size. */
+const clientName = newAddress();
+
 /**
- * Runs calls in this process: through the same gates as on a worker, without codec and record, but for those of tasks with
- * `cpu`, which cross to a thread.
+ * Runs calls in this process: through the same gates and within the same limits as on a worker, but without codec and record,
+ * so that nothing is copied. Tasks with `cpu` cross to a thread.
  */
 export class LocalRuns implements Nest {
   readonly tasksFor: Nest["tasksFor"];
@@ -129,7 +138,13 @@ class LocalRun {
 
   /** Makes the first attempt; undefined if the call is not settled by it at once. */
   begin(): Settled | undefined {
-    if (!this.#surroundings.dependencies.has(this.#bound)) return undefined;
+    const { maxParamsBytes, dependencies } = this.#surroundings;
+    try {
+      checkParams(this.#call, clientName, maxParamsBytes);
+    } catch (refused) {
+      return { ok: false, error: this.#told(TaskError.from(refused, "invalid_argument"), undefined), started: false };
+    }
+    if (!dependencies.has(this.#bound)) return undefined;
     try {
       this.#attempt = this.#start();
     } catch (thrown) {
@@ -145,7 +160,7 @@ class LocalRun {
     const { signal } = this.#call.options;
     const cancel = () =>
       this.abort(new TaskError<string, unknown>("canceled", "its caller canceled it", { cause: signal?.reason }));
-    signal?.addEventListener("abort", cancel, { once: true });
+    const unlisten = signal && onAbort(signal, cancel);
     if (signal?.aborted === true) cancel();
     try {
       if (this.#attempt === undefined) {
@@ -163,7 +178,7 @@ class LocalRun {
         this.#attempt = this.#start();
       }
     } finally {
-      signal?.removeEventListener("abort", cancel);
+      unlisten?.();
       // A handler that ignores its limit keeps its slot until it is done, also one of an earlier attempt.
       void this.handlersDone().then(release);
     }
@@ -244,7 +259,10 @@ class LocalRun {
       dependencies: dependencies.of(this.#bound),
       hooks,
       locks,
-      onProgress: (_, received) => this.#heard(number, () => received),
+      onProgress: (sent, received) => {
+        checkProgress(sent, defaultMaxBytes);
+        this.#heard(number, () => received);
+      },
     });
   }
 
@@ -263,10 +281,23 @@ class LocalRun {
   #settled(outcome: Outcome | PooledOutcome): Settled {
     this.#over = true;
     const { declaration, id } = this.#call;
+    const refused = this.#refusal(outcome);
+    if (refused !== undefined) return { ok: false, error: this.#told(refused, this.#number), started: true };
     if (outcome.ok)
       return "record" in outcome ? receive(declaration, id, outcome.record) : { ok: true, value: outcome.received };
-    const error = this.#told(outcome.error, this.#number);
+    const error = this.#told(cutError(outcome.error), this.#number);
     return { ok: false, error: receivedError(declaration, error), started: true };
+  }
+
+  /** What would keep the outcome from its caller, had a worker to send it. */
+  #refusal(outcome: Outcome | PooledOutcome): AnyTaskError | undefined {
+    if (outcome.ok && "record" in outcome) {
+      const refusal = replyRefusal({}, outcome.record.length, defaultMaxBytes);
+      return refusal === undefined ? undefined : new TaskError<string, unknown>("resource_exhausted", refusal);
+    }
+    if (outcome.ok) return refusedReply({ value: outcome.sent }, defaultMaxBytes);
+    // Only the data of a declared error are a handler's own.
+    return outcome.error.code === "declared" ? refusedReply({ error: outcome.error }, defaultMaxBytes) : undefined;
   }
 
   #told(error: AnyTaskError, attempt: number | undefined): AnyTaskError {

@@ -5,6 +5,8 @@ import { TaskError } from "./errors.ts";
 import { type LockRequest, LockRoom } from "./lock-room.ts";
 import { type LockAnswer, localLifeMs } from "./locks.ts";
 
+vi.mock("./real-time.ts", () => import("../tests/movable-time.ts"));
+
 const request: LockRequest = {
   name: "l",
   queue: "q",

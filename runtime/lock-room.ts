@@ -1,9 +1,12 @@
+import { onAbort } from "./abort-listeners.ts";
 import type { Broker, Notice, Unsubscribe } from "./broker.ts";
 import { pause } from "./clock.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import { workerChannel } from "./keys.ts";
 import { type LockAnswer, type LockOwner, type Locks, localLifeMs } from "./locks.ts";
 import type { Logger } from "./log.ts";
+import { outside } from "./own-context.ts";
+import { clearInterval, performance, setInterval } from "./real-time.ts";
 
 /** A lock that an attempt wants. */
 export interface LockRequest {
@@ -117,7 +120,7 @@ export class LockRoom implements LockGiver {
     if (this.#heard.has(queue)) return false;
     let channel = this.#channels.get(queue);
     if (channel === undefined) {
-      channel = this.#broker.subscribe(workerChannel(queue), (notice) => this.#hear(queue, notice));
+      channel = outside(() => this.#broker.subscribe(workerChannel(queue), (notice) => this.#hear(queue, notice)));
       this.#channels.set(queue, channel);
     }
     try {
@@ -155,11 +158,11 @@ export class LockRoom implements LockGiver {
       if (!isHeld) return;
       isHeld = false;
       clearInterval(beats);
-      signal.removeEventListener("abort", leave);
+      unlisten();
       this.#leave(locks, request);
     };
     // After its attempt is over it is others', whatever the handler still does.
-    signal.addEventListener("abort", leave, { once: true });
+    const unlisten = onAbort(signal, leave);
     return { fence, leave };
   }
 

@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { shown } from "./checks.ts";
+import { inGiversContext } from "./own-context.ts";
 
 /** Where lines go: pino's shape, so that a pino logger fits as it is, and `console`, too. */
 export interface Logger {
@@ -51,6 +52,13 @@ export function loggerOf(log: Logger | LogLevel | undefined): Logger {
       isTold = true;
     }
   };
+  return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
+}
+
+/** A logger that writes in the context of whoever calls this, and not in that of the call or the connection that a line is about. */
+export function inMakersContext(log: Logger): Logger {
+  const line = (name: (typeof levels)[number]) =>
+    inGiversContext((fields: object, message: string) => log[name](fields, message));
   return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
 }
 

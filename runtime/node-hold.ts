@@ -3,6 +3,7 @@ import { pause } from "./clock.ts";
 import { TaskError } from "./errors.ts";
 import { localLifeMs } from "./locks.ts";
 import type { Logger } from "./log.ts";
+import { performance } from "./real-time.ts";
 
 /** What a {@link NodeHold} needs of its worker. */
 export interface HoldSettings {

@@ -7,10 +7,7 @@ import type { Metadata } from "./metadata.ts";
 export interface CallOptions {
   /** Where the call runs. */
   readonly policy?: Policy | undefined;
-  /**
-   * How long the call may take in all, waiting included, ms. For `submit`: how long it may take until the
-   * broker has accepted it.
-   */
+  /** How long the call may take in all, waiting included, ms. @default its contract's, or 30_000 */
   readonly timeoutMs?: number | undefined;
   /** How long one attempt may run, ms. */
   readonly attemptTimeoutMs?: number | undefined;
@@ -57,8 +54,13 @@ export interface ProgressOptions<Progress = unknown> extends CallOptions {
   readonly onProgress: ((progress: Progress) => unknown) | undefined;
 }
 
-/** What a submitted call may say besides; it always goes to its queue, so that it has no policy. */
-export interface SubmitOptions extends Omit<CallOptions, "policy" | "fallbackAfterMs"> {
+/** What a submitted call may say; it always goes to its queue, so that it has no policy, and waits there as long as it must. */
+export interface SubmitOptions extends Omit<CallOptions, "policy" | "fallbackAfterMs" | "timeoutMs"> {
+  /**
+   * How long it may take until the broker has accepted the call, ms: then `submit` rejects, as `unavailable` or
+   * `outcome_unknown`. How long the call itself may wait is `expiresInMs`. @default as its contract's `timeoutMs`, or 30_000
+   */
+  readonly acceptTimeoutMs?: number | undefined;
   /** How long the call is held back, ms, by the broker's clock. */
   readonly delayMs?: number | undefined;
   /** The earliest time at which it may start. Not together with `delayMs`. */

@@ -1,9 +1,11 @@
+import type { Fallback } from "./awaited.ts";
 import { about, type Call, policyOf, type Settled } from "./call.ts";
 import { pause } from "./clock.ts";
 import type { Declaration } from "./declaration.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { LocalRuns } from "./local.ts";
 import type { PresenceView, Served } from "./presence.ts";
+import { performance } from "./real-time.ts";
 import type { RemoteCalls } from "./remote.ts";
 
 /** The places in which a call can run. */
@@ -46,12 +48,12 @@ export function run(places: Places, call: Call): Settled | Promise<Settled> {
     case "local-first":
       if (!here) return places.remote.call(call, timeoutMs);
       // A handler that waits for it may hold the only slots that there are: it may have to run here all the same.
-      if (!local.couldBegin(call)) return remoteFirst(places, call, timeoutMs, call.nested);
+      if (!local.couldBegin(call)) return remoteFirst(places, call, timeoutMs, call.nested ? "unclaimed" : "never");
       return localFirst(places, call, timeoutMs);
     case "remote-only":
       return places.remote.call(call, timeoutMs);
     case "remote-first":
-      return here ? remoteFirst(places, call, timeoutMs, true) : places.remote.call(call, timeoutMs);
+      return here ? remoteFirst(places, call, timeoutMs, "unclaimed") : places.remote.call(call, timeoutMs);
     case "auto":
       return here ? whereSomeoneIs(places, call, timeoutMs) : places.remote.call(call, timeoutMs);
   }
@@ -74,7 +76,7 @@ async function secondOnWorker(
 ): Promise<Settled> {
   const first = await run;
   if (!mayMove(call, first)) return first;
-  if ((await lookInTime(places, call.declaration, left(timeoutMs, began))) !== "served") return first;
+  if ((await lookInTime(places, call.declaration, left(timeoutMs, began), began)) !== "served") return first;
   const leftMs = left(timeoutMs, began);
   if (leftMs <= 0) return first;
   const second = await places.remote.call(call, leftMs);
@@ -82,11 +84,16 @@ async function secondOnWorker(
   return answered ? second : first;
 }
 
-async function remoteFirst(places: Places, call: Call, timeoutMs: number, fallsBack: boolean): Promise<Settled> {
+async function remoteFirst(
+  places: Places,
+  call: Call,
+  timeoutMs: number,
+  when: Fallback["when"] | "never",
+): Promise<Settled> {
   const began = performance.now();
   const { local } = places;
   const afterMs = call.options.fallbackAfterMs ?? defaultFallbackAfterMs;
-  const fallback = fallsBack ? { afterMs, reserve: () => local.reserve(call) } : undefined;
+  const fallback = when === "never" ? undefined : { afterMs, when, reserve: () => local.reserve(call) };
   const settled = await places.remote.call(call, timeoutMs, fallback);
   const leftMs = left(timeoutMs, began);
   // The slot of a call that was taken back is kept for it until it runs.
@@ -96,19 +103,20 @@ async function remoteFirst(places: Places, call: Call, timeoutMs: number, fallsB
 /** `auto`: on a worker if one is present; else here. */
 async function whereSomeoneIs(places: Places, call: Call, timeoutMs: number): Promise<Settled> {
   const began = performance.now();
-  const served = await lookInTime(places, call.declaration, timeoutMs);
+  const served = await lookInTime(places, call.declaration, timeoutMs, began);
   const leftMs = left(timeoutMs, began);
   if (call.options.signal?.aborted === true) return notStarted(call, "canceled", "its signal was aborted");
   if (leftMs <= 0) return notStarted(call, "deadline_exceeded", `no broker said within ${timeoutMs} ms who listens`);
-  if (served === "served" || !places.local.couldBegin(call)) return remoteFirst(places, call, leftMs, false);
+  // A worker that was seen may be gone by now.
+  if (served === "served" || !places.local.couldBegin(call)) return remoteFirst(places, call, leftMs, "unserved");
   return places.local.run(call, leftMs);
 }
 
 /** Who serves a task, as far as can be told in time: a broker that is away is nobody. */
-async function lookInTime(places: Places, declaration: Declaration, timeoutMs: number): Promise<Served> {
+async function lookInTime(places: Places, declaration: Declaration, timeoutMs: number, since: number): Promise<Served> {
   const over = new AbortController();
   const late = pause(Math.min(timeoutMs, longestLookMs), over.signal).then((): Served => "nobody");
-  const look = places.presence.look(declaration).catch((): Served => "nobody");
+  const look = places.presence.look(declaration, since).catch((): Served => "nobody");
   const served = await Promise.race([look, late]);
   over.abort();
   return served;

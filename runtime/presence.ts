@@ -1,25 +1,25 @@
 import type { Broker, Presence } from "./broker.ts";
 import type { Declaration } from "./declaration.ts";
+import { SharedLooks } from "./shared-looks.ts";
+import { performance } from "./real-time.ts";
 
 /** Which workers of a queue list a task: none is there, some are but not for it, or one is. */
 export type Served = "nobody" | "others" | "served";
 
-/** How long a look at a queue's workers is good for, ms. */
+/** How long it is known that a task is served, ms: by a look, and by a reply. Never that it is not. */
 const freshMs = 1_000;
-/** How long a reply proves that its task is served, ms. */
 const provenMs = 5_000;
 
-/** How many routes and queues are known before those that are of no use any more are forgotten. */
+/** How many routes are known before those that are of no use any more are forgotten. */
 const mostKnown = 1_000;
 
 /** What a client knows of the workers that listen. */
 export class PresenceView {
-  readonly #broker: Broker;
-  readonly #looks = new Map<string, { readonly at: number; readonly workers: Promise<readonly Presence[]> }>();
+  readonly #looks: SharedLooks<readonly Presence[]>;
   readonly #proven = new Map<string, number>();
 
   constructor(broker: Broker) {
-    this.#broker = broker;
+    this.#looks = new SharedLooks((queue) => broker.presence(queue));
   }
 
   /** A reply has come to a call that was made at `at`, by `performance.now`: since then a worker has served the task in its queue. */
@@ -27,7 +27,8 @@ export class PresenceView {
     // Noted once a second, and not with each of many replies.
     if (at - (this.#proven.get(route) ?? Number.NEGATIVE_INFINITY) < freshMs) return;
     this.#proven.set(route, at);
-    if (this.#proven.size > mostKnown) forgetOld(this.#proven, (before) => at - before > provenMs);
+    if (this.#proven.size > mostKnown)
+      for (const [known, before] of this.#proven) if (at - before > provenMs) this.#proven.delete(known);
   }
 
   /** Whether a reply has proven it lately, without asking. */
@@ -37,27 +38,21 @@ export class PresenceView {
   }
 
   /** Asks ahead of a {@link look}. */
-  prefetch(declaration: Declaration): void {
-    this.look(declaration).catch(() => undefined);
+  prefetch(declaration: Declaration, since: number): void {
+    this.look(declaration, since).catch(() => undefined);
   }
 
-  /** What a reply has proven lately, or else the broker says, which is asked at most once a second and queue. */
-  async look({ queue, name, route }: Declaration): Promise<Served> {
+  /**
+   * Who serves a task. That somebody does may have been seen a second ago; that nobody does ends calls, and is seen by a look
+   * that began after `since`, by `performance.now`: a worker that came before the call is never missed.
+   */
+  async look({ queue, name, route }: Declaration, since: number): Promise<Served> {
     if (this.proven(route)) return "served";
-    const now = performance.now();
-    let look = this.#looks.get(queue);
-    if (look === undefined || now - look.at > freshMs) {
-      look = { at: now, workers: this.#broker.presence(queue) };
-      look.workers.catch(() => this.#looks.delete(queue));
-      this.#looks.set(queue, look);
-      if (this.#looks.size > mostKnown) forgetOld(this.#looks, ({ at }) => now - at > freshMs);
-    }
-    const workers = await look.workers;
+    const isServed = (workers: readonly Presence[]): boolean => workers.some(({ tasks }) => tasks.includes(name));
+    const known = this.#looks.last(queue, performance.now() - freshMs);
+    if (known !== undefined && isServed(known)) return "served";
+    const workers = await this.#looks.since(queue, since);
     if (workers.length === 0) return "nobody";
-    return workers.some(({ tasks }) => tasks.includes(name)) ? "served" : "others";
+    return isServed(workers) ? "served" : "others";
   }
-}
-
-function forgetOld<T>(known: Map<string, T>, isOld: (one: T) => boolean): void {
-  for (const [key, one] of known) if (isOld(one)) known.delete(key);
 }

@@ -2,6 +2,7 @@ import type { Beat, BeatReply, Broker } from "./broker.ts";
 import { settles } from "./clock.ts";
 import { TaskError } from "./errors.ts";
 import type { Logger } from "./log.ts";
+import { clearInterval, performance, setInterval } from "./real-time.ts";
 
 /** What a reaper needs of its worker. */
 export interface ReaperSettings {

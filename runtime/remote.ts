@@ -1,3 +1,4 @@
+import { onAbort } from "./abort-listeners.ts";
 import { batchLimit, TurnBatch } from "./batch.ts";
 import { AwaitedCall, type Fallback, type Owner } from "./awaited.ts";
 import { after } from "./clock.ts";
@@ -5,11 +6,14 @@ import { Deadlines } from "./deadlines.ts";
 import type { Broker, Submission, SubmissionCaller, Submitted } from "./broker.ts";
 import { about, type AllOptions, type Call, notTaken, refusal, type Settled } from "./call.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { type RequestOptions, writeRequest } from "./envelope.ts";
+import { checkRequestBytes, requestOf } from "./carried.ts";
+import { writeRequest } from "./envelope.ts";
 import { emptyHeader, type Header, type Rank, noFingerprint } from "./header.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import { limitKeysOf } from "./limits.ts";
+import { PauseView } from "./pause-view.ts";
 import type { PresenceView } from "./presence.ts";
+import { performance } from "./real-time.ts";
 import type { Replies } from "./replies.ts";
 
 /** What bounds a client's use of memory. */
@@ -48,6 +52,7 @@ interface Send {
 export class RemoteCalls implements Owner {
   readonly broker: Broker;
   readonly presence: PresenceView;
+  readonly pauses: PauseView;
   /** Each call that is awaited has one. */
   readonly deadlines = new Deadlines<AwaitedCall>();
   readonly #replies: Replies;
@@ -59,6 +64,7 @@ export class RemoteCalls implements Owner {
 
   constructor(broker: Broker, replies: Replies, presence: PresenceView, limits: RemoteLimits) {
     this.broker = broker;
+    this.pauses = new PauseView(broker);
     this.presence = presence;
     this.#replies = replies;
     this.#limits = limits;
@@ -124,7 +130,7 @@ export class RemoteCalls implements Owner {
         over = true;
         this.#pending -= 1;
         undo();
-        options.signal?.removeEventListener("abort", cancel);
+        unlisten?.();
         act();
       };
       const cancel = (): void => {
@@ -133,7 +139,7 @@ export class RemoteCalls implements Owner {
         if (sent) this.broker.cancel(declaration.queue, call.id).catch(() => undefined);
       };
       const undo = after(timeoutMs, () => settle(() => reject(notTaken(call, sent, timeoutMs))));
-      options.signal?.addEventListener("abort", cancel, { once: true });
+      const unlisten = options.signal && onAbort(options.signal, cancel);
       if (options.signal?.aborted === true) return cancel();
       const by = {
         submitted: ({ outcome }: Submitted) =>
@@ -164,13 +170,6 @@ export class RemoteCalls implements Owner {
     // The caller's gate. What was given is sent, not what it parses to: the receiver's parse is the one that counts.
     const parsed = declaration.params.pass(params);
     const priority: Rank = call.nested ? "nested" : (options.priority ?? declaration.task.priority ?? "normal");
-    const body = {
-      to: send.awaited ? this.#replies.address : undefined,
-      task: declaration.name,
-      params,
-      options: requestOptions(options),
-      ...call.origin,
-    };
     const header: Header = {
       ...emptyHeader,
       awaited: send.awaited,
@@ -180,13 +179,8 @@ export class RemoteCalls implements Owner {
       fingerprint: options.id === undefined ? noFingerprint : fingerprintOf(declaration.name, params),
       limitKeys: declaration.limited ? limitKeysOf(declaration.task, parsed) : undefined,
     };
-    const record = writeRequest(header, body);
-    if (record.length > this.#limits.maxParamsBytes) {
-      throw new TaskError(
-        "resource_exhausted",
-        `its parameters take ${record.length} bytes, more than the ${this.#limits.maxParamsBytes} allowed`,
-      );
-    }
+    const record = writeRequest(header, requestOf(call, send.awaited ? this.#replies.address : undefined));
+    checkRequestBytes(record.length, this.#limits.maxParamsBytes);
     return { id, record, priority, delayMs: send.delayMs ?? 0, caller: send.caller };
   }
 
@@ -259,15 +253,4 @@ function keepsRequest({ options, declaration }: Call): boolean {
 function delayOf({ delayMs, runAt }: AllOptions): number {
   if (runAt !== undefined) return Math.max(0, runAt.getTime() - Date.now());
   return delayMs ?? 0;
-}
-
-/** What the worker must know of a call's own options; undefined for none. */
-function requestOptions(options: AllOptions): RequestOptions | undefined {
-  const { attemptTimeoutMs, retry, resultTtlMs } = options;
-  if (attemptTimeoutMs === undefined && retry === undefined && resultTtlMs === undefined) return undefined;
-  return {
-    ...(attemptTimeoutMs !== undefined && { attemptTimeoutMs }),
-    ...(retry !== undefined && { retry }),
-    ...(resultTtlMs !== undefined && { resultTtlMs }),
-  };
 }

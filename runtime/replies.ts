@@ -2,7 +2,9 @@ import type { Broker, Notice, StoredCall } from "./broker.ts";
 import { TaskError } from "./errors.ts";
 import { newAddress } from "./id.ts";
 import { clientChannel } from "./keys.ts";
+import { outside } from "./own-context.ts";
 import type { ProgressFeed } from "./progress.ts";
+import { clearInterval, performance, setInterval } from "./real-time.ts";
 import { isTerminal } from "./state.ts";
 
 /** Someone who waits for a call to end. */
@@ -67,7 +69,9 @@ export class Replies {
   /** Resolves when the channel is heard: a call is submitted only then, lest its reply be missed. */
   async ready(): Promise<void> {
     if (this.#closed) throw new TaskError("unavailable", "the client is closed");
-    this.#subscription ??= this.#broker.subscribe(clientChannel(this.address), (notice) => this.#hear(notice));
+    this.#subscription ??= outside(() =>
+      this.#broker.subscribe(clientChannel(this.address), (notice) => this.#hear(notice)),
+    );
     const subscription = this.#subscription;
     try {
       await subscription;
@@ -83,7 +87,7 @@ export class Replies {
     const waits = this.#waiting.get(wait.id);
     if (waits === undefined) this.#waiting.set(wait.id, [wait]);
     else waits.push(wait);
-    this.#timer ??= setInterval(() => this.#lookUpDue(), tickMs);
+    this.#timer ??= outside(() => setInterval(() => this.#lookUpDue(), tickMs));
     if (this.#waiting.size === 1) this.#timer.ref();
   }
 

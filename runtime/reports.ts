@@ -1,7 +1,8 @@
 import { setMaxListeners } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
+import { onAbort } from "./abort-listeners.ts";
 import { batchLimit, TurnBatch } from "./batch.ts";
 import type { Broker, Report, Verdict } from "./broker.ts";
+import { pause } from "./clock.ts";
 import { type Bounded, Deadlines } from "./deadlines.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { Logger } from "./log.ts";
@@ -118,10 +119,10 @@ export class Reports {
       this.#giveUp.abort();
       this.#idle?.(); // One that is on its way is not waited for, either.
     };
-    signal.addEventListener("abort", giveUp, { once: true });
+    const unlisten = onAbort(signal, giveUp);
     if (signal.aborted) giveUp();
     else if (this.#open > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
-    signal.removeEventListener("abort", giveUp);
+    unlisten();
     this.#giveUp.abort();
   }
 
@@ -151,15 +152,12 @@ export class Reports {
 
   async #sendAgain(queue: string, reports: readonly Report[], failure: unknown): Promise<void> {
     let thrown = failure;
-    for (let pause = firstPauseMs; ; pause = Math.min(pause * 2, longestPauseMs)) {
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       const error = TaskError.from(thrown, "internal");
       if (!passing.has(error.code)) return this.#sendApart(queue, reports, error);
       this.#log.warn({ queue, reports: reports.length, error: error.message }, "reports were not taken; sending again");
-      try {
-        await sleep(pause, undefined, { signal: this.#giveUp.signal });
-      } catch {
-        return; // The leases lapse, and others run the calls again.
-      }
+      await pause(pauseMs, this.#giveUp.signal);
+      if (this.#giveUp.signal.aborted) return; // The leases lapse, and others run the calls again.
       try {
         return this.#heard(queue, reports, await this.#broker.finish(queue, reports));
       } catch (again) {

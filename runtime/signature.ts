@@ -91,13 +91,15 @@ type Members<C, S, Member extends string> = {
 export type Named<Contract extends string, S> = { readonly [K in keyof S & string as `${Contract}.${K}`]: S[K] };
 
 /** `tasks.with(…)`: the same face with options, or, with options that only `submit` knows, `submit` alone. */
-export interface With<Face, LocalFace, Submit, S> {
+export interface With<Face, AwaitedFace, Submit, S> {
   /** The tasks that report such progress: `{ current, total }`, or what the type of `onProgress`'s parameter says. */
   with<Progress = DefaultProgress>(options: ProgressOptions<Progress> & NoSubmitOptions): Reporting<Face, S, Progress>;
   /** For calls that run in this process or not at all; they can't be submitted. */
-  with(options: CallOptions & NoSubmitOptions & { readonly policy: "local-only" }): LocalFace;
+  with(options: CallOptions & NoSubmitOptions & { readonly policy: "local-only" }): AwaitedFace;
   /** The same face with these options for each of its calls. */
-  with(options: CallOptions & NoSubmitOptions): Face;
+  with(options: CallOptions & NoSubmitOptions & { readonly timeoutMs?: undefined }): Face;
+  /** For calls that are awaited: how long a submit may take is `acceptTimeoutMs`. */
+  with(options: CallOptions & NoSubmitOptions): AwaitedFace;
   /** `submit` with these options. */
   with(options: SubmitOptions): SubmitOnly<Submit>;
   /** The same for options that one of the above may be for. Compilers report what is wrong with options by this last overload. */
@@ -126,6 +128,7 @@ type ReportingTasks<Face, S, Progress, Prefix extends string = ""> = {
 
 /** Also options that were put together elsewhere are seen to be for `submit` alone. */
 interface NoSubmitOptions {
+  readonly acceptTimeoutMs?: undefined;
   readonly delayMs?: undefined;
   readonly runAt?: undefined;
   readonly expiresInMs?: undefined;

@@ -1,6 +1,7 @@
 import type { Report } from "./broker.ts";
 import { stateOf } from "./header.ts";
 import type { Rates } from "./overview.ts";
+import { performance } from "./real-time.ts";
 
 /** Of how long the rates are, ms. */
 const windowMs = 10_000;

@@ -14,25 +14,25 @@ export async function lending<T>(parent: Lineage, waits: "nested" | "any", wait:
 
 /** A handle that a handler has: waiting for it lends the handler's slot, and ends with the handler's own time. */
 export function lendingHandle(handle: Handle, parent: Lineage, signal: AbortSignal): Handle {
-  const within = (options: WaitOptions = {}): WaitOptions => ({
+  const within = <Options extends Pick<WaitOptions, "signal">>(options: Options): Options => ({
     ...options,
     signal: options.signal === undefined ? signal : AbortSignal.any([options.signal, signal]),
   });
   return {
     ...handle,
-    result: (options) => lending(parent, "any", () => handle.result(within(options))),
-    safeResult: (options) => lending(parent, "any", () => handle.safeResult(within(options))),
-    async *progress() {
-      const values = handle.progress()[Symbol.asyncIterator]();
-      try {
-        for (;;) {
-          const next = await lending(parent, "any", () => values.next());
-          if (next.done === true) return;
-          yield next.value;
-        }
-      } finally {
-        await values.return?.();
-      }
+    result: (options = {}) => lending(parent, "any", () => handle.result(within(options))),
+    safeResult: (options = {}) => lending(parent, "any", () => handle.safeResult(within(options))),
+    progress(reading = {}) {
+      const values = handle.progress(within(reading))[Symbol.asyncIterator]();
+      const lent: AsyncIterableIterator<unknown> = {
+        next: () => lending(parent, "any", () => values.next()),
+        return: () => values.return!(),
+        throw: (thrown: unknown) => values.throw!(thrown),
+        [Symbol.asyncIterator]() {
+          return lent;
+        },
+      };
+      return lent;
     },
   };
 }

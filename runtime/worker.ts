@@ -16,9 +16,10 @@ import type { BoundTask } from "./implementation.ts";
 import { workerChannel } from "./keys.ts";
 import { Leases } from "./leases.ts";
 import { LockRoom } from "./lock-room.ts";
-import { childLogger, type Logger, loggerOf } from "./log.ts";
+import { childLogger, inMakersContext, type Logger, loggerOf } from "./log.ts";
 import { NestedCalls } from "./nested-calls.ts";
 import { NodeDuty } from "./node-duty.ts";
+import { performance } from "./real-time.ts";
 import { Reaper } from "./reaper.ts";
 import { Reports } from "./reports.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -31,6 +32,8 @@ import { defaultConcurrency, type WorkerOptions } from "./worker-options.ts";
 
 const defaultLeaseMs = 15_000;
 const defaultUnhealthyAfterMs = 30_000;
+/** How long the last reports are sent again after the grace, ms. */
+const lastReportsMs = 2_000;
 const longestBeatMs = 1_000;
 /** How long a presence holds without a beat, in beats. */
 const presenceBeats = 5;
@@ -59,7 +62,6 @@ export class RunningWorker {
   readonly #log: Logger;
   readonly #queues: readonly ServedQueue[];
   readonly #concurrency: number;
-  readonly #leaseMs: number;
   readonly #graceMs: number;
   readonly #handleSignals: boolean;
   readonly #stopWhenStuck: boolean;
@@ -102,7 +104,9 @@ export class RunningWorker {
     const { id, broker, keepers, tasks, pooled, nodeQueue, onlyNode = false } = parts;
     const { concurrency = defaultConcurrency } = options;
     const { leaseMs = defaultLeaseMs, maxResultBytes = defaultMaxBytes } = options;
-    const log = childLogger(loggerOf(options.log), { worker: id });
+    // A handler's and a hook's own lines are written in their context, as if they called the logger themselves.
+    const written = childLogger(loggerOf(options.log), { worker: id });
+    const log = inMakersContext(written);
     const usual = onlyNode ? [] : queuesOf(tasks);
     const node = nodeQueue === undefined ? undefined : nodeQueueServed(tasks, nodeQueue);
     const queues = node === undefined ? usual : [...usual, node];
@@ -120,7 +124,6 @@ export class RunningWorker {
     this.#tasks = tasks;
     this.#dependencies = new Dependencies(log);
     this.#concurrency = concurrency;
-    this.#leaseMs = leaseMs;
     this.#graceMs = options.graceMs ?? defaultGraceMs;
     this.#handleSignals = options.handleSignals ?? true;
     this.#stopWhenStuck = options.stopWhenStuck ?? false;
@@ -154,7 +157,7 @@ export class RunningWorker {
       dependencies: this.#dependencies,
       hooks: Hooks.of(options.hooks, log),
       maxResultBytes,
-      log,
+      log: written,
       leases: this.#leases,
       locks: this.#locks,
       report,
@@ -254,6 +257,7 @@ export class RunningWorker {
       await this.#reaper.stop(lastWordsMs);
       await this.#node?.end(lastWordsMs);
       await this.#pool?.stop();
+      // Where it was not closed before, no handler has run.
       await this.#close(this.#graceMs);
       unlisten?.();
       const silent = [this.#locks.close(), ...unsubscribes.map((unsubscribe) => unsubscribe())];
@@ -320,20 +324,23 @@ export class RunningWorker {
     void this.stop();
   }
 
+  /** However long the broker is away, it takes little more than the grace. */
   async #end(graceMs: number): Promise<void> {
     const { signal: hurry } = this.#hurry;
+    const until = performance.now() + graceMs;
+    const leftMs = (): number => Math.max(0, until - performance.now());
     this.#claims.stop();
     await this.#scheduler.stop(lastWordsMs);
     await this.#claiming;
     await this.#node?.leave(lastWordsMs);
     const done = new AbortController();
-    await Promise.race([this.#executions.done(), pause(graceMs, AbortSignal.any([hurry, done.signal]))]);
+    await Promise.race([this.#executions.done(), pause(leftMs(), AbortSignal.any([hurry, done.signal]))]);
     done.abort(); // The grace's timer is not to keep the process.
     this.#executions.release();
     await this.#pool?.stop();
-    // Answers are worth waiting for a broker that is away: as long as their leases hold, or, in a hurry, for a moment.
+    // Answers are worth waiting for a broker that is away: for the rest of the grace, or, in a hurry, for a moment.
     const patience = new AbortController();
-    const limits = [after(this.#leaseMs, () => patience.abort())];
+    const limits = [after(Math.max(leftMs(), lastReportsMs), () => patience.abort())];
     const hasten = (): void => void limits.push(after(lastWordsMs, () => patience.abort()));
     if (hurry.aborted) hasten();
     else hurry.addEventListener("abort", hasten, { once: true });
@@ -342,7 +349,7 @@ export class RunningWorker {
     for (const undo of limits) undo();
     await this.#leases.stop();
     await this.#reaper.stop(lastWordsMs);
-    await this.#close(graceMs);
+    await this.#close(Math.max(leftMs(), lastWordsMs));
   }
 
   /** Closes what its handlers depend on when the last of them is done; in a hurry, it is waited for only for a moment. */

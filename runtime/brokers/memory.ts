@@ -58,9 +58,10 @@ export function openMemory(url: string, options: MemoryOptions): Broker {
   });
 }
 
-/** Opens the only connection to a memory broker of its own: all of it goes with the connection. */
-export function openPrivateMemory(clock: Clock): Broker {
-  return new MemoryConnection(new Store(clock), () => undefined);
+/** Opens the only connection to a memory broker of its own, and what is behind it: all of it goes with the connection. */
+export function openPrivateMemory(clock: Clock): { readonly broker: Broker; readonly store: Store } {
+  const store = new Store(clock);
+  return { broker: new MemoryConnection(store, () => undefined), store };
 }
 
 /** One connection: what it waits for and hears ends with it. */

@@ -3,10 +3,12 @@ import { after, settles } from "../clock.ts";
 import type { CpuKind } from "../contract.ts";
 import { TaskError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { outside } from "../own-context.ts";
 import { type Member, startMember, startMs } from "./member.ts";
 import { type Place, placeOf } from "./place.ts";
 import { type MemberLine, PooledAttempt, type PooledCall } from "./pooled-attempt.ts";
 import type { PoolSettings } from "./pool-options.ts";
+import { clearTimeout, setTimeout } from "../real-time.ts";
 
 /** How long members that were killed are waited for, ms: native code may hold a thread. */
 const farewellMs = 500;
@@ -111,11 +113,12 @@ export class CpuPool implements MemberLine {
       this.#idle.delete(member);
       return member;
     }
-    const member = startMember(place, this.#settings, (dead) => {
+    const gone = (dead: Member): void => {
       this.#members.delete(dead);
       clearTimeout(this.#idle.get(dead));
       this.#idle.delete(dead);
-    });
+    };
+    const member = outside(() => startMember(place, this.#settings, gone));
     this.#members.add(member);
     return member;
   }

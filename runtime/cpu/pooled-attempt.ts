@@ -8,6 +8,7 @@ import type { Logger } from "../log.ts";
 import { type Member, startMs } from "./member.ts";
 import type { FromMember } from "./message.ts";
 import { type Place, placeOf } from "./place.ts";
+import { clearTimeout, performance, setTimeout } from "../real-time.ts";
 
 /** Where members are had from. */
 export interface MemberLine {

@@ -1,4 +1,5 @@
 import type { BoundTask } from "../bound-task.ts";
+import { checkProgressBytes } from "../carried.ts";
 import { encode } from "../codec.ts";
 import { fromWire, type Reply, readRequest, toWire, type WireError, writeReply } from "../envelope.ts";
 import { TaskError } from "../errors.ts";
@@ -7,6 +8,7 @@ import { Attempt, type Nest, type Outcome } from "../invoke.ts";
 import type { LockGiver } from "../lock-room.ts";
 import type { Logger } from "../log.ts";
 import type { FromMember, RunMessage } from "./message.ts";
+import { clearTimeout, performance, setTimeout } from "../real-time.ts";
 
 type Send = (message: FromMember) => void;
 
@@ -78,9 +80,8 @@ export function serve(tasks: readonly BoundTask[], run: RunMessage, send: Send):
 /** Encodes a progress. @throws TaskError `resource_exhausted` for one that is too large. */
 export function encodedProgress(value: unknown, maxBytes: number): Uint8Array {
   const told = encode(value);
-  if (told.length <= maxBytes) return told;
-  const reason = `its progress takes ${told.length} bytes, more than the ${maxBytes} of maxResultBytes`;
-  throw new TaskError("resource_exhausted", reason);
+  checkProgressBytes(told.length, maxBytes);
+  return told;
 }
 
 /** A loop may report a million times before it ends, and each message costs the other side a turn. */

@@ -1,5 +1,6 @@
 import { TaskError } from "../errors.ts";
 import { arrayBufferType, arrayTypes, dataViewType, extension, maxDepth } from "./extension.ts";
+import { Measure, type Sink } from "./measure.ts";
 import { Output } from "./output.ts";
 import { named, remedy, shownPath } from "./refusal.ts";
 
@@ -20,19 +21,34 @@ const kinds = new Map<object | null, "map" | "set" | "date" | "bytes" | "buffer"
  * that they cost next to nothing; the path is only noted on the way down, and put into words when something is refused.
  */
 export class Packer {
-  readonly #output = new Output();
+  readonly #bytes = new Output();
+  readonly #measure = new Measure();
+  /** What the walk goes into: the bytes, or what counts them. */
+  #output: Sink = this.#bytes;
   readonly #path: (string | number)[] = [];
 
   /** The value's bytes behind so many free ones, in memory of their own. @throws TaskError `invalid_argument` naming the path of what can't be carried. */
   pack(value: unknown, free: number): Buffer {
-    this.#output.begin(free);
+    this.#bytes.begin(free);
+    this.#walk(value, this.#bytes);
+    return this.#bytes.end();
+  }
+
+  /** How many bytes the value would take: the same walk, which copies nothing. @throws TaskError as {@link pack}. */
+  measure(value: unknown): number {
+    this.#measure.size = 0;
+    this.#walk(value, this.#measure);
+    return this.#measure.size;
+  }
+
+  #walk(value: unknown, output: Sink): void {
+    this.#output = output;
     try {
       this.#write(value, 0);
     } catch (error) {
       // A getter or proxy that throws, or an object that only claims to be a Map.
       throw TaskError.from(error, "invalid_argument");
     }
-    return this.#output.end();
   }
 
   #write(value: unknown, depth: number): void {

@@ -1,5 +1,5 @@
-import { setImmediate as turn } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
+import { nextTurn } from "../real-time.ts";
 
 interface Timer {
   readonly due: number;
@@ -35,7 +35,7 @@ export class ManualClock implements Clock {
    *
    * @param rest - resolves when that has run. @default after a turn of the event loop
    */
-  async advance(ms: number, rest: () => Promise<unknown> = turn): Promise<void> {
+  async advance(ms: number, rest: () => Promise<unknown> = nextTurn): Promise<void> {
     const end = this.#now + ms;
     await rest();
     for (;;) {

@@ -1,4 +1,5 @@
 import type { $InferObjectInput } from "zod/v4/core";
+import { onAbort } from "../abort-listeners.ts";
 import type { Answer } from "../answer.ts";
 import type { Settled } from "../call.ts";
 import { valueOf } from "../caller.ts";
@@ -178,12 +179,12 @@ async function outcomeOf(
     attempt.abort(
       new TaskError<string, unknown>("canceled", "the call was canceled", { ...about, cause: signal?.reason }),
     );
-  signal?.addEventListener("abort", cancel, { once: true });
+  const unlisten = signal && onAbort(signal, cancel);
   if (signal?.aborted === true) cancel();
   try {
     return await attempt.outcome;
   } finally {
-    signal?.removeEventListener("abort", cancel);
+    unlisten?.();
   }
 }
 

@@ -1,5 +1,13 @@
-import { setImmediate as turn } from "node:timers/promises";
-import type { Broker, Notice, ReadOptions, StoredCall, SubmitBatch, Submitted, Unsubscribe } from "../broker.ts";
+import type {
+  Broker,
+  Keepers,
+  Notice,
+  ReadOptions,
+  StoredCall,
+  SubmitBatch,
+  Submitted,
+  Unsubscribe,
+} from "../broker.ts";
 import { openPrivateMemory } from "../brokers/memory.ts";
 import { shown } from "../checks.ts";
 import type { Client } from "../client.ts";
@@ -8,10 +16,12 @@ import type { ErrorMakers } from "../context.ts";
 import { toWire } from "../envelope.ts";
 import { TaskError, type TaskErrorCode, taskErrorCodes } from "../errors.ts";
 import { loadWorker } from "../lazy-worker.ts";
+import { nextTurn } from "../real-time.ts";
 import { loadCronParser } from "../slots.ts";
 import type { Timetable } from "../timetable.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { type Stub, Stubs, stubbed } from "./stubs.ts";
+import { UnansweredCalls } from "./unanswered.ts";
 
 /** The time of a {@link TestBroker}: it stands still until a test moves it. */
 export interface TestClock {
@@ -91,13 +101,18 @@ class StubbedBroker implements TestBroker {
   readonly #memory: Broker;
   readonly #closed = new AbortController();
   readonly #stubs: Stubs;
+  readonly #unanswered: UnansweredCalls;
+  /** How many workers have begun to run on it. */
+  #workers = 0;
   readonly #listeners = new Set<(notice: Notice) => void>();
   /** What was asked of it so far. */
   #asked = 0;
 
   constructor() {
     const clock = new ManualClock();
-    this.#memory = openPrivateMemory(clock);
+    const { broker, store } = openPrivateMemory(clock);
+    this.#memory = broker;
+    this.#unanswered = new UnansweredCalls(store, () => this.#workers > 0);
     this.#stubs = new Stubs(this.#memory, this.#closed.signal);
     const timetable = (): Timetable => this.#use().timetable!;
     this.timetable = {
@@ -141,6 +156,7 @@ class StubbedBroker implements TestBroker {
       memory.submit(queue, { ...batch, calls: part(false), acknowledged: acknowledged(false) }),
       memory.submit(stubbed(queue), { ...batch, calls: part(true), acknowledged: acknowledged(true) }),
     ]);
+    for (const call of part(false)) this.#unanswered.watch(queue, call);
     const results = [plain.values(), own.values()] as const;
     return isStubbed.map((stubbed) => results[stubbed ? 1 : 0].next().value!);
   }
@@ -176,6 +192,12 @@ class StubbedBroker implements TestBroker {
   readonly revoke: Broker["revoke"] = (queue, id, nonce) => this.#use().revoke(queue, id, nonce);
   readonly presence: Broker["presence"] = (queue) => this.#use().presence(queue);
 
+  /** Workers ask for it as soon as they run. Nothing here keeps leases by itself. */
+  async keepers(): Promise<Keepers> {
+    this.#workers += 1;
+    return { start: () => ({ stop: async () => undefined }) };
+  }
+
   get operator(): Broker["operator"] {
     return this.#use().operator;
   }
@@ -186,6 +208,7 @@ class StubbedBroker implements TestBroker {
 
   async close(): Promise<void> {
     this.#closed.abort();
+    this.#unanswered.close();
     this.#listeners.clear();
     await this.#memory.close();
   }
@@ -212,7 +235,7 @@ class StubbedBroker implements TestBroker {
     await Promise.all([loadWorker(), loadCronParser()]);
     let asked = this.#asked;
     for (let quiet = 0; quiet < quietTurns; quiet++) {
-      await turn();
+      await nextTurn();
       if (asked !== this.#asked) quiet = 0;
       asked = this.#asked;
     }

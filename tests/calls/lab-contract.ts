@@ -53,7 +53,11 @@ export const deciding = task({
 });
 
 /** Does what the test says of this act. */
-export const acting = task({ params: { act: z.string(), with: z.any().optional() }, result: z.any() });
+export const acting = task({
+  params: { act: z.string(), with: z.any().optional() },
+  result: z.any(),
+  progress: z.any(),
+});
 
 /** By calling itself. */
 export const fibonacci = task({ params: { n: z.number() }, result: z.number() });
@@ -107,8 +111,8 @@ export const twice = task({
   retry: { attempts: 2, backoff: { type: "fixed", delayMs: 1 } },
 });
 
-/** Reports, is late, and hands out what reports once more. Only where it is called. */
-export const late = task({ params: { report: z.any() }, result: z.void() });
+/** Reports, is late, and leaves what reports once more to the lab's `reportAgain`. */
+export const late = task({ params: {}, result: z.void() });
 
 /** Holds a lock while it waits at the latch, or until its signal aborts; tells the lock's fence. */
 export const locking = task({
@@ -125,9 +129,6 @@ export const clinging = task({
 
 /** Locks what it has locked, `inner` within or beside `outer`. */
 export const relocking = task({ params: { lock: z.string() }, result: z.any() });
-
-/** Locks with what no lock takes. */
-export const mislocking = task({ params: { args: z.any() }, result: z.void() });
 
 /** Fails once, if told to, and else reports something, each of so many characters. */
 export const wordy = task({

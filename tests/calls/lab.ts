@@ -14,7 +14,6 @@ import type {
   CallStatus,
   Failure,
   KeptCall,
-  LockOptions,
   ParkedPage,
   Paused,
   ProgressOptions,
@@ -107,6 +106,8 @@ export class CallLab {
   readonly aborted = new Map<string, string>();
   /** What `acting` does, by its name. */
   readonly acts: Record<string, (context: HandlerContext, given: never) => unknown> = {};
+  /** What `late` reports after its end. */
+  reportAgain: () => void = () => {};
   running = 0;
   mostRunning = 0;
 
@@ -283,9 +284,9 @@ export class CallLab {
         if (attempt === 1) throw new Error("again");
         return attempt;
       },
-      late: ({ report }: { report: { now(): void } }, { progress }: HandlerContext) => {
+      late: (_: object, { progress }: HandlerContext) => {
         progress({ current: 1, total: 2 });
-        report.now = () => progress({ current: 2, total: 2 });
+        this.reportAgain = () => progress({ current: 2, total: 2 });
         return new Promise<void>((resolve) => setTimeout(resolve, 100));
       },
       locking: (
@@ -309,7 +310,6 @@ export class CallLab {
         );
         return [again, await lock(name, () => "yes"), await lock(name, () => lock("another", () => "yes"))];
       },
-      mislocking: ({ args }: { args: [string, () => void, LockOptions] }, { lock }: HandlerContext) => lock(...args),
       wordy: ({ length, fails }: { length: number; fails: boolean }, { attempt, progress }: HandlerContext) => {
         if (fails && attempt === 1) throw new Error("y".repeat(length));
         if (!fails) progress("x".repeat(length));

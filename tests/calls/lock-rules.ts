@@ -120,7 +120,8 @@ export function lockRules(lab: () => CallLab): void {
       [["l", "no function"], /takes a function/],
       [["l", nothing, { waitMs: -1 }], /waitMs must be a number of milliseconds/],
     ] as const) {
-      await expect(tasks.mislocking(args)).rejects.toMatchObject({
+      it.acts["mislocks"] = ({ lock }) => lock(...(args as unknown as Parameters<typeof lock>));
+      await expect(tasks.acting("mislocks")).rejects.toMatchObject({
         code: "failed",
         reason: expect.stringMatching(reason) as string,
       });

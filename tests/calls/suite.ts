@@ -1,9 +1,12 @@
 import { describe } from "vitest";
 import type { Broker } from "taskpact";
+import { carryRules } from "./carry-rules.ts";
+import { contextRules } from "./context-rules.ts";
 import { dependencyRules } from "./dependency-rules.ts";
 import { gateRules } from "./gate-rules.ts";
 import { handleRules } from "./handle-rules.ts";
 import { hookRules } from "./hook-rules.ts";
+import { iteratorRules } from "./iterator-rules.ts";
 import { CallLab } from "./lab.ts";
 import { lockRules } from "./lock-rules.ts";
 import { nestedRules } from "./nested-rules.ts";
@@ -18,6 +21,9 @@ import { workerRules } from "./worker-rules.ts";
 const sections: Readonly<Record<string, (lab: () => CallLab) => void>> = {
   policies: policyRules,
   gates: gateRules,
+  "what is carried": carryRules,
+  "contexts and signals": contextRules,
+  "async iterators": iteratorRules,
   options: optionRules,
   handles: handleRules,
   progress: progressRules,

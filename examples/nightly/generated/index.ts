@@ -40,16 +40,16 @@ export interface SafeTasks extends NightlySafeCalls {}
 /** Every task that can be submitted, answering with a handle. */
 export interface SubmitTasks extends NightlySubmitCalls {}
 
-/** Every task as a function that runs here or not at all. */
-export interface LocalTasks extends NightlyCalls {}
-export interface LocalTasks extends With<LocalTasks, LocalTasks, never, Signatures> {
+/** Every task as a function whose call is awaited, and never submitted. */
+export interface AwaitedTasks extends NightlyCalls {}
+export interface AwaitedTasks extends With<AwaitedTasks, AwaitedTasks, never, Signatures> {
   readonly safe: SafeTasks;
   readonly client: Client<Signatures>;
 }
 
 /** Every task as a function. */
 export interface Tasks extends NightlyCalls {}
-export interface Tasks extends With<Tasks, LocalTasks, SubmitTasks, Signatures> {
+export interface Tasks extends With<Tasks, AwaitedTasks, SubmitTasks, Signatures> {
   readonly safe: SafeTasks;
   readonly submit: SubmitTasks;
   readonly client: Client<Signatures>;

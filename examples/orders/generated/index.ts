@@ -100,12 +100,12 @@ export interface SubmitTasks extends PaymentsSubmitCalls {}
 export interface SubmitTasks extends ShippingSubmitCalls {}
 export interface SubmitTasks extends StockSubmitCalls {}
 
-/** Every task as a function that runs here or not at all. */
-export interface LocalTasks extends OrdersCalls {}
-export interface LocalTasks extends PaymentsCalls {}
-export interface LocalTasks extends ShippingCalls {}
-export interface LocalTasks extends StockCalls {}
-export interface LocalTasks extends With<LocalTasks, LocalTasks, never, Signatures> {
+/** Every task as a function whose call is awaited, and never submitted. */
+export interface AwaitedTasks extends OrdersCalls {}
+export interface AwaitedTasks extends PaymentsCalls {}
+export interface AwaitedTasks extends ShippingCalls {}
+export interface AwaitedTasks extends StockCalls {}
+export interface AwaitedTasks extends With<AwaitedTasks, AwaitedTasks, never, Signatures> {
   readonly safe: SafeTasks;
   readonly client: Client<Signatures>;
 }
@@ -115,7 +115,7 @@ export interface Tasks extends OrdersCalls {}
 export interface Tasks extends PaymentsCalls {}
 export interface Tasks extends ShippingCalls {}
 export interface Tasks extends StockCalls {}
-export interface Tasks extends With<Tasks, LocalTasks, SubmitTasks, Signatures> {
+export interface Tasks extends With<Tasks, AwaitedTasks, SubmitTasks, Signatures> {
   readonly safe: SafeTasks;
   readonly submit: SubmitTasks;
   readonly client: Client<Signatures>;

@@ -60,10 +60,10 @@ export interface SafeTasks extends ReportSafeCalls {}
 export interface SubmitTasks extends ReadingsSubmitCalls {}
 export interface SubmitTasks extends ReportSubmitCalls {}
 
-/** Every task as a function that runs here or not at all. */
-export interface LocalTasks extends ReadingsCalls {}
-export interface LocalTasks extends ReportCalls {}
-export interface LocalTasks extends With<LocalTasks, LocalTasks, never, Signatures> {
+/** Every task as a function whose call is awaited, and never submitted. */
+export interface AwaitedTasks extends ReadingsCalls {}
+export interface AwaitedTasks extends ReportCalls {}
+export interface AwaitedTasks extends With<AwaitedTasks, AwaitedTasks, never, Signatures> {
   readonly safe: SafeTasks;
   readonly client: Client<Signatures>;
 }
@@ -71,7 +71,7 @@ export interface LocalTasks extends With<LocalTasks, LocalTasks, never, Signatur
 /** Every task as a function. */
 export interface Tasks extends ReadingsCalls {}
 export interface Tasks extends ReportCalls {}
-export interface Tasks extends With<Tasks, LocalTasks, SubmitTasks, Signatures> {
+export interface Tasks extends With<Tasks, AwaitedTasks, SubmitTasks, Signatures> {
   readonly safe: SafeTasks;
   readonly submit: SubmitTasks;
   readonly client: Client<Signatures>;

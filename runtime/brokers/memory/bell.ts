@@ -1,6 +1,7 @@
-import { setImmediate } from "node:timers";
+import { onAbort } from "../../abort-listeners.ts";
 import type { ClaimedBatch, ClaimRequest } from "../../broker.ts";
 import type { Clock } from "../../clock.ts";
+import { setImmediate } from "../../real-time.ts";
 
 /** A claim that found nothing and waits. */
 interface WaitingClaim {
@@ -36,15 +37,13 @@ export class Bell {
         request,
         settle: (batches) => {
           stopTimer();
-          request.signal.removeEventListener("abort", giveUp);
-          closed.removeEventListener("abort", giveUp);
+          for (const unlisten of unlistens) unlisten();
           for (const { name } of request.queues) this.#remove(name, waiting);
           resolve(batches);
         },
       };
       const stopTimer = this.#settings.clock.setTimer(request.waitMs, giveUp);
-      request.signal.addEventListener("abort", giveUp);
-      closed.addEventListener("abort", giveUp);
+      const unlistens = [onAbort(request.signal, giveUp), onAbort(closed, giveUp)];
       for (const { name } of request.queues) {
         const claims = this.#waiting.get(name) ?? new Set();
         this.#waiting.set(name, claims.add(waiting));

@@ -1,5 +1,5 @@
-import { setImmediate } from "node:timers";
 import type { Notice } from "../../broker.ts";
+import { queueMicrotask, setImmediate } from "../../real-time.ts";
 
 /** One who hears a channel. */
 interface Ear {

@@ -1,4 +1,3 @@
-import { setImmediate as turn } from "node:timers/promises";
 import { isParkedRequest, waitingClient } from "../../envelope.ts";
 import { TaskError } from "../../errors.ts";
 import type {
@@ -13,6 +12,7 @@ import type {
   Replay,
   Replayed,
 } from "../../operator.ts";
+import { nextTurn } from "../../real-time.ts";
 import { type CallState, isTerminal } from "../../state.ts";
 import { madeAt } from "../../id.ts";
 import { type Call, headerOf, newCall, type WaitingList } from "./call.ts";
@@ -142,7 +142,7 @@ export class MemoryOperator implements Operator {
     let looked = 0;
     const calls = Array.from(queue.calls.values());
     for (const call of calls) {
-      if (++looked % purgedAtOnce === 0) await turn();
+      if (++looked % purgedAtOnce === 0) await nextTurn();
       const now = this.#open().clock.now();
       if (!states.some((state) => state === call.state) || queue.calls.get(call.id) !== call) continue;
       const since = call.state === "parked" ? call.parkedAt : madeAt(call.id);

@@ -1,10 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause, settles } from "../../clock.ts";
 import type { AnyTaskError } from "../../errors.ts";
 import type { Connection } from "./connection.ts";
 import { isUnsent, unavailable, wordsOf } from "./failure.ts";
 import type { Argument } from "./resp.ts";
 import type { Wire } from "./wire.ts";
 import type { Script } from "./scripts/script.ts";
+import { performance } from "../../real-time.ts";
 
 /** One who waits for a bell. */
 export interface Wait {
@@ -97,8 +98,7 @@ export class Bells {
     this.#closed = true;
     this.#unblock();
     // What is claimed at this moment is to come home.
-    if (this.#block !== undefined)
-      await Promise.race([this.#serving, sleep(longestFarewellMs, undefined, { ref: false })]);
+    if (this.#block !== undefined) await settles(this.#serving!, longestFarewellMs);
     await this.#connection.close();
     await this.#serving;
   }
@@ -221,7 +221,7 @@ export class Bells {
         const commands = await this.#commands.usable();
         if (block.over || (await commands.send(["CLIENT", "UNBLOCK", block.id])) === 1) return;
         // It is on its way: it has not reached the server yet, or its reply not us.
-        await sleep(unblockAgainMs);
+        await pause(unblockAgainMs);
       }
     } catch {
       // Without the right to it, or a connection, the block ends by its own timeout.

@@ -2,6 +2,7 @@ import type { Notice, Unsubscribe } from "../../broker.ts";
 import type { Connection } from "./connection.ts";
 import { readMessage } from "./message.ts";
 import type { Wire } from "./wire.ts";
+import { clearInterval, queueMicrotask, setInterval } from "../../real-time.ts";
 
 type Listener = (notice: Notice) => void;
 

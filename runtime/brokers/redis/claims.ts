@@ -9,6 +9,7 @@ import { unpackedCalls } from "./packed.ts";
 import { type Left, QueueViews } from "./queue-views.ts";
 import { ringingScript } from "./scripts/ringing.ts";
 import { reportScript } from "./scripts/report.ts";
+import { performance } from "../../real-time.ts";
 
 /** What a claim needs of its broker. */
 export interface ClaimSettings {

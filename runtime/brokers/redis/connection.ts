@@ -1,7 +1,7 @@
-import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import type { RedisOptions } from "ioredis";
-import { settles } from "../../clock.ts";
+import { pause, settles } from "../../clock.ts";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
+import { outside } from "../../own-context.ts";
 import type { ConnectionSettings } from "./connection-settings.ts";
 import { commandError, isDemotion, isFinal, isUnsent, unavailable, wordsOf } from "./failure.ts";
 import { openWire } from "./open-wire.ts";
@@ -9,6 +9,7 @@ import type { Argument } from "./resp.ts";
 import type { Script } from "./scripts/script.ts";
 import { placeOf } from "./source.ts";
 import type { Wire } from "./wire.ts";
+import { nextTurn, performance } from "../../real-time.ts";
 
 const firstPauseMs = 50;
 const longestPauseMs = 2_000;
@@ -116,7 +117,7 @@ export class Connection {
       const waits = performance.now() < until || patient?.() === true;
       if (this.#closing.signal.aborted || !waits) throw unknown ?? error;
       // That it is lost may be heard only in the next turn of the event loop.
-      await turn();
+      await nextTurn();
     }
   }
 
@@ -144,7 +145,7 @@ export class Connection {
       const { ready } = this;
       if (ready !== undefined) return ready;
       const leftMs = until - performance.now();
-      const settled = await settles((this.#attempt ??= this.#open()), leftMs > 0 ? leftMs : askMs);
+      const settled = await settles((this.#attempt ??= outside(() => this.#open())), leftMs > 0 ? leftMs : askMs);
       if (this.ready !== undefined || this.#closing.signal.aborted) continue;
       if (this.#known && patient?.() === true) continue;
       if ((settled && this.#final) || performance.now() >= until) {
@@ -210,7 +211,7 @@ export class Connection {
   async #pause(): Promise<void> {
     if (this.#failures === 0) return;
     const pauseMs = Math.min(firstPauseMs * 2 ** (this.#failures - 1), longestPauseMs) * (0.75 + 0.5 * Math.random());
-    await sleep(pauseMs, undefined, { signal: this.#closing.signal });
+    await pause(pauseMs, this.#closing.signal);
   }
 
   #lost(wire: Wire): void {

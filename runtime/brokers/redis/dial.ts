@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { NetConnectOpts, OnReadOpts, Socket } from "node:net";
 import type { RedisOptions } from "ioredis";
+import { clearTimeout, setTimeout } from "../../real-time.ts";
 
 /** A socket to Redis that stands. */
 export interface Line {

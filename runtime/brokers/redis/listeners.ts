@@ -1,5 +1,6 @@
 import { listenersOf } from "../../keys.ts";
 import type { Wire } from "./wire.ts";
+import { performance } from "../../real-time.ts";
 
 /** How long a look is good for, ms: so long after the first has begun to listen, some may not know of it. */
 const freshMs = 1_000;

@@ -6,6 +6,7 @@ import { connectByDriver } from "./driver.ts";
 import { isLoss, wordsOf } from "./failure.ts";
 import { checkServer } from "./server-check.ts";
 import { Wire } from "./wire.ts";
+import { clearTimeout, setTimeout } from "../../real-time.ts";
 
 /**
  * Opens a connection to a server that can be used.

@@ -1,4 +1,5 @@
 import type { ClaimRequest, ServedQueue } from "../../broker.ts";
+import { performance } from "../../real-time.ts";
 
 /** What is known to be left in a queue after a claim: suspects are for those who may have one. */
 export type Left = "nothing" | "calls" | "suspects";

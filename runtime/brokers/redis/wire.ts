@@ -1,6 +1,8 @@
 import type { Socket } from "node:net";
+import { outside } from "../../own-context.ts";
 import type { Line } from "./dial.ts";
 import { type Argument, commandPieces, CommandWriter, ReplyReader } from "./resp.ts";
+import { clearInterval, setInterval } from "../../real-time.ts";
 
 /** One command on its way. */
 interface Sent {
@@ -111,7 +113,7 @@ export class Wire {
 
   #expect(sent: Sent, replies: number): void {
     for (let reply = 0; reply < replies; reply++) this.#sent.push(sent);
-    this.#look ??= setInterval(() => this.#lookForSilence(), this.#lookMs).unref();
+    this.#look ??= outside(() => setInterval(() => this.#lookForSilence(), this.#lookMs).unref());
   }
 
   #write(commands: readonly (readonly Argument[])[]): void {

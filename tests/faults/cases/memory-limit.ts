@@ -43,7 +43,7 @@ async function fill(run: Run, round: number): Promise<void> {
     while (refusal === undefined) {
       const begun = performance.now();
       try {
-        filling.push(await tasks.with({ timeoutMs: 10_000 }).submit.echo("x".repeat(bytes)));
+        filling.push(await tasks.with({ acceptTimeoutMs: 10_000 }).submit.echo("x".repeat(bytes)));
       } catch (error) {
         refusal = error;
         slowestMs = Math.max(slowestMs, performance.now() - begun);

@@ -11,6 +11,7 @@ import { renewScript } from "../scripts/renew.ts";
 import { reportScript } from "../scripts/report.ts";
 import { longestTtlMs } from "../ttl.ts";
 import { keeperThread, type ThreadData, type ThreadNotice } from "./thread.ts";
+import { clearTimeout, setTimeout } from "../../../real-time.ts";
 
 /** What a keeper on Redis is started with, besides what its worker says. */
 export interface RedisKeeperSettings {

@@ -1,0 +1,15 @@
+/*
+ * In place of runtime/real-time.ts, for tests of modules whose timers `vi.useFakeTimers()` is to move:
+ * `vi.mock("./real-time.ts", () => import("../tests/movable-time.ts"))`.
+ */
+
+export const setTimeout = (...args: Parameters<typeof globalThis.setTimeout>) => globalThis.setTimeout(...args);
+export const clearTimeout = (timer: NodeJS.Timeout | undefined) => globalThis.clearTimeout(timer);
+export const setInterval = (...args: Parameters<typeof globalThis.setInterval>) => globalThis.setInterval(...args);
+export const clearInterval = (timer: NodeJS.Timeout | undefined) => globalThis.clearInterval(timer);
+export const setImmediate = (callback: () => void) => globalThis.setImmediate(callback);
+export const queueMicrotask = (callback: () => void) => globalThis.queueMicrotask(callback);
+export const performance = { now: () => globalThis.performance.now() };
+export const epochMs = () => Date.now();
+export const hrtime = () => process.hrtime();
+export const nextTurn = () => new Promise<void>((resolve) => void globalThis.setImmediate(resolve));

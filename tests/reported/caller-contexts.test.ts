@@ -1,0 +1,88 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { expect, onTestFinished } from "vitest";
+import { reportedOnBrokers } from "./reported.ts";
+
+const store = new AsyncLocalStorage<string | object>();
+
+reportedOnBrokers(
+  "D1",
+  "onProgress and events.on run in the context of who gave them",
+  async ({ lab, got }) => {
+    await lab.worker();
+    const tasks = lab.client();
+    await store.run("first", () => tasks.addition(1, 2));
+    const seen = new Map<string, unknown>();
+    const { events } = tasks.client as unknown as {
+      events: { on(kind: string, callback: () => void): Promise<unknown> };
+    };
+    await store.run("listener", () => events.on("started", () => seen.set("events.on", store.getStore())));
+    const onProgress = () => seen.set("onProgress", store.getStore());
+    lab.release("x");
+    await store.run("second", () => tasks.with({ onProgress }).steps(1, "x"));
+    await expect.poll(() => seen.size, { timeout: 10_000 }).toBe(2);
+    got(JSON.stringify(Object.fromEntries(seen)));
+    expect(Object.fromEntries(seen)).toEqual({ "events.on": "listener", onProgress: "second" });
+  },
+  60_000,
+);
+
+reportedOnBrokers(
+  "D1",
+  "no connection or timer keeps the context of the first call",
+  async ({ lab, got }) => {
+    setFlagsFromString("--expose-gc");
+    const gc = runInNewContext("gc") as () => void;
+    await lab.worker();
+    const tasks = lab.client({ implementations: [lab.implementation("here")] });
+    const first = async (): Promise<WeakRef<object>> => {
+      const context = { request: "first" };
+      await store.run(context, async () => {
+        await tasks.addition(1, 2);
+        await tasks.with({ policy: "remote-only" }).addition(1, 2);
+        await (await tasks.submit.addition(1, 2)).result();
+        await tasks
+          .with({ policy: "auto" })
+          .locking("l", "x", 0)
+          .catch(() => undefined);
+      });
+      return new WeakRef(context);
+    };
+    lab.release("x");
+    const context = await first();
+    await expect
+      .poll(
+        async () => {
+          // Others' calls go on, as they do in a server.
+          await tasks.with({ policy: "remote-only" }).addition(1, 2);
+          gc();
+          return context.deref();
+        },
+        { timeout: 20_000 },
+      )
+      .toBeUndefined();
+    got("collected");
+  },
+  60_000,
+);
+
+reportedOnBrokers(
+  "D2",
+  "30 calls on one AbortSignal cause no warning",
+  async ({ lab, got }) => {
+    const warnings: string[] = [];
+    const warned = (warning: Error): void => void warnings.push(warning.name);
+    process.on("warning", warned);
+    onTestFinished(() => void process.off("warning", warned));
+    await lab.worker();
+    const { signal } = new AbortController();
+    const tasks = lab.client().with({ signal });
+    lab.release("x");
+    await Promise.all(Array.from({ length: 30 }, () => tasks.held("x")));
+    await new Promise((resolve) => setImmediate(resolve));
+    got(warnings.join(", ") || "silence");
+    expect(warnings).toEqual([]);
+  },
+  60_000,
+);
