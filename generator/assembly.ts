@@ -83,7 +83,9 @@ function foundTasks(readings: readonly ContractReading[]): readonly FoundTask[] 
 
 function exportOf(syntax: ContractSyntax, name: string): ExportSyntax {
   const at = syntax.star ?? startOf(syntax.path);
-  return syntax.exports.get(name) ?? { at, doc: undefined, isOwn: false, parts: new Map(), rest: { at, shows: false } };
+  return (
+    syntax.exports.get(name) ?? { at, doc: undefined, isOwn: false, parts: new Map(), rest: { at, sight: "nothing" } }
+  );
 }
 
 function contractModel(
@@ -113,12 +115,18 @@ function taskModel({ syntax, description }: FoundTask): TaskModel {
     doc: syntax.doc,
     isLocalOnly,
     isPooled,
-    params: params.map((param) => shown(syntax, partName("params", param.name), param)),
+    params: params.map((param) => shownParam(syntax, param)),
+    showsParams: partOf(syntax, "params").sight !== "nothing",
     result: shown(syntax, "result", result),
     errors: errors.map((error) => shown(syntax, partName("errors", error.name), error)),
-    progress: progress && shown(syntax, "progress", progress),
+    showsErrors: partOf(syntax, "errors").sight !== "nothing",
+    progress:
+      partOf(syntax, "progress").sight === "nothing" ? unknownWire : progress && shown(syntax, "progress", progress),
   };
 }
+
+/** Of what may not even be there. */
+const unknownWire: WireModel = { sent: undefined, received: undefined };
 
 /** A part without the types that its text says more of than its value does. */
 function shown<Part extends WireModel | ParamModel>(
@@ -126,8 +134,13 @@ function shown<Part extends WireModel | ParamModel>(
   part: string,
   described: Described<Part>,
 ): Part {
-  if (partOf(syntax, part).shows) return described;
+  if (partOf(syntax, part).sight === "all") return described;
   return { ...described, sent: undefined, received: undefined, ...("given" in described && { given: undefined }) };
+}
+
+function shownParam(syntax: ExportSyntax, param: TaskDescription["params"][number]): ParamModel {
+  const part = partName("params", param.name);
+  return { ...shown(syntax, part, param), showsOptionality: partOf(syntax, part).sight !== "nothing" };
 }
 
 function contractFaults(

@@ -2,8 +2,9 @@ import { dirname, resolve, sep } from "node:path";
 import { type Diagnostic, type Place, startOf, warningAt } from "./diagnostic.ts";
 import type { Module, Modules } from "./module.ts";
 import { placeOf, syntaxErrors, ts } from "./read.ts";
+import { isZod, nameText } from "./resolution.ts";
 import { packageName } from "./symbols.ts";
-import { isZod, type Visibility } from "./visibility.ts";
+import { type PartKind, partKindOf, type Sight, type Visibility } from "./visibility.ts";
 
 /** What a contract's text tells: names, docs, places, and which types its values will not show. */
 export interface ContractSyntax {
@@ -27,7 +28,7 @@ export interface ExportSyntax {
   readonly doc: string | undefined;
   /** Whether it is declared here, or handed on from another module. */
   readonly isOwn: boolean;
-  /** By {@link partName}: where it stands, and whether its value shows its whole type. */
+  /** By {@link partName}: where it stands, and how much of its type its value shows. */
   readonly parts: ReadonlyMap<string, PartSyntax>;
   /** For parts that stand nowhere by themselves: `params: shared`. */
   readonly rest: PartSyntax;
@@ -36,7 +37,7 @@ export interface ExportSyntax {
 /** What the text tells of a schema. */
 export interface PartSyntax {
   readonly at: Place;
-  readonly shows: boolean;
+  readonly sight: Sight;
 }
 
 /** The parts of a task that are looked at: its schedule and its limits' keys, and those that have a schema: `params.a`, `result`, `errors.divisionByZero`, `progress`. */
@@ -79,13 +80,13 @@ function readExport(name: string, module: Module, visibility: Visibility): Expor
       doc: undefined,
       isOwn: binding !== undefined && binding.kind !== "import",
       parts: new Map(),
-      rest: { at, shows: false },
+      rest: { at, sight: "nothing" },
     };
   }
   const { initializer, type } = binding.node;
-  const read = (node: ts.Node): PartSyntax => ({
+  const read = (node: ts.Node, kind: PartKind): PartSyntax => ({
     at: placeOf(module.source, node),
-    shows: type === undefined && visibility.shows(module, node),
+    sight: type === undefined ? visibility.sight(module, node, kind) : "nothing",
   });
   const definition = initializer && definitionIn(initializer, module);
   return {
@@ -94,8 +95,13 @@ function readExport(name: string, module: Module, visibility: Visibility): Expor
     isOwn: true,
     parts: definition === undefined ? new Map() : partsOf(definition, read),
     // Made by a function of the user's own, whose call says as much of the types as can be seen.
-    rest: initializer === undefined ? { at, shows: false } : { ...read(definition ?? initializer), at },
+    rest: initializer === undefined ? { at, sight: "nothing" } : { at, sight: restSight(initializer) },
   };
+
+  function restSight(node: ts.Expression): Sight {
+    if (definition === undefined || type !== undefined) return read(node, "schema").sight;
+    return namesShow(definition) ? "optionality" : read(definition, "definition").sight;
+  }
 }
 
 /** The object that is given to `task(…)`. */
@@ -118,25 +124,51 @@ const groups: ReadonlySet<string> = new Set([
   "rateLimit",
 ]);
 
-function partsOf(definition: ts.ObjectLiteralExpression, read: (node: ts.Node) => PartSyntax): Map<string, PartSyntax> {
+function partsOf(
+  definition: ts.ObjectLiteralExpression,
+  read: (node: ts.Node, kind: PartKind) => PartSyntax,
+): Map<string, PartSyntax> {
   const parts = new Map<string, PartSyntax>();
-  for (const [group, node] of membersOf(definition)) {
-    if (!groups.has(group)) continue;
-    parts.set(group, read(node));
+  for (const { name: group, node, isLast } of membersOf(definition)) {
+    // What is spread behind it may bring another one.
+    if (!groups.has(group) || !isLast) continue;
+    const whole = read(node, partKindOf(group));
+    parts.set(group, whole);
     if ((group !== "params" && group !== "errors") || !ts.isObjectLiteralExpression(node)) continue;
-    for (const [member, value] of membersOf(node)) parts.set(partName(group, member), read(value));
+    if (namesShow(node)) parts.set(group, { at: whole.at, sight: "optionality" });
+    for (const member of membersOf(node)) {
+      const { at, sight } = read(member.node, "schema");
+      parts.set(partName(group, member.name), { at, sight: member.isLast ? sight : whole.sight });
+    }
   }
   return parts;
 }
 
-function* membersOf(object: ts.ObjectLiteralExpression): Iterable<readonly [string, ts.Node]> {
-  for (const property of object.properties) {
-    if (ts.isShorthandPropertyAssignment(property)) yield [property.name.text, property.name];
-    if (!ts.isPropertyAssignment(property)) continue;
-    const { name } = property;
-    if (ts.isIdentifier(name) || ts.isStringLiteral(name) || ts.isNumericLiteral(name))
-      yield [name.text, property.initializer];
-  }
+/** Whether all members of an object stand in its text: their own sights are those that count. */
+function namesShow({ properties }: ts.ObjectLiteralExpression): boolean {
+  return properties.every(
+    (property) =>
+      (ts.isPropertyAssignment(property) && nameText(property.name) !== undefined) ||
+      ts.isShorthandPropertyAssignment(property),
+  );
+}
+
+interface Member {
+  readonly name: string;
+  readonly node: ts.Node;
+  /** Whether nothing behind it can have its name. */
+  readonly isLast: boolean;
+}
+
+function membersOf({ properties }: ts.ObjectLiteralExpression): readonly Member[] {
+  const lastUnnamed = properties.findLastIndex(({ name }) => name === undefined || ts.isComputedPropertyName(name));
+  return properties.flatMap((property, index): readonly Member[] => {
+    const isLast = index > lastUnnamed;
+    if (ts.isShorthandPropertyAssignment(property)) return [{ name: property.name.text, node: property.name, isLast }];
+    if (!ts.isPropertyAssignment(property)) return [];
+    const name = nameText(property.name);
+    return name === undefined ? [] : [{ name, node: property.initializer, isLast }];
+  });
 }
 
 /** The last doc comment above a statement. */

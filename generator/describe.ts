@@ -17,7 +17,7 @@ export interface TaskDescription {
   readonly task: object;
   readonly isLocalOnly: boolean;
   readonly isPooled: boolean;
-  readonly params: readonly Described<ParamModel>[];
+  readonly params: readonly Described<Omit<ParamModel, "showsOptionality">>[];
   readonly result: Described<WireModel>;
   readonly errors: readonly Described<NamedWireModel>[];
   readonly progress: Described<WireModel> | undefined;
@@ -69,7 +69,7 @@ export function describeTask(name: string, task: object): TaskDescription {
   return description;
 }
 
-function describeParam(name: string, schema: $ZodType): Described<ParamModel> {
+function describeParam(name: string, schema: $ZodType): TaskDescription["params"][number] {
   const sent = typeOf(schema, "in");
   return {
     name,

@@ -1,4 +1,4 @@
-import type { ContractModel, Model, TaskModel } from "./model.ts";
+import type { ContractModel, Model, ParamModel, TaskModel } from "./model.ts";
 import { fileText, headerOf, importCodegen } from "./page.ts";
 import type { CodegenSymbol } from "./symbols.ts";
 
@@ -37,7 +37,7 @@ function proofLines({ prefix, stem, tasks }: ContractModel): readonly string[] {
     `export type ${prefix}Proof = [`,
     ...tasks.map((task) => {
       const declared = `typeof ${stem}Contract.${task.name}`;
-      const parts = [declared, `${prefix}Signatures["${task.name}"]`, inferredCall(task, declared), ...omittable(task)];
+      const parts = [declared, `${prefix}Signatures["${task.name}"]`, inferredCall(task, declared), ...optional(task)];
       return `  Proven<Conformance<${parts.join(", ")}>>,`;
     }),
     "];",
@@ -55,7 +55,15 @@ function inferredCall({ params }: TaskModel, declared: string): string {
   return `(${given.join(", ")}) => Promise<ResultOutput<${declared}>>`;
 }
 
-function omittable({ params }: TaskModel): readonly string[] {
-  const names = params.filter((param) => param.isOmittable).map((param) => JSON.stringify(param.name));
-  return names.length === 0 ? [] : [names.join(" | ")];
+/** The params that callers may leave out, and those of which only their values say so. */
+function optional({ params, showsParams }: TaskModel): readonly string[] {
+  const isUnsure = (param: ParamModel): boolean => !showsParams || !param.showsOptionality;
+  const omittable = namesText(params.filter((param) => param.isOmittable && !isUnsure(param)));
+  const unsure = showsParams ? namesText(params.filter(isUnsure)) : "string";
+  if (unsure !== "never") return [omittable, unsure];
+  return omittable === "never" ? [] : [omittable];
+}
+
+function namesText(params: readonly ParamModel[]): string {
+  return params.length === 0 ? "never" : params.map((param) => JSON.stringify(param.name)).join(" | ");
 }

@@ -96,6 +96,8 @@ function printerOf(task: TaskModel, symbols: Set<CodegenSymbol>) {
       return task.params.map((param, index) => argument(param, index > lastRequired)).join(", ");
     },
     params(): string {
+      const isSure = task.params.every((param) => param.showsOptionality || !param.canBeAbsent);
+      if (!task.showsParams || !isSure) return pointer("ParamsOutput");
       return objectText(
         task.params.map(
           (param) =>
@@ -107,6 +109,7 @@ function printerOf(task: TaskModel, symbols: Set<CodegenSymbol>) {
       return task.result[side] ?? pointer(side === "sent" ? "ResultInput" : "ResultOutput");
     },
     errors(side: Side): string {
+      if (!task.showsErrors) return pointer(side === "sent" ? "ErrorsInput" : "ErrorsOutput");
       return objectText(task.errors.map((error) => `${error.name}: ${errorText(error, side)}`));
     },
     progress(side: Side): string {

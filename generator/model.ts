@@ -39,10 +39,14 @@ export interface TaskModel {
   readonly isPooled: boolean;
   /** In the order in which callers give them. */
   readonly params: readonly ParamModel[];
+  /** Whether the text of the contract shows which params there are, by TypeScript's types. */
+  readonly showsParams: boolean;
   readonly result: WireModel;
   /** In the order of their declaration. */
   readonly errors: readonly NamedWireModel[];
-  /** Undefined for a task that declares none. */
+  /** Whether the text shows which errors there are. */
+  readonly showsErrors: boolean;
+  /** Undefined for a task that declares none, and shows it. */
   readonly progress: WireModel | undefined;
 }
 
@@ -67,4 +71,6 @@ export interface ParamModel extends NamedWireModel {
   readonly isOmittable: boolean;
   /** Whether its handler may find it absent. */
   readonly canBeAbsent: boolean;
+  /** Whether the text shows that the two above are so by TypeScript's types, too. */
+  readonly showsOptionality: boolean;
 }

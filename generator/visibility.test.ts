@@ -17,7 +17,7 @@ function shows(schema: string, before = "", others: Readonly<Record<string, stri
   if (module === undefined || binding?.kind !== "variable" || binding.node.initializer === undefined) return false;
   const call = binding.node.initializer;
   const [argument] = ts.isCallExpression(call) ? call.arguments : [];
-  return argument !== undefined && createVisibility(modules).shows(module, argument);
+  return argument !== undefined && createVisibility(modules).sight(module, argument, "schema") === "all";
 }
 
 describe("a schema shows its type", () => {

@@ -1,5 +1,5 @@
 import { checkDuration, checkNames, checkOneOf, checkQueue, checkRetry } from "./checks.ts";
-import { policies, type Policy, priorities } from "./contract.ts";
+import { policies, type Policy, priorities, type Schema } from "./contract.ts";
 import type { Declaration } from "./declaration.ts";
 import type { Origin } from "./envelope.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
@@ -77,7 +77,8 @@ export type Settled =
     };
 
 /**
- * Names a caller's arguments.
+ * Names a caller's arguments. `undefined` stands for a param that is left out if it may be, and else for itself, as of a
+ * `z.unknown()`, also where fewer arguments are given.
  *
  * @throws TaskError `invalid_argument` for more of them than there are parameters.
  */
@@ -90,10 +91,16 @@ export function nameArguments(declaration: Declaration, args: readonly unknown[]
     );
   }
   const params: Record<string, unknown> = {};
-  for (let at = 0; at < args.length; at++) {
-    if (args[at] !== undefined) params[names[at]!] = args[at];
+  for (let at = 0; at < names.length; at++) {
+    const name = names[at]!;
+    if (args[at] !== undefined || isRequired(declaration.task.params[name]!)) params[name] = args[at];
   }
   return params;
+}
+
+/** Whether zod asks for a key of this schema. */
+function isRequired(schema: Schema): boolean {
+  return schema._zod.optin === undefined;
 }
 
 /** Options that only `submit` knows. */

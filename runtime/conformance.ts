@@ -1,4 +1,13 @@
-import type { DefaultProgress, PartInput, PartOutput, ResultInput, ResultOutput, Signature } from "./signature.ts";
+import type {
+  ErrorsInput,
+  ErrorsOutput,
+  ParamsOutput,
+  ProgressInput,
+  ProgressOutput,
+  ResultInput,
+  ResultOutput,
+  Signature,
+} from "./signature.ts";
 
 /*
  * The proof that printed types are those that zod infers. Generated `conformance.ts` files state it, a line a task; they
@@ -16,22 +25,19 @@ import type { DefaultProgress, PartInput, PartOutput, ResultInput, ResultOutput,
  * @typeParam Printed - its signature.
  * @typeParam Call - the call that the contract infers.
  * @typeParam Omittable - the names of the parameters that callers may leave out.
+ * @typeParam Unsure - the names of those that are left out of this: their types do not tell.
  */
-export type Conformance<Declared, Printed, Call, Omittable = never> =
+export type Conformance<Declared, Printed, Call, Omittable = never, Unsure = never> =
   Printed extends Signature<infer PrintedCall, infer Given, infer Raised, infer Reported, infer Sends>
     ?
         | Difference<"what a caller gives and gets", PrintedCall, Call>
-        | Difference<"what a caller may leave out", Omittable, OmittableOf<Of<Declared, "params">>>
-        | Difference<"what a handler gets", Given, Parsed<Of<Declared, "params">>>
+        | Difference<"what a caller may leave out", Omittable, Exclude<OmittableOf<Of<Declared, "params">>, Unsure>>
+        | Difference<"what a handler gets", Given, ParamsOutput<Declared>>
         | Difference<"what a handler returns", Part<Sends, "result", ResultOutput<Declared>>, ResultInput<Declared>>
-        | Difference<"errors, as a caller reads them", Raised, Outputs<Of<Declared, "errors">>>
-        | Difference<"errors, as a handler makes them", Part<Sends, "errors", Raised>, Inputs<Of<Declared, "errors">>>
-        | Difference<"progress, as a caller reads it", Reported, ProgressOf<Of<Declared, "progress">, "output">>
-        | Difference<
-            "progress, as a handler gives it",
-            Part<Sends, "progress", Reported>,
-            ProgressOf<Of<Declared, "progress">, "input">
-          >
+        | Difference<"errors, as a caller reads them", Raised, ErrorsOutput<Declared>>
+        | Difference<"errors, as a handler makes them", Part<Sends, "errors", Raised>, ErrorsInput<Declared>>
+        | Difference<"progress, as a caller reads it", Reported, ProgressOutput<Declared>>
+        | Difference<"progress, as a handler gives it", Part<Sends, "progress", Reported>, ProgressInput<Declared>>
     : Mismatch<"the signature", Printed, "none: generate again">;
 
 /** States that a {@link Conformance} holds. */
@@ -55,17 +61,5 @@ type Of<T, Name> = T[Name & keyof T];
 type Part<Sends, Name extends string, Received> = Sends extends { readonly [P in Name]: infer Sent } ? Sent : Received;
 
 type OptionalIn = { readonly _zod: { readonly optin: "optional" | "defaulted" } };
-type OptionalOut = { readonly _zod: { readonly optout: "optional" } };
 
 type OmittableOf<Params> = { [Name in keyof Params]: Params[Name] extends OptionalIn ? Name : never }[keyof Params];
-
-type Parsed<Params> = Flat<
-  { -readonly [Name in keyof Params as Params[Name] extends OptionalOut ? never : Name]: PartOutput<Params, Name> } & {
-    -readonly [Name in keyof Params as Params[Name] extends OptionalOut ? Name : never]?: PartOutput<Params, Name>;
-  }
->;
-type Flat<T> = { [Name in keyof T]: T[Name] };
-
-type Outputs<Errors> = { -readonly [Name in keyof Errors]: PartOutput<Errors, Name> };
-type Inputs<Errors> = { -readonly [Name in keyof Errors]: PartInput<Errors, Name> };
-type ProgressOf<S, Side extends "input" | "output"> = S extends undefined ? DefaultProgress : Of<Of<S, "_zod">, Side>;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Broker } from "./broker.ts";
+import { nameArguments } from "./call.ts";
 import { type Clock, settles, systemClock } from "./clock.ts";
 import type { Declaration } from "./declaration.ts";
 import { writeRequest } from "./envelope.ts";
@@ -22,6 +23,8 @@ const retryMs = 1_000;
 interface Plan {
   readonly declaration: Declaration;
   readonly schedule: Schedule;
+  /** Of its calls: what the schedule gives, as a caller would. */
+  readonly params: Readonly<Record<string, unknown>>;
   readonly slots: Slots;
   /** Of its calls, if the task is limited. */
   readonly limitKeys: string | undefined;
@@ -137,9 +140,11 @@ export class Scheduler {
 async function planOf(declaration: Declaration): Promise<Plan> {
   const schedule = declaration.task.schedule!;
   try {
-    const parsed = declaration.params.pass(schedule.params ?? {});
+    const args = declaration.paramNames.map((name) => schedule.params?.[name]);
+    const params = nameArguments(declaration, args);
+    const parsed = declaration.params.pass(params);
     const limitKeys = declaration.limited ? limitKeysOf(declaration.task, parsed) : undefined;
-    return { declaration, schedule, slots: await slotsOf(schedule), limitKeys };
+    return { declaration, schedule, params, slots: await slotsOf(schedule), limitKeys };
   } catch (thrown) {
     const { reason } = TaskError.from(thrown, "invalid_argument");
     throw new TaskError("invalid_argument", `its schedule: ${reason}`, { task: declaration.name, cause: thrown });
@@ -147,8 +152,8 @@ async function planOf(declaration: Declaration): Promise<Plan> {
 }
 
 /** The call of a slot: all workers make the same one. */
-function callOf({ declaration: { name, task }, schedule, limitKeys }: Plan, slot: number) {
-  const { params = {}, jitterMs = 0, overlap = "skip" } = schedule;
+function callOf({ declaration: { name, task }, schedule, params, limitKeys }: Plan, slot: number) {
+  const { jitterMs = 0, overlap = "skip" } = schedule;
   const id = slotId(name, slot);
   const { priority = "normal", keepRequest = false } = task;
   const header = newHeader({ priority, keepRequest, fingerprint: fingerprintOf(name, params), limitKeys });

@@ -178,6 +178,8 @@ export type PartOutput<Shape, Name> = Of<Of<Of<Shape, Name>, "_zod">, "output">;
 export type ParamInput<T, Name extends string> = PartInput<Of<T, "params">, Name>;
 /** What a handler gets for a parameter. */
 export type ParamOutput<T, Name extends string> = PartOutput<Of<T, "params">, Name>;
+/** What a handler gets for all parameters, where the contract alone knows which there are. */
+export type ParamsOutput<T> = Parsed<Of<T, "params">>;
 /** What a handler returns. */
 export type ResultInput<T> = PartInput<T, "result">;
 /** What a caller gets. */
@@ -186,7 +188,24 @@ export type ResultOutput<T> = PartOutput<T, "result">;
 export type ErrorInput<T, Name extends string> = PartInput<Of<T, "errors">, Name>;
 /** What a caller reads as a declared error's data. */
 export type ErrorOutput<T, Name extends string> = PartOutput<Of<T, "errors">, Name>;
+/** The data of all declared errors as a handler gives it, where the contract alone knows which there are. */
+export type ErrorsInput<T> = InputsOf<Of<T, "errors">>;
+/** The data of all declared errors as a caller reads it, likewise. */
+export type ErrorsOutput<T> = OutputsOf<Of<T, "errors">>;
 /** What a handler gives as progress. */
-export type ProgressInput<T> = PartInput<T, "progress">;
+export type ProgressInput<T> = ProgressOf<Of<T, "progress">, "input">;
 /** What a caller reads as progress. */
-export type ProgressOutput<T> = PartOutput<T, "progress">;
+export type ProgressOutput<T> = ProgressOf<Of<T, "progress">, "output">;
+
+type OptionalOut = { readonly _zod: { readonly optout: "optional" } };
+
+type Parsed<Params> = Flat<
+  { -readonly [Name in keyof Params as Params[Name] extends OptionalOut ? never : Name]: PartOutput<Params, Name> } & {
+    -readonly [Name in keyof Params as Params[Name] extends OptionalOut ? Name : never]?: PartOutput<Params, Name>;
+  }
+>;
+type Flat<T> = { [Name in keyof T]: T[Name] };
+
+type InputsOf<Errors> = { -readonly [Name in keyof Errors]: PartInput<Errors, Name> };
+type OutputsOf<Errors> = { -readonly [Name in keyof Errors]: PartOutput<Errors, Name> };
+type ProgressOf<S, Side extends "input" | "output"> = S extends undefined ? DefaultProgress : Of<Of<S, "_zod">, Side>;
