@@ -1,5 +1,6 @@
 import type { Broker, StoredCall, SubmissionCaller, Submitted } from "./broker.ts";
 import { about, type Call, notTaken, refusal, type Settled } from "./call.ts";
+import type { Cancellations } from "./cancellations.ts";
 import { after } from "./clock.ts";
 import type { Bounded, Deadlines } from "./deadlines.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
@@ -21,11 +22,15 @@ const firstRecheckMs = 20;
 /** From then on, the looks for its reply are frequent enough. */
 const longestRecheckMs = 1_000;
 
+/** What a broker said of a submission that it has got. */
+export type Taken = Exclude<Submitted, { readonly outcome: "failed" }>;
+
 /** Who makes a call. */
 export interface Owner {
   readonly broker: Broker;
   readonly presence: PresenceView;
   readonly deadlines: Deadlines<AwaitedCall>;
+  readonly cancellations: Cancellations;
   /** The call is over; `record` is its end, where that was received. */
   over(call: AwaitedCall, record?: Uint8Array): void;
 }
@@ -53,6 +58,8 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
   #endFallback: (() => void) | undefined;
   #endRecheck: (() => void) | undefined;
   #sent = false;
+  /** Why its broker has refused it until now. */
+  #refused: AnyTaskError | undefined;
   /** When it was made, by `performance.now`, and whether its task was known to be served then. */
   #madeAt = 0;
   #served = false;
@@ -113,8 +120,14 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
     this.#sent = true;
   }
 
-  submitted({ outcome, ended }: Submitted): void {
+  refused(error: AnyTaskError): void {
+    this.#sent = false;
+    this.#refused = error;
+  }
+
+  submitted({ outcome, ended }: Taken): void {
     if (this.#over) return;
+    if (outcome === "late") return this.#fail(notTaken(this.call, false, this.#timeoutMs, this.#refused), false);
     if (outcome !== "accepted") return this.#fail(refusal(this.call, outcome), false);
     this.stored = true;
     this.call.taken?.("remote");
@@ -243,15 +256,18 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
   #cancel(): void {
     if (this.#over) return;
     this.#fail(this.#error("canceled", "its caller canceled it", this.call.options.signal?.reason), true);
-    // The caller has its answer; that the worker can't be told now changes nothing for it.
-    this.#owner.broker.cancel(this.queue, this.id).catch(() => undefined);
+    // The caller has its answer; if the worker can't be told now, it is told later.
+    if (this.#sent) {
+      const { queue, id, stored, lateAt } = this;
+      this.#owner.cancellations.cancel({ queue, id, stored, leftMs: lateAt - performance.now() });
+    }
   }
 
   late(): void {
     const timeoutMs = this.#timeoutMs;
     const why = this.#unserved ? `; no worker listens to queue "${this.queue}"` : "";
     if (this.stored) this.#fail(this.#error("deadline_exceeded", `no reply within ${timeoutMs} ms${why}`), true);
-    else this.#fail(notTaken(this.call, this.#sent, timeoutMs), this.#sent);
+    else this.#fail(notTaken(this.call, this.#sent, timeoutMs, this.#refused), this.#sent);
   }
 
   #fail(error: AnyTaskError, started: boolean): void {
