@@ -66,7 +66,7 @@ export class ServerClock {
   instantOf(time: number, sentAt: number, readAt = performance.now()): number {
     if (!Number.isFinite(time)) return sentAt;
     this.#told(time, sentAt, readAt, 1);
-    return Math.min(Math.max(time - this.#settings.clockOffset() - this.#ahead, sentAt), readAt);
+    return Math.min(Math.max(time - this.#settings.clockOffset() - this.#aheadAt(readAt), sentAt), readAt);
   }
 
   /** The server's time at the latest, epoch ms; undefined as long as it is not known. */
