@@ -1,6 +1,7 @@
 import { onAbort } from "./abort-listeners.ts";
 import type { Broker, StoredCall, SubmissionCaller, Submitted } from "./broker.ts";
 import { about, type Call, notTaken, refusal, type Settled } from "./call.ts";
+import type { Cancellations } from "./cancellations.ts";
 import { after, settles } from "./clock.ts";
 import type { Bounded, Deadlines } from "./deadlines.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
@@ -29,12 +30,16 @@ const longestRecheckMs = 1_000;
 /** How long a call that is late may wait for the reason, ms. */
 const lastLookMs = 100;
 
+/** What a broker said of a submission that it has got. */
+export type Taken = Exclude<Submitted, { readonly outcome: "failed" }>;
+
 /** Who makes a call. */
 export interface Owner {
   readonly broker: Broker;
   readonly presence: PresenceView;
   readonly pauses: PauseView;
   readonly deadlines: Deadlines<AwaitedCall>;
+  readonly cancellations: Cancellations;
   /** The call is over; `record` is its end, where that was received. */
   over(call: AwaitedCall, record?: Uint8Array): void;
 }
@@ -62,6 +67,8 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
   #endFallback: (() => void) | undefined;
   #endRecheck: (() => void) | undefined;
   #sent = false;
+  /** Why its broker has refused it until now. */
+  #refused: AnyTaskError | undefined;
   /** When it was made, by `performance.now`, and whether its task was known to be served then. */
   #madeAt = 0;
   #served = false;
@@ -124,8 +131,14 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
     this.#sent = true;
   }
 
-  submitted({ outcome, ended }: Submitted): void {
+  refused(error: AnyTaskError): void {
+    this.#sent = false;
+    this.#refused = error;
+  }
+
+  submitted({ outcome, ended }: Taken): void {
     if (this.#over) return;
+    if (outcome === "late") return this.#fail(notTaken(this.call, false, this.#timeoutMs, this.#refused), false);
     if (outcome !== "accepted") return this.#fail(refusal(this.call, outcome), false);
     this.stored = true;
     this.call.taken?.("remote");
@@ -271,12 +284,15 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
   #cancel(): void {
     if (this.#over) return;
     this.#fail(this.#error("canceled", "its caller canceled it", this.call.options.signal?.reason), true);
-    // The caller has its answer; that the worker can't be told now changes nothing for it.
-    this.#owner.broker.cancel(this.queue, this.id).catch(() => undefined);
+    // The caller has its answer; if the worker can't be told now, it is told later.
+    if (this.#sent) {
+      const { queue, id, stored, lateAt } = this;
+      this.#owner.cancellations.cancel({ queue, id, stored, leftMs: lateAt - performance.now() });
+    }
   }
 
   late(): void {
-    if (!this.stored) return this.#fail(notTaken(this.call, this.#sent, this.#timeoutMs), this.#sent);
+    if (!this.stored) return this.#fail(notTaken(this.call, this.#sent, this.#timeoutMs, this.#refused), this.#sent);
     if (this.#isWaiting !== undefined) return this.#tooLate();
     // It had little time, and was not looked up yet.
     this.#isLate = true;

@@ -1,3 +1,4 @@
+import type { AnyTaskError } from "./errors.ts";
 import type { Rank } from "./header.ts";
 import type { LeaseTable } from "./lease-table.ts";
 import type { ToldLimits } from "./limits.ts";
@@ -112,6 +113,16 @@ export interface Submission {
   readonly priority: Rank;
   /** How long it is held back, ms; 0 for not at all. */
   readonly delayMs: number;
+  /**
+   * When the durations of its deadline and its delay begin, by `performance.now`. Sent later, it is sent with what is left of them, and not
+   * at all when its deadline is past. @default when it is sent
+   */
+  readonly madeAt?: number | undefined;
+  /**
+   * For how long after its first sending it may be sent again, ms: later, the call may have ended and its record be gone, and it would run
+   * twice. @default for ever
+   */
+  readonly resendMs?: number | undefined;
   /** Its caller, who may give up while the broker is away. */
   readonly caller?: SubmissionCaller | undefined;
 }
@@ -122,6 +133,8 @@ export interface SubmissionCaller {
   wanted(): boolean;
   /** Called before each sending: from now on it may be known to the broker. */
   sent(): void;
+  /** Called when the broker does not know it for certain, as its server refuses all writes for now; it will be sent again. */
+  refused?(error: AnyTaskError): void;
 }
 
 /**
@@ -135,16 +148,16 @@ export interface SubmitBatch {
   readonly maxLength?: number | undefined;
 }
 
-/** What became of a {@link Submission}. */
-export interface Submitted {
-  /**
-   * `accepted`: it is stored, now or by an earlier sending; `conflict`: the id belongs to another call; `full`: it was
-   * not stored, as too many wait.
-   * Where it had ended already, `ended` holds its record.
-   */
-  readonly outcome: "accepted" | "conflict" | "full";
-  readonly ended?: Uint8Array | undefined;
-}
+/**
+ * What became of a {@link Submission}. `accepted`: it is stored, now or by an earlier sending, and where it had ended already, `ended`
+ * holds its record; `conflict`: the id belongs to another call; `full`: it was not stored, as too many wait; `late`: it was not stored,
+ * as its deadline was past; `failed`: `error` says why, as {@link Broker.submit} would reject with, while others of the batch may have
+ * been stored.
+ */
+export type Submitted =
+  | { readonly outcome: "accepted"; readonly ended?: Uint8Array | undefined }
+  | { readonly outcome: "conflict" | "full" | "late"; readonly ended?: undefined }
+  | { readonly outcome: "failed"; readonly error: AnyTaskError; readonly ended?: undefined };
 
 /** One worker's wish for work. */
 export interface ClaimRequest {
@@ -181,6 +194,11 @@ export interface ClaimedBatch {
   readonly fence: number;
   /** The broker's time of the claim, epoch ms: what is left until a deadline is told from here. */
   readonly now: number;
+  /**
+   * The earliest instant at which that can have been, by `performance.now`: a reply may have been on its way, or have waited to be
+   * read, for as long as a line was slow or this process stood still. @default when it is read
+   */
+  readonly at?: number | undefined;
   readonly calls: readonly ClaimedCall[];
 }
 
@@ -247,6 +265,8 @@ export interface BeatReply {
   readonly reaped: number;
   /** How many calls wait for their turn in the queues; 0 where {@link Beat.reap} was not asked. */
   readonly waiting: number;
+  /** The queues whose leases could not be kept, and why; those of all others were. @default none */
+  readonly failed?: readonly { readonly queue: string; readonly error: AnyTaskError }[] | undefined;
 }
 
 /** A call as it stands. */

@@ -41,29 +41,43 @@ export function about({ declaration, id }: Pick<Call, "declaration" | "id">): { 
 }
 
 /** The error of a call that the broker has refused. */
-export function refusal(call: Call, outcome: "conflict" | "full"): AnyTaskError {
-  const [code, reason] =
-    outcome === "full"
-      ? ([
-          "resource_exhausted",
-          `as many calls as maxQueueLength allows wait in queue "${call.declaration.queue}"; make it later, or raise it`,
-        ] as const)
-      : ([
-          "invalid_argument",
-          `the id ${call.id} belongs to another call, of this task with other parameters or of another task`,
-        ] as const);
+export function refusal(call: Call, outcome: "conflict" | "full" | "late"): AnyTaskError {
+  const [code, reason] = refusals[outcome](call);
   return new TaskError<string, unknown>(code, reason, about(call));
 }
 
-/** The error of a call that the broker has not taken in time: it says whether the broker may know of it. */
-export function notTaken(call: Call, sent: boolean, timeoutMs: number): AnyTaskError {
-  return sent
-    ? new TaskError<string, unknown>(
-        "outcome_unknown",
-        `no word from the broker within ${timeoutMs} ms; whether it was enqueued is unknown`,
-        about(call),
-      )
-    : new TaskError<string, unknown>("unavailable", `no broker could be reached within ${timeoutMs} ms`, about(call));
+const refusals = {
+  full: ({ declaration }: Call) =>
+    [
+      "resource_exhausted",
+      `as many calls as maxQueueLength allows wait in queue "${declaration.queue}"; make it later, or raise it`,
+    ] as const,
+  conflict: ({ id }: Call) =>
+    [
+      "invalid_argument",
+      `the id ${id} belongs to another call, of this task with other parameters or of another task`,
+    ] as const,
+  late: () => ["deadline_exceeded", "the broker was away until its time was up; it was not enqueued"] as const,
+};
+
+/**
+ * The error of a call that the broker has not taken in time: it says whether the broker may know of it.
+ *
+ * @param refused - why it has refused it until then, if it has.
+ */
+export function notTaken(call: Call, sent: boolean, timeoutMs: number, refused?: AnyTaskError): AnyTaskError {
+  if (sent) {
+    return new TaskError<string, unknown>(
+      "outcome_unknown",
+      `no word from the broker within ${timeoutMs} ms; whether it was enqueued is unknown`,
+      about(call),
+    );
+  }
+  const why =
+    refused === undefined
+      ? `no broker could be reached within ${timeoutMs} ms`
+      : `it was refused for ${timeoutMs} ms: ${refused.reason}`;
+  return new TaskError<string, unknown>("unavailable", why, about(call));
 }
 
 /** How a call ended for its caller. */

@@ -8,7 +8,6 @@ import {
   type Settled,
   withinParent,
 } from "./call.ts";
-import { pause } from "./clock.ts";
 import { type Declaration, inQueue } from "./declaration.ts";
 import { TaskError } from "./errors.ts";
 import type { Handle } from "./handle.ts";
@@ -106,8 +105,7 @@ export function callerOf(
         const send = (within: Call): Promise<void> => places.remote.submit(within, timeoutMs);
         const submitted = hooks === undefined ? send(call) : submitWithin(hooks, call, send);
         const handle = open(call.declaration, call.id, options.id === undefined);
-        if (options.cancelWithParent === true)
-          parent?.onFailure(() => void submitted.then(() => canceled(handle, closed)).catch(() => undefined));
+        if (options.cancelWithParent === true) parent?.onFailure(() => void cancelWhenSent(places, call, submitted));
         await submitted;
         return parent === undefined ? handle : lendingHandle(handle, parent, options.parent!.signal);
       } catch (refused) {
@@ -141,16 +139,14 @@ function parentOf({ parent }: AllOptions): Lineage | undefined {
   return parent === undefined ? undefined : lineageOf(parent);
 }
 
-/** Ends a call that is no longer wanted. A broker that is away is asked again until the client is closed. */
-async function canceled(handle: Handle, closed: () => boolean): Promise<void> {
-  for (let pauseMs = 100; ; pauseMs = Math.min(2 * pauseMs, 2_000)) {
-    try {
-      await handle.cancel();
-      return;
-    } catch (thrown) {
-      const { code } = TaskError.from(thrown, "internal");
-      if (closed() || (code !== "unavailable" && code !== "outcome_unknown")) return;
-    }
-    await pause(pauseMs);
+/** Ends a submitted call with its parent; also one of which it is not known whether the broker has it. */
+async function cancelWhenSent({ remote }: Places, { declaration, id }: Call, submitted: Promise<void>): Promise<void> {
+  let stored = true;
+  try {
+    await submitted;
+  } catch (thrown) {
+    if (TaskError.from(thrown, "internal").code !== "outcome_unknown") return;
+    stored = false;
   }
+  remote.cancellations.cancel({ queue: declaration.queue, id, stored });
 }

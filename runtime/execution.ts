@@ -142,6 +142,10 @@ export class Execution {
     }
     if (this.#bound.declaration.limited && this.#gaveLimits(this.#bound.declaration)) return undefined;
     this.#begunAt = performance.now();
+    if (this.#isPast(this.#begunAt)) {
+      this.#report({ kind: "release" });
+      return undefined;
+    }
     const left = (this.#leftAtFirst = this.#leftMs(this.#begunAt));
     const attemptMs = this.#request.options?.attemptTimeoutMs ?? this.#bound.declaration.attemptTimeoutMs;
     const limitMs = Math.max(0, Math.min(attemptMs, left));
@@ -154,7 +158,7 @@ export class Execution {
       );
       return this.#follow(this.#attempt);
     }
-    if (this.#settings.leases.kept) this.#tellKeeper(limitMs, limitedByCall, left);
+    if (this.#settings.leases.guarded) this.#tellKeeper(limitMs, limitedByCall, left);
     this.#attempt = new Attempt(this.#bound, this.#request.params, {
       queue: this.queue,
       nodeQueue: this.#settings.nodeQueue,
@@ -195,7 +199,7 @@ export class Execution {
       maxBytes: this.#settings.maxResultBytes,
       onBegun: (limitMs, limitedByCall) => {
         this.#begunAt = performance.now();
-        if (this.#settings.leases.kept) this.#tellKeeper(limitMs, limitedByCall, this.#leftMs(this.#begunAt));
+        if (this.#settings.leases.guarded) this.#tellKeeper(limitMs, limitedByCall, this.#leftMs(this.#begunAt));
       },
       onProgress: (value) => this.#progress(value),
     });
@@ -337,6 +341,19 @@ export class Execution {
     const header: Header = { ...this.#header, version: protocolVersion, state: "parked", fence: this.fence };
     const record = writeReply(header, { error: toWire(error) }, this.#call.record);
     this.#report({ kind: "park", record, ttlMs: parkedTtlMs });
+  }
+
+  /**
+   * Whether its lease or its deadline may be past, at a time by `performance.now`: since the claim, this process may have stood still. It is
+   * given back then, and the broker judges by its own time: if it is another's by now, it does not take it; if its deadline is past, it
+   * ends it; else the next claim brings it again.
+   */
+  #isPast(at: number): boolean {
+    if (at >= this.#lease.heldUntil) return true;
+    const { awaited, deadline, attempt, deaths } = this.#header;
+    // Of a call that nobody awaits, the deadline bounds the wait for its first start.
+    const isBound = awaited || !(attempt > 0 || deaths > 0 || this.suspect);
+    return deadline > 0 && isBound && deadline - this.#lease.now <= at - this.#lease.claimedAt;
   }
 
   /** How long the call may still take, ms, at a time by `performance.now`. */

@@ -1,5 +1,6 @@
 import { firstEarly } from "./batch.ts";
 import type { ClaimedBatch, ClaimedCall } from "./broker.ts";
+import { EarlyCancels } from "./early-cancels.ts";
 import { TaskError } from "./errors.ts";
 import { Execution, type ExecutionSettings } from "./execution.ts";
 import type { RunningHandlers } from "./health.ts";
@@ -29,6 +30,7 @@ export class Executions {
   readonly #freed: () => void;
   readonly #poolQueues: ReadonlySet<string>;
   readonly #slots: HeldSlots<Execution>;
+  readonly #earlyCancels = new EarlyCancels();
   /** Calls that were claimed, to be begun in one of the next turns. */
   #due: { readonly lease: Lease; readonly call: ClaimedCall }[] = [];
 
@@ -75,7 +77,11 @@ export class Executions {
     const idle = this.#due.length === 0;
     for (const batch of batches) {
       const lease = this.#settings.leases.claimed(batch);
-      for (const call of batch.calls) this.#due.push({ lease, call });
+      for (const call of batch.calls) {
+        if (this.#earlyCancels.take(lease.queue, call.id, lease.fence))
+          this.#settings.leases.dropped(lease.queue, lease.fence);
+        else this.#due.push({ lease, call });
+      }
     }
     // All are held before a handler of the first may block.
     if (idle && this.#due.length < firstEarly) this.#beginSome();
@@ -99,10 +105,14 @@ export class Executions {
   /** Others have ended a call. */
   canceled(queue: string, id: string, fence: number): void {
     const error = new TaskError<string, unknown>("canceled", "the call was canceled");
-    this.#drop((lease, call) => call.id === id && lease.fence === fence && lease.queue === queue);
+    if (this.#drop((lease, call) => call.id === id && lease.fence === fence && lease.queue === queue)) return;
+    let isOurs = false;
     for (const execution of this.#slots.holders) {
-      if (execution.id === id && execution.fence === fence && execution.queue === queue) execution.abort(error);
+      if (execution.id !== id || execution.fence !== fence || execution.queue !== queue) continue;
+      isOurs = true;
+      execution.abort(error);
     }
+    if (!isOurs) this.#earlyCancels.heard(queue, id, fence);
   }
 
   /** A claim's calls are others' now. */
@@ -137,15 +147,17 @@ export class Executions {
     return { running: this.#slots.holders.size, waiting: this.#slots.waiting, stuck };
   }
 
-  /** Never begins some of what is due, as others have ended it. */
-  #drop(theirs: (lease: Lease, call: ClaimedCall) => boolean): void {
-    if (this.#due.length === 0) return;
+  /** Never begins some of what is due, as others have ended it. @returns whether there was any. */
+  #drop(theirs: (lease: Lease, call: ClaimedCall) => boolean): boolean {
+    if (this.#due.length === 0) return false;
+    const before = this.#due.length;
     this.#due = this.#due.filter(({ lease, call }) => {
       if (!theirs(lease, call)) return true;
       this.#settings.leases.dropped(lease.queue, lease.fence);
       return false;
     });
     this.#freed();
+    return this.#due.length < before;
   }
 
   #begin(lease: Lease, call: ClaimedCall): void {

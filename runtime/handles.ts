@@ -101,11 +101,16 @@ export class Handles {
 
   /** Waits for the end of a call. Rejects with what kept it from waiting; what the call ended with is in the value. */
   async #wait(declaration: Declaration, id: string, unique: boolean, options: WaitOptions = {}): Promise<Settled> {
-    const settled = await this.#waitForEnd(declaration, id, unique, options);
-    // Of those who read it at a time, the one who deletes it has it.
-    if (options.once === true && (await this.#forget(declaration.queue, id)) === "unknown")
-      throw this.#error(declaration, id, "not_found", "somebody else has read it, once");
-    return settled;
+    const until = performance.now() + (options.timeoutMs ?? Number.POSITIVE_INFINITY);
+    for (let left = options; ; left = { ...options, timeoutMs: Math.max(0, Math.ceil(until - performance.now())) }) {
+      const settled = await this.#waitForEnd(declaration, id, unique, left);
+      if (options.once !== true) return settled;
+      // Of those who read it at a time, the one who deletes it has it.
+      const outcome = await this.#forget(declaration.queue, id);
+      if (outcome === "forgotten") return settled;
+      if (outcome === "unknown") throw this.#error(declaration, id, "not_found", "somebody else has read it, once");
+      // It was replayed since: its next end is waited for.
+    }
   }
 
   async #waitForEnd(declaration: Declaration, id: string, unique: boolean, options: WaitOptions): Promise<Settled> {

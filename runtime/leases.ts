@@ -6,9 +6,11 @@ import { performance } from "./real-time.ts";
 export interface Lease {
   readonly queue: string;
   readonly fence: number;
-  /** The time of the claim: the broker's, and by this process's `performance.now`. */
+  /** The time of the claim: the broker's, and by this process's `performance.now`, at the earliest. */
   readonly now: number;
   readonly claimedAt: number;
+  /** Until when it holds for certain, by `performance.now`: beats put that off. */
+  heldUntil: number;
   /** How many of its calls are this worker's still. */
   open: number;
   /** Its queue's number in the table, and its row there. */
@@ -58,16 +60,26 @@ export class Leases {
     return [...(this.#held.get(queue)?.keys() ?? [])];
   }
 
-  claimed({ queue, fence, now, calls }: ClaimedBatch): Lease {
+  claimed({ queue, fence, now, at: claimedAt = performance.now(), calls }: ClaimedBatch): Lease {
     const table = this.#table;
     if (this.#keeper === undefined && table !== undefined && !this.#stopped) this.#startKeeper(table);
     let held = this.#held.get(queue);
     if (held === undefined) this.#held.set(queue, (held = new Map<number, Lease>()));
     const queueNumber = this.#queues.indexOf(queue);
     const row = table?.hold(queueNumber, fence);
-    const lease = { queue, fence, now, claimedAt: performance.now(), open: calls.length, queueNumber, row };
+    const heldUntil = claimedAt + this.#settings.leaseMs;
+    const lease = { queue, fence, now, claimedAt, heldUntil, open: calls.length, queueNumber, row };
     held.set(fence, lease);
     return lease;
+  }
+
+  /** A beat that was sent at this time, by `performance.now`, has kept some leases of a queue. */
+  kept(queue: string, fences: readonly number[], sentAt: number): void {
+    const held = this.#held.get(queue);
+    for (const fence of fences) {
+      const lease = held?.get(fence);
+      if (lease !== undefined) lease.heldUntil = Math.max(lease.heldUntil, sentAt + this.#settings.leaseMs);
+    }
   }
 
   /** These reports will not be sent again. */
@@ -89,7 +101,7 @@ export class Leases {
   }
 
   /** Whether it is of use to tell that attempts begin and end. */
-  get kept(): boolean {
+  get guarded(): boolean {
     return this.#table !== undefined;
   }
 

@@ -65,9 +65,11 @@ export class LocalReplays {
     const worker = newAddress();
     let keepers: Keepers | undefined;
     let replayed: Replayed | undefined;
+    let sentAt = 0;
     try {
       await this.#place.dependencies.open(this.#place.tasks.get(name)!);
       keepers = await this.#place.broker.keepers?.();
+      sentAt = performance.now();
       replayed = await operator.replay(queue, id, { record, lease: { worker, leaseMs } });
     } finally {
       if (replayed?.outcome !== "leased") giveUp();
@@ -75,7 +77,7 @@ export class LocalReplays {
     if (replayed?.outcome !== "leased") return replayed;
     let run: LocalReplay;
     try {
-      run = new LocalReplay(this.#place, keepers, worker, { ...replayed, queue, id, record });
+      run = new LocalReplay(this.#place, keepers, worker, { ...replayed, at: sentAt, queue, id, record });
     } catch (error) {
       giveUp();
       throw error; // Its lease lapses, and a worker runs it.
@@ -108,6 +110,8 @@ interface Leased {
   readonly record: Uint8Array;
   readonly fence: number;
   readonly now: number;
+  /** When it was asked for, by `performance.now`: its lease is no older. */
+  readonly at: number;
   readonly suspect: boolean;
 }
 
@@ -147,7 +151,7 @@ class LocalReplay {
     const reports = new Reports(broker, this.#log, (from, settled) => this.#leases.settled(from, settled));
     this.#reports = reports;
     this.#execution = new Execution(
-      this.#leases.claimed({ queue, fence: lease.fence, now: lease.now, calls: [call] }),
+      this.#leases.claimed({ queue, fence: lease.fence, now: lease.now, at: lease.at, calls: [call] }),
       call,
       {
         worker,
@@ -196,9 +200,10 @@ class LocalReplay {
     this.#leases.beat();
     const { queue, fence } = this.#execution;
     const beat = { worker: this.#worker, leaseMs, presenceMs: 0, maxDeliveries: 1, reap: false };
+    const sentAt = performance.now();
     try {
       const { lost } = await this.#broker.renew({ ...beat, queues: [{ name: queue, tasks: [], fences: [fence] }] });
-      if (lost.length === 0) return;
+      if (lost.length === 0) return this.#leases.kept(queue, [fence], sentAt);
       const reason = "it was canceled, or its lease has lapsed and it is another's now";
       this.#execution.abort(new TaskError<string, unknown>("worker_lost", reason));
     } catch (thrown) {

@@ -13,6 +13,8 @@ export interface ReaperSettings {
   queues(): Beat["queues"];
   /** The fences of these calls no longer hold. */
   lost(queue: string, fence: number): void;
+  /** These still do, by a beat that was sent at this time, by `performance.now`. */
+  kept(queue: string, fences: readonly number[], sentAt: number): void;
   /** A beat was answered. */
   answered(reply: BeatReply): void;
   /** A beat was not answered, for this reason. */
@@ -87,11 +89,16 @@ export class Reaper {
   }
 
   async #once(beat: Beat): Promise<void> {
-    this.#last = performance.now();
+    const sentAt = performance.now();
+    this.#last = sentAt;
     const reply = await this.#broker.renew(beat);
-    const { lost, reaped } = reply;
-    this.#settings.answered(reply);
+    const { lost, reaped, failed = [] } = reply;
+    for (const { name, fences } of beat.queues)
+      if (!failed.some(({ queue }) => queue === name)) this.#settings.kept(name, fences, sentAt);
     for (const { queue, fence } of lost) this.#settings.lost(queue, fence);
     if (reaped > 0) this.#log.warn({ reaped }, "took back calls whose worker is gone");
+    // What was kept and learned counts; the rest is told as a beat that failed is.
+    if (failed.length > 0) throw failed[0]!.error;
+    this.#settings.answered(reply);
   }
 }

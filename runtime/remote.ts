@@ -1,9 +1,10 @@
 import { onAbort } from "./abort-listeners.ts";
 import { batchLimit, TurnBatch } from "./batch.ts";
-import { AwaitedCall, type Fallback, type Owner } from "./awaited.ts";
+import { AwaitedCall, type Fallback, type Owner, type Taken } from "./awaited.ts";
+import { Cancellations } from "./cancellations.ts";
 import { after } from "./clock.ts";
 import { Deadlines } from "./deadlines.ts";
-import type { Broker, Submission, SubmissionCaller, Submitted } from "./broker.ts";
+import type { Broker, Submission, SubmissionCaller } from "./broker.ts";
 import { about, type AllOptions, type Call, notTaken, refusal, type Settled } from "./call.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { checkRequestBytes, requestOf } from "./carried.ts";
@@ -27,7 +28,7 @@ export interface RemoteLimits {
 interface Sending {
   readonly submission: Submission;
   readonly by: {
-    submitted(submitted: Submitted): void;
+    submitted(taken: Taken): void;
     failed(error: AnyTaskError): void;
   };
 }
@@ -45,6 +46,10 @@ interface Send {
   /** How long it may take, if awaited, or wait for its start, ms; 0 for without bound. */
   readonly deadlineMs: number;
   readonly delayMs?: number;
+  /** When its durations begin, by `performance.now`. */
+  readonly madeAt: number;
+  /** As in {@link Submission}. */
+  readonly resendMs?: number;
   readonly caller: SubmissionCaller;
 }
 
@@ -55,6 +60,7 @@ export class RemoteCalls implements Owner {
   readonly pauses: PauseView;
   /** Each call that is awaited has one. */
   readonly deadlines = new Deadlines<AwaitedCall>();
+  readonly cancellations: Cancellations;
   readonly #replies: Replies;
   readonly #limits: RemoteLimits;
   readonly #batches = new Map<string, TurnBatch<Sending>>();
@@ -66,6 +72,7 @@ export class RemoteCalls implements Owner {
     this.broker = broker;
     this.pauses = new PauseView(broker);
     this.presence = presence;
+    this.cancellations = new Cancellations(broker);
     this.#replies = replies;
     this.#limits = limits;
   }
@@ -79,15 +86,15 @@ export class RemoteCalls implements Owner {
         return;
       }
       const pending = new AwaitedCall(call, this, timeoutMs, fallback, resolve);
+      const now = performance.now();
       let submission: Submission;
       try {
-        submission = this.#compose(call, { awaited: true, deadlineMs: timeoutMs, caller: pending });
+        submission = this.#compose(call, { awaited: true, deadlineMs: timeoutMs, madeAt: now, caller: pending });
       } catch (error) {
         resolve({ ok: false, started: false, error: TaskError.from(error, "internal", about(call)) });
         return;
       }
       this.#pending += 1;
-      const now = performance.now();
       this.#replies.add(pending, now);
       pending.start(now);
       this.#send(pending.queue, { submission, by: pending });
@@ -117,13 +124,21 @@ export class RemoteCalls implements Owner {
       const deadlineMs = options.expiresInMs === undefined ? 0 : delayMs + options.expiresInMs;
       let over = false;
       let sent = false;
+      let refused: AnyTaskError | undefined;
       const caller = {
         wanted: () => !over,
         sent: () => {
           sent = true;
         },
+        refused: (error: AnyTaskError) => {
+          sent = false;
+          refused = error;
+        },
       };
-      const submission = this.#compose(call, { awaited: false, deadlineMs, delayMs, caller });
+      // An awaited call's record stays until its deadline, and is not sent again after that. This one's stays for as long as its result.
+      const resendMs = options.resultTtlMs ?? declaration.resultTtlMs;
+      const madeAt = performance.now();
+      const submission = this.#compose(call, { awaited: false, deadlineMs, delayMs, madeAt, resendMs, caller });
       this.#pending += 1;
       const settle = (act: () => void): void => {
         if (over) return;
@@ -136,13 +151,13 @@ export class RemoteCalls implements Owner {
       const cancel = (): void => {
         settle(() => reject(new TaskError("canceled", "its caller canceled it", about(call))));
         // It may have been stored already.
-        if (sent) this.broker.cancel(declaration.queue, call.id).catch(() => undefined);
+        if (sent) this.cancellations.cancel({ queue: declaration.queue, id: call.id, stored: false });
       };
-      const undo = after(timeoutMs, () => settle(() => reject(notTaken(call, sent, timeoutMs))));
+      const undo = after(timeoutMs, () => settle(() => reject(notTaken(call, sent, timeoutMs, refused))));
       const unlisten = options.signal && onAbort(options.signal, cancel);
       if (options.signal?.aborted === true) return cancel();
       const by = {
-        submitted: ({ outcome }: Submitted) =>
+        submitted: ({ outcome }: Taken) =>
           settle(() => (outcome === "accepted" ? resolve() : reject(refusal(call, outcome)))),
         failed: (error: AnyTaskError) => settle(() => reject(error.with(about(call)))),
       };
@@ -153,6 +168,7 @@ export class RemoteCalls implements Owner {
   /** Settles what is pending, and tells the broker which answers may be forgotten. */
   async close(): Promise<void> {
     for (const pending of this.deadlines.all()) pending.closed();
+    this.cancellations.close();
     const queues = [...this.#acknowledged.keys()];
     await Promise.allSettled(queues.map((queue) => this.#submit(queue, [], true)));
   }
@@ -181,7 +197,8 @@ export class RemoteCalls implements Owner {
     };
     const record = writeRequest(header, requestOf(call, send.awaited ? this.#replies.address : undefined));
     checkRequestBytes(record.length, this.#limits.maxParamsBytes);
-    return { id, record, priority, delayMs: send.delayMs ?? 0, caller: send.caller };
+    const { delayMs = 0, madeAt, resendMs, caller } = send;
+    return { id, record, priority, delayMs, madeAt, resendMs, caller };
   }
 
   #send(queue: string, sending: Sending): void {
@@ -205,7 +222,12 @@ export class RemoteCalls implements Owner {
       : this.#replies.ready().then(() => this.broker.submit(queue, batch));
     return submitted.then(
       (results) => {
-        for (let index = 0; index < sendings.length; index++) sendings[index]!.by.submitted(results[index]!);
+        for (let index = 0; index < sendings.length; index++) {
+          const { by } = sendings[index]!;
+          const result = results[index]!;
+          if (result.outcome === "failed") by.failed(result.error);
+          else by.submitted(result);
+        }
       },
       (thrown: unknown) => {
         const error = TaskError.from(thrown, "internal");

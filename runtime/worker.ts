@@ -194,6 +194,7 @@ export class RunningWorker {
         });
       },
       lost: (queue, fence) => this.#executions.lost(queue, fence),
+      kept: (queue, fences, sentAt) => this.#leases.kept(queue, fences, sentAt),
       // One that is stopping leaves what waits to others.
       answered: ({ waiting }) =>
         this.#health.beaten(waiting, this.#stopping.signal.aborted ? 0 : this.#freeEverywhere()),

@@ -14,6 +14,10 @@ local unpack_one = struct.unpack
 
 local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
 
+local function flagged(r, flag) return bit.band(byte(r, 9--[[FLAGS]]), flag) ~= 0 end
+
+local function deadline_of(r) return (struct.unpack('>d', r, 22--[[DEADLINE]])) end
+
 -- The list that a call waits in, by the priority in its flags.
 local function list_of(r)
   local priority = bit.band(byte(r, 9--[[FLAGS]]), 48)
@@ -29,6 +33,19 @@ end
 -- Whether somebody listens to what happens in this queue: asked only where the second key is given.
 local HEARD = KEYS[2] and call('EXISTS', KEYS[2]) == 1
 
+-- Whether a handler may have begun with it.
+local function has_begun(r)
+  local deaths, flags, high, low = byte(r, 8--[[DEATHS]], 10--[[ATTEMPT]] + 1)
+  return deaths + high + low > 0 or flags % 128--[[LIMITED]] >= 64--[[SUSPECT]]
+end
+
+-- Whether an open call that no worker has is to end by its deadline: an awaited call's bounds all of it, any other's
+-- the wait for its start.
+local function is_late(r)
+  local deadline = deadline_of(r)
+  return deadline > 0 and deadline <= now and (flagged(r, 1--[[AWAITED]]) or not has_begun(r))
+end
+
 -- submit
 -- KEYS[1] -> <namespace>:{<queue>}:queue
 -- ARGV[1] -> clock offset, ms
@@ -36,11 +53,14 @@ local HEARD = KEYS[2] and call('EXISTS', KEYS[2]) == 1
 -- ARGV[3] -> '' or how many calls may wait in the queue, delayed ones included
 -- ARGV[4] -> packed: id, record, id, record, … of at most 1,000 calls; a deadline in a record's header is still a duration
 -- ARGV[5] -> packed: ids whose replies have been received: their records go. Not to be sent again.
+-- ARGV[6] -> '' or Redis's time when this was sent, at the latest, ms: delays and deadlines begin then. It may be missing: they begin now
 -- Returns what is out of the ordinary, index (from 0), kind, record, index, kind, record, …
 --   'conflict'  the id belongs to another call
 --   'ended'     it is the same call, and has ended with this record
 --   'plain'     it is a call of the plain level, a request, of which nobody knows whether it is the same
 --   'full'      so many calls wait already that it was not stored
+--   'late'      its deadline was past, by ARGV[6], when it came: it was not stored
+--   'failed'    its list could not be written, for this reason: it was not stored
 -- All others are accepted, now or by an earlier sending.
 
 -- Forgets what has been received and has ended. Parked calls are kept for whoever looks after them, and so are those that
@@ -442,16 +462,20 @@ return { report = report, again = again, delay = delay, waiting = waiting, publi
 end
 local rare
 
+-- When delays and deadlines begin.
+local since = math.min(tonumber(ARGV[6] or '') or now, now)
 local delays, room = {}, math.huge
 if ARGV[2] ~= '' or ARGV[3] ~= '' then
   rare = rarely()
   if ARGV[3] ~= '' then room = ARGV[3] - rare.waiting() end
-  for text in string.gmatch(ARGV[2], '[^,]+') do delays[#delays + 1] = tonumber(text) end
+  for text in string.gmatch(ARGV[2], '[^,]+') do delays[#delays + 1] = text - (now - since) end
 end
 
 local normal, NESTED, lists = P .. 'queue', P .. 'queue:nested', {}
 -- Calls of one batch mostly have the same header: as it comes → as it is stored, or false for none; and the list of such calls.
 local headers, lists_of = {}, {}
+-- Headers whose deadline is past, and the numbers of calls that have one of them; mostly there are none.
+local late_headers, lates
 -- Ids; in which list each belongs; keys and records, as MSETNX takes them; and the headers of large records, by their number.
 local ids, places, entries, patches, n = {}, {}, {}, {}, 0
 -- Whether they can be stored in one step, if they are new: all go into one list, that of the last one, and no id comes twice.
@@ -468,7 +492,13 @@ while from <= #given_calls do
     if has_header(given) then
       header = given
       local after = struct.unpack('>d', header, 22--[[DEADLINE]])
-      if after > 0 then header = sub(header, 1, 22--[[DEADLINE]] - 1) .. struct.pack('>d', now + after) .. sub(header, 22--[[DEADLINE]] + 8) end
+      if after > 0 then
+        header = sub(header, 1, 22--[[DEADLINE]] - 1) .. struct.pack('>d', since + after) .. sub(header, 22--[[DEADLINE]] + 8)
+        if since + after <= now then
+          late_headers = late_headers or {}
+          late_headers[given] = true
+        end
+      end
       local state, _, flags = byte(header, 7--[[STATE]], 9--[[FLAGS]])
       if state ~= 0--[[QUEUED]] then header = sub(header, 1, 7--[[STATE]] - 1) .. string.char(0--[[QUEUED]]) .. sub(header, 7--[[STATE]] + 1) end
       if flags >= 16 then lists_of[given] = list_of(header) end
@@ -476,6 +506,10 @@ while from <= #given_calls do
     headers[given] = header
   end
   n = n + 1
+  if late_headers and late_headers[given] then
+    lates, at_once = lates or {}, false
+    lates[n] = true
+  end
   if header and delays[n] and delays[n] > 0 then header = sub(header, 1, 7--[[STATE]] - 1) .. string.char(1--[[DELAYED]]) .. sub(header, 7--[[STATE]] + 1) end
   local r
   if not header or header == given then
@@ -503,8 +537,12 @@ else
   for i = 1, n do
     local id, key, r, held = ids[i], entries[2 * i - 1], entries[2 * i], delays[i] or 0
     -- One that is known needs no room.
-    local stored = (room > 0 or call('EXISTS', key) == 1) and call('SETNX', key, r)
-    if not stored then
+    local is_late = lates and lates[i] and call('EXISTS', key) == 0
+    local stored = not is_late and (room > 0 or call('EXISTS', key) == 1) and call('SETNX', key, r)
+    if is_late then
+      rare = rare or rarely()
+      rare.report(i - 1, 'late', '')
+    elseif not stored then
       rare.report(i - 1, 'full', '')
     elseif stored == 0 then
       rare = rare or rarely()
@@ -530,6 +568,7 @@ else
     end
   end
 end
+local fault, failed
 for list, new in pairs(lists) do
   local push = 'RPUSH'
   if list == NESTED then
@@ -541,9 +580,24 @@ for list, new in pairs(lists) do
   if type(pushed) == 'table' then
     -- A key of a wrong type. A record without its id in a list would wait for ever, and be taken for accepted if it is
     -- sent again.
-    for _, id in ipairs(new) do call('DEL', RESULT .. id) end
-    return pushed
+    fault, failed = pushed, failed or {}
+    for _, id in ipairs(new) do
+      call('DEL', RESULT .. id)
+      failed[id] = true
+    end
+    lists[list] = nil
   end
+end
+if fault then
+  rare = rare or rarely()
+  local count = 0
+  for i = 1, n do
+    if failed[ids[i]] then
+      count = count + 1
+      rare.report(i - 1, 'failed', fault.err)
+    end
+  end
+  if count == n then return fault end
 end
 if next(lists) then ring() end
 if lists[NESTED] and call('RPUSH', P .. 'bell:nested', '1') > 1 then call('LPOP', P .. 'bell:nested') end

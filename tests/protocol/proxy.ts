@@ -46,6 +46,7 @@ export class Proxy {
   readonly #lines = new Set<Line>();
   readonly #traps = new Set<Trap>();
   #slowness: Slowness | undefined;
+  #refuses = false;
   /** What is on its way to a socket, the last after all before. */
   readonly #onTheWay = new WeakMap<Socket, Promise<void>>();
 
@@ -84,6 +85,11 @@ export class Proxy {
     this.#slowness = slowness;
   }
 
+  /** Whether new connections are ended at once. */
+  refuse(refuses: boolean): void {
+    this.#refuses = refuses;
+  }
+
   /** How many connections have sent this text. */
   linesThatSent(text: string): number {
     return [...this.#lines].filter(({ sent }) => sent.includes(text)).length;
@@ -97,6 +103,10 @@ export class Proxy {
   }
 
   #carry(client: Socket): void {
+    if (this.#refuses) {
+      client.on("error", () => undefined).destroy();
+      return;
+    }
     const server = connect(this.#port, "127.0.0.1");
     const line: Line = { client, server, sent: "", frozen: false, doomed: false };
     this.#lines.add(line);

@@ -53,7 +53,7 @@ beforeAll(async () => {
 
 afterAll(() => stage.close());
 
-function tasksIn(namespace: string): Tasks {
+function tasksIn(namespace: string): Pick<Tasks, "addition"> {
   const tasks = createTasks({ broker: sharedRedisUrl(), namespace });
   onTestFinished(() => tasks.client.close());
   return tasks.with({ policy: "remote-only", timeoutMs: 120_000 });

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { createWorker, task } from "taskpact";
+import { createWorker, type Task, task } from "taskpact";
 import { contractOf, createClient, implement } from "taskpact/codegen";
 import { expect, onTestFinished, test } from "vitest";
 import * as z from "zod";
@@ -33,10 +33,11 @@ function openTasks(open: Open) {
     result: z.any(),
     schedule: { everyMs: 50, params: { v: undefined } },
   });
-  const contract = contractOf("undefined-arguments", { ...tasks, scheduled }, [...Object.keys(tasks), "scheduled"]);
+  const names = [...Object.keys(tasks), "scheduled"];
+  const contract = contractOf("undefined-arguments", { ...tasks, scheduled } as Record<string, Task>, names);
   const occurrences: unknown[] = [];
   const handlers = Object.fromEntries(
-    [...Object.keys(tasks), "scheduled"].map((name) => [
+    names.map((name) => [
       name,
       (params: unknown) => {
         if (name === "scheduled") occurrences.push(params);

@@ -1,5 +1,6 @@
 import type { Submission, SubmitBatch, Submitted } from "../../broker.ts";
 import { waitingClient } from "../../envelope.ts";
+import { withTimeLeft } from "../../late-submission.ts";
 import { isTerminal } from "../../state.ts";
 import { type Call, headerOf, newCall, patch } from "./call.ts";
 import type { Queue } from "./queue.ts";
@@ -22,8 +23,10 @@ export function submit(queue: Queue, batch: SubmitBatch, now: number): readonly 
   return submitted;
 }
 
-function submitOne(queue: Queue, submission: Submission, now: number, nested: Call[], maxLength = Infinity): Submitted {
-  if (submission.caller?.wanted() === false) return { outcome: "accepted" };
+function submitOne(queue: Queue, asked: Submission, now: number, nested: Call[], maxLength = Infinity): Submitted {
+  if (asked.caller?.wanted() === false) return { outcome: "accepted" };
+  const submission = withTimeLeft(asked, performance.now());
+  if (submission === undefined) return { outcome: "late" };
   submission.caller?.sent();
   const existing = queue.find(submission.id, now);
   if (existing !== undefined) return again(existing, submission);

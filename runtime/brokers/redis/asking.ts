@@ -66,6 +66,8 @@ export class Asking {
   readonly #unanswered: Unanswered;
   #before: string | undefined;
   #sent = false;
+  /** When it was last sent, by `performance.now`. */
+  sentAt = 0;
 
   constructor(
     asked: Asked,
@@ -93,6 +95,7 @@ export class Asking {
   /** @param again - whether it was sent before. */
   args(again = false): readonly Argument[] {
     this.#sent = true;
+    this.sentAt = performance.now();
     const { worker, leaseMs, suspect, nestedOnly } = this.#request;
     const token = this.#token;
     if (again && this.#before !== token) {

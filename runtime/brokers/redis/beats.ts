@@ -1,5 +1,6 @@
 import type { Beat, BeatReply } from "../../broker.ts";
 import { encode } from "../../codec.ts";
+import { TaskError } from "../../errors.ts";
 import { reapScript } from "./scripts/reap.ts";
 import { renewScript } from "./scripts/renew.ts";
 import { bufferOf } from "./stored.ts";
@@ -8,13 +9,25 @@ import type { RunScript } from "./submissions.ts";
 /** What one script call renews: Lua can't unpack many more. */
 const fencesAtOnce = 1_000;
 
-/** A worker's beat, on all its queues. */
+/**
+ * A worker's beat, on all its queues: what is wrong with one keeps none of the others from being told.
+ *
+ * @throws TaskError as the port says, if it failed on all of them.
+ */
 export async function renewAll(run: RunScript, beat: Beat): Promise<BeatReply> {
-  const replies = await Promise.all(beat.queues.map((queue) => renewOne(run, queue, beat)));
+  const answers = await Promise.allSettled(beat.queues.map((queue) => renewOne(run, queue, beat)));
+  const replies: BeatReply[] = [];
+  const failed: NonNullable<BeatReply["failed"]>[number][] = [];
+  for (const [index, answer] of answers.entries()) {
+    if (answer.status === "fulfilled") replies.push(answer.value);
+    else failed.push({ queue: beat.queues[index]!.name, error: TaskError.from(answer.reason, "internal") });
+  }
+  if (replies.length === 0 && failed.length > 0) throw failed[0]!.error;
   return {
     lost: replies.flatMap(({ lost }) => lost),
     reaped: replies.reduce((sum, { reaped }) => sum + reaped, 0),
     waiting: replies.reduce((sum, { waiting }) => sum + waiting, 0),
+    failed,
   };
 }
 

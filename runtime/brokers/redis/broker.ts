@@ -37,6 +37,7 @@ import { revokeScript } from "./scripts/revoke.ts";
 import type { Script } from "./scripts/script.ts";
 import { optionsOf, type RedisSource } from "./source.ts";
 import { storedCall } from "./stored.ts";
+import { ServerClock } from "./server-clock.ts";
 import { submitBatch } from "./submissions.ts";
 import { RedisTimetable } from "./timetable.ts";
 import type { WorkerSide } from "./worker-side.ts";
@@ -78,6 +79,7 @@ export class RedisBroker implements Broker {
   readonly #lists = new Map<string, string>();
   readonly #commands: Connection;
   readonly #channels: Channels;
+  readonly #clock: ServerClock;
   readonly #loadWorkerSide: () => Promise<WorkerSide>;
   #workerSide: WorkerSide | undefined;
   #closed: Promise<void> | undefined;
@@ -102,6 +104,11 @@ export class RedisBroker implements Broker {
     const connection = (name: string) => new Connection(options, { name: `${name}:${id}`, ...of });
     this.#namespace = namespace;
     this.#commands = connection("commands");
+    this.#clock = new ServerClock({ connection: () => this.#commands.ready, clockOffset });
+    this.#commands.onUsable = () => {
+      this.#clock.reset();
+      this.#clock.look();
+    };
     this.#channels = new Channels(connection("channels"), namespace);
     this.#loadWorkerSide = async () => {
       const { WorkerSide } = await import("./worker-side.ts");
@@ -110,6 +117,7 @@ export class RedisBroker implements Broker {
         commands: this.#commands,
         blocking: connection("blocking"),
         run: this.#run,
+        clock: this.#clock,
         keeper: { options, connection: { name: `keeper:${id}`, ...of } },
       }));
     };
@@ -122,7 +130,9 @@ export class RedisBroker implements Broker {
   }
 
   submit(queue: string, batch: SubmitBatch): Promise<readonly Submitted[]> {
-    return submitBatch(this.#run, queue, batch);
+    const submitted = submitBatch({ run: this.#run, clock: this.#clock }, queue, batch);
+    this.#clock.look();
+    return submitted;
   }
 
   claim(request: ClaimRequest): Promise<readonly ClaimedBatch[]> {

@@ -7,6 +7,7 @@ import type { Connection } from "./connection.ts";
 import { unavailable } from "./failure.ts";
 import { unpackedCalls } from "./packed.ts";
 import { type Left, QueueViews } from "./queue-views.ts";
+import type { ServerClock } from "./server-clock.ts";
 import { ringingScript } from "./scripts/ringing.ts";
 import { reportScript } from "./scripts/report.ts";
 import { performance } from "../../real-time.ts";
@@ -16,6 +17,7 @@ export interface ClaimSettings {
   readonly namespace: string;
   readonly commands: Connection;
   readonly blocking: Connection;
+  readonly clock: ServerClock;
 }
 
 /** Whose bells have rung, or the claim that went out with the wait. */
@@ -183,7 +185,7 @@ export class Claims {
     const asking = this.#askings.begin(queue, request, request.limit);
     try {
       const reply = await this.#settings.commands.run(asking.script, asking.key, (again) => asking.args(again));
-      return this.#learn(queue.name, reply, request.nestedOnly);
+      return this.#learn(queue.name, reply, asking.sentAt, request.nestedOnly);
     } catch (error) {
       asking.unanswered();
       throw error;
@@ -225,7 +227,7 @@ export class Claims {
           return { rung: [] };
         }
         this.#heardAt = performance.now();
-        const batch = this.#learn(queue.name, reply, request.nestedOnly);
+        const batch = this.#learn(queue.name, reply, asking.sentAt, request.nestedOnly);
         return batch === undefined ? { rung: [] } : { batch };
       },
       (error: unknown) => {
@@ -235,12 +237,14 @@ export class Claims {
     );
   }
 
-  #learn(queue: string, reply: unknown, nestedOnly: boolean | undefined): ClaimedBatch | undefined {
+  #learn(queue: string, reply: unknown, sentAt: number, nestedOnly: boolean | undefined): ClaimedBatch | undefined {
     if (!Array.isArray(reply)) throw new TaskError("internal", "Redis answered a claim with what is no list");
-    const [fence, now, dueMs, left, suspect, given] = reply as (Buffer | number)[];
-    this.#viewsOf(nestedOnly).learn(queue, kindsLeft[Number(left)] ?? "nothing", Number(dueMs));
+    const [fence, time, dueMs, left, suspect, given] = reply as (Buffer | number)[];
+    const now = Number(time);
+    const at = this.#settings.clock.instantOf(now, sentAt);
+    this.#viewsOf(nestedOnly).learn(queue, kindsLeft[Number(left)] ?? "nothing", Number(dueMs), at);
     const calls = unpackedCalls(given as Buffer, Number(suspect) - 1);
-    return calls.length === 0 ? undefined : { queue, fence: Number(fence), now: Number(now), calls };
+    return calls.length === 0 ? undefined : { queue, fence: Number(fence), now, at, calls };
   }
 
   async #giveBack(batches: readonly ClaimedBatch[]): Promise<void> {

@@ -1,9 +1,10 @@
+import { setMaxListeners } from "node:events";
 import type { RedisOptions } from "ioredis";
 import { pause, settles } from "../../clock.ts";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
 import { outside } from "../../own-context.ts";
 import type { ConnectionSettings } from "./connection-settings.ts";
-import { commandError, isDemotion, isFinal, isUnsent, unavailable, wordsOf } from "./failure.ts";
+import { commandError, isDemotion, isFinal, isPassing, isUnsent, unavailable, wordsOf } from "./failure.ts";
 import { openWire } from "./open-wire.ts";
 import type { Argument } from "./resp.ts";
 import type { Script } from "./scripts/script.ts";
@@ -13,6 +14,9 @@ import { nextTurn, performance } from "../../real-time.ts";
 
 const firstPauseMs = 50;
 const longestPauseMs = 2_000;
+/** How soon what a server has refused for now is sent again, ms: then later and later. */
+const firstRefusalMs = 20;
+const longestRefusalMs = 500;
 /** How often one who waits for as long as it takes is asked whether he still does, ms. */
 const askMs = 250;
 
@@ -21,8 +25,14 @@ interface Work {
   readonly script: Script;
   readonly key: string | readonly string[];
   readonly args: (again: boolean) => readonly Argument[];
-  readonly patient: (() => boolean) | undefined;
+  readonly patient: Patient | undefined;
 }
+
+/**
+ * Asked now and then, after `patienceMs`, whether to go on waiting for a connection that was lost, or for a server that takes no commands
+ * for now: with its refusal, as long as nothing was sent of which it is not known what became of it.
+ */
+export type Patient = (refused?: AnyTaskError) => boolean;
 
 /** A sending that has failed. */
 interface Failed {
@@ -54,21 +64,22 @@ export class Connection {
     this.#options = options;
     this.#settings = settings;
     this.#place = placeOf(options);
+    // Each command that waits for its server listens, however many there are.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   /**
    * Runs a script. Where the connection is lost before the reply, it is sent again on the next one, for every script
-   * has the effect of one run.
+   * has the effect of one run. So it is where the server has refused it only for now.
    *
-   * @param args - asked for right before each sending, and told whether it was sent before.
-   * @param patient - as in {@link usable}.
+   * @param args - asked for right before each sending, and told whether it was sent before and may have been run.
    * @throws TaskError `unavailable`, `outcome_unknown`, `resource_exhausted` or `internal`.
    */
   run(
     script: Script,
     key: string | readonly string[],
     args: (again: boolean) => readonly Argument[],
-    patient?: () => boolean,
+    patient?: Patient,
   ): Promise<unknown> {
     const wire = this.ready;
     if (wire === undefined) return this.#persist({ script, key, args, patient });
@@ -81,6 +92,8 @@ export class Connection {
   /** Sends a script until it is answered, or there is no sense in it any more. */
   async #persist({ script, key, args, patient }: Work, before?: Failed): Promise<unknown> {
     let unknown: AnyTaskError | undefined;
+    let refused: AnyTaskError | undefined;
+    let refusals = 0;
     let until = Number.POSITIVE_INFINITY;
     let failed = before;
     for (;;) {
@@ -89,7 +102,7 @@ export class Connection {
         try {
           wire = await this.usable(patient);
         } catch (error) {
-          throw unknown ?? error;
+          throw unknown ?? refused ?? error;
         }
         const command = this.commandOf(script, key, args(unknown !== undefined));
         try {
@@ -108,16 +121,21 @@ export class Connection {
           thrown = again;
         }
       }
+      const words = wordsOf(thrown);
       const error = this.errorOf(thrown, wire);
-      const lost = error.code === "outcome_unknown";
-      if (lost) unknown = error;
-      else if (!isUnsent(wordsOf(thrown))) throw error;
+      refused = isPassing(words) ? error : undefined;
+      if (error.code === "outcome_unknown") unknown = error;
+      else if (refused === undefined && !isUnsent(words)) throw error;
       // A server that never answers it is not to be asked for ever.
       until = Math.min(until, performance.now() + this.#settings.patienceMs);
-      const waits = performance.now() < until || patient?.() === true;
-      if (this.#closing.signal.aborted || !waits) throw unknown ?? error;
-      // That it is lost may be heard only in the next turn of the event loop.
-      await nextTurn();
+      const isWanted = patient?.(unknown === undefined ? refused : undefined) === true;
+      if (this.#closing.signal.aborted || (performance.now() >= until && !isWanted)) throw unknown ?? error;
+      if (refused === undefined) {
+        // That it is lost may be heard only in the next turn of the event loop.
+        await nextTurn();
+      } else {
+        await pause(Math.min(firstRefusalMs * 2 ** refusals++, longestRefusalMs), this.#closing.signal);
+      }
     }
   }
 
@@ -135,10 +153,9 @@ export class Connection {
   /**
    * The connection, when it can be used.
    *
-   * @param patient - asked now and then, after `patienceMs`, whether to go on waiting for one that was lost.
    * @throws TaskError `unavailable` with what is wrong.
    */
-  async usable(patient?: () => boolean): Promise<Wire> {
+  async usable(patient?: Patient): Promise<Wire> {
     const until = performance.now() + this.#settings.patienceMs;
     for (;;) {
       if (this.#closing.signal.aborted) throw unavailable("the connection to Redis was closed");
@@ -201,7 +218,8 @@ export class Connection {
     } catch (thrown) {
       this.#failures++;
       this.#failure = thrown instanceof TaskError ? thrown : this.#unreachable(wordsOf(thrown));
-      this.#final = thrown instanceof TaskError || isFinal(wordsOf(thrown));
+      // A server that could be used and can't be now may be in the midst of a failover.
+      this.#final = (thrown instanceof TaskError && !this.#known) || isFinal(wordsOf(thrown));
     } finally {
       this.#attempt = undefined;
     }

@@ -7,10 +7,16 @@ import { type AnyTaskError, TaskError, type TaskErrorCode } from "../../errors.t
 
 /** Replies by which a server says that it won't have us, now or ever, before it has looked at the command. */
 const refused =
-  /^(NOPERM|NOAUTH|WRONGPASS|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|BUSY|MISCONF|NOREPLICAS)\b|can't run this command|ACL failure in script/;
+  /^(NOPERM|NOAUTH|WRONGPASS|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|MISCONF|NOREPLICAS)\b|can't run this command|ACL failure in script/;
 
 /** The same of those that trying again does not mend, at connecting. */
 const final = /^(NOPERM|NOAUTH|WRONGPASS|ERR AUTH|ERR invalid password|ERR DB index|ERR SELECT|ERR invalid DB)/i;
+
+/**
+ * Those of them that pass: a failover is under way, or the server loads its data, is cut off from its cluster or its replicas, or is
+ * busy with a long script. It has done nothing, and will do it a little later. All else that it refuses with stays until somebody sees to it.
+ */
+const passing = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOREPLICAS)\b/;
 
 const clusterRedirect = /^(MOVED|ASK|CROSSSLOT)\b|not allowed in cluster mode/;
 
@@ -35,6 +41,11 @@ export function isLoss(words: string): boolean {
 /** Whether these are the words of a server that may not write any more. */
 export function isDemotion(words: string): boolean {
   return words.startsWith("READONLY");
+}
+
+/** Whether these are the words of a server that has refused a command and will take it a little later. */
+export function isPassing(words: string): boolean {
+  return passing.test(words);
 }
 
 /** Whether these are its words for a command that was not sent. */

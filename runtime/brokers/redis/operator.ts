@@ -1,4 +1,5 @@
 import { TaskError } from "../../errors.ts";
+import { newId } from "../../id.ts";
 import type {
   Census,
   InspectedCall,
@@ -168,14 +169,10 @@ export class RedisOperator implements Operator {
 
   /** @param which - those that may go. */
   async #forget(queue: string, id: string, which: "parked" | "ended"): Promise<CallState | undefined> {
-    let sentBefore = false;
-    const args = (again: boolean) => {
-      sentBefore = again;
-      return which === "parked" ? [id] : [id, "1"];
-    };
-    const reply = (await this.#run(discardScript, queue, args)) as readonly (Buffer | number)[] | null;
-    // What was sent before, and is unknown by now, was gone with that.
-    if (reply === null) return sentBefore ? "parked" : undefined;
+    // Whose it was is known by the nonce: a reply may be lost, and another may have forgotten it since.
+    const args = [id, which === "parked" ? "" : "1", newId()];
+    const reply = (await this.#run(discardScript, queue, () => args)) as readonly (Buffer | number)[] | null;
+    if (reply === null) return undefined;
     const [discarded, record, running] = reply;
     return discarded === 1 ? "parked" : storedCall(record as Buffer, running === 1, null).state;
   }

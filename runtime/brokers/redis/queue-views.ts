@@ -23,9 +23,10 @@ const longestUnheardMs = 2;
 export class QueueViews {
   readonly #views = new Map<string, QueueView>();
 
-  learn(queue: string, left: Left, dueMs: number): void {
+  /** @param at - when `dueMs`, in which the next delayed call is due, was told. */
+  learn(queue: string, left: Left, dueMs: number, at: number): void {
     const now = performance.now();
-    const dueAt = dueMs < 0 ? Number.POSITIVE_INFINITY : now + dueMs;
+    const dueAt = dueMs < 0 ? Number.POSITIVE_INFINITY : at + dueMs;
     this.#views.set(queue, { left, dueAt, askedAt: now, heardAt: now });
   }
 

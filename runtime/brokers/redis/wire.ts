@@ -51,6 +51,7 @@ export class Wire {
   /** Whether anything was heard since the last look. */
   #heard = false;
   #hear: ((channel: string, message: Buffer) => void) | undefined;
+  #gone: Promise<void> | undefined;
 
   /**
    * @param line - without commands on their way.
@@ -104,11 +105,13 @@ export class Wire {
     else this.#socket.once("close", ended);
   }
 
-  /** Ends it; resolves when nothing of it is left. */
-  async close(): Promise<void> {
-    const gone = new Promise<void>((resolve) => this.onEnd(resolve));
-    this.#line.hangUp();
-    await gone;
+  /** Ends it; resolves when nothing of it is left. Each command that fails on it may ask for that. */
+  close(): Promise<void> {
+    if (this.#gone === undefined) {
+      this.#gone = new Promise<void>((resolve) => this.onEnd(resolve));
+      this.#line.hangUp();
+    }
+    return this.#gone;
   }
 
   #expect(sent: Sent, replies: number): void {

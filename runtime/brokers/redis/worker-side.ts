@@ -54,6 +54,7 @@ export class WorkerSide {
   }
 
   renew(beat: Beat): Promise<BeatReply> {
+    this.#settings.clock.look();
     return renewAll(this.#settings.run, beat);
   }
 

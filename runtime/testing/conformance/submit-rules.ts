@@ -48,6 +48,27 @@ export function submitRules({ lab, rule }: Chapter): void {
     expect((await lab().submit("a", mine)).outcome).toBe("accepted");
   });
 
+  rule(
+    "a call that is sent late has what is left of its time, and one whose deadline is past is not stored",
+    async () => {
+      const at = (lateMs: number) => ({ madeAt: performance.now() - lateMs });
+      const timed = (id: string, deadline: number) => submission(id, { header: { awaited: true, deadline } });
+      const answers = await lab().submitAll([
+        { ...timed("left", 60_000), ...at(40_000) },
+        { ...timed("past", 30_000), ...at(30_000) },
+        { ...submission("held", { delayMs: 60_000 }), ...at(70_000) },
+        { ...submission("unbound"), ...at(1_000_000) },
+      ]);
+      expect(answers.map(({ outcome }) => outcome)).toEqual(["accepted", "late", "accepted", "accepted"]);
+      expect(await lab().read("past")).toBeUndefined();
+      const claimed = await lab().claim();
+      expect(ids(claimed).toSorted()).toEqual(["held", "left", "unbound"]);
+      const { record, now } = claimed.find(({ id }) => id === "left")!;
+      const leftMs = readHeader(record)!.deadline - now;
+      expect(leftMs > 10_000 && leftMs <= 20_000).toBe(true);
+    },
+  );
+
   rule("a full queue takes no new call, but knows those it has", async () => {
     await lab().submit("delayed", { delayMs: 60_000 });
     const low = { priority: "low" as const };

@@ -12,11 +12,14 @@ export const submitScript = script(
 -- ARGV[3] -> '' or how many calls may wait in the queue, delayed ones included
 -- ARGV[4] -> packed: id, record, id, record, … of at most 1,000 calls; a deadline in a record's header is still a duration
 -- ARGV[5] -> packed: ids whose replies have been received: their records go. Not to be sent again.
+-- ARGV[6] -> '' or Redis's time when this was sent, at the latest, ms: delays and deadlines begin then. It may be missing: they begin now
 -- Returns what is out of the ordinary, index (from 0), kind, record, index, kind, record, …
 --   'conflict'  the id belongs to another call
 --   'ended'     it is the same call, and has ended with this record
 --   'plain'     it is a call of the plain level, a request, of which nobody knows whether it is the same
 --   'full'      so many calls wait already that it was not stored
+--   'late'      its deadline was past, by ARGV[6], when it came: it was not stored
+--   'failed'    its list could not be written, for this reason: it was not stored
 -- All others are accepted, now or by an earlier sending.
 
 -- Forgets what has been received and has ended. Parked calls are kept for whoever looks after them, and so are those that
@@ -71,16 +74,20 @@ end
 @end
 local rare
 
+-- When delays and deadlines begin.
+local since = math.min(tonumber(ARGV[6] or '') or now, now)
 local delays, room = {}, math.huge
 if ARGV[2] ~= '' or ARGV[3] ~= '' then
   rare = rarely()
   if ARGV[3] ~= '' then room = ARGV[3] - rare.waiting() end
-  for text in string.gmatch(ARGV[2], '[^,]+') do delays[#delays + 1] = tonumber(text) end
+  for text in string.gmatch(ARGV[2], '[^,]+') do delays[#delays + 1] = text - (now - since) end
 end
 
 local normal, NESTED, lists = P .. 'queue', P .. 'queue:nested', {}
 -- Calls of one batch mostly have the same header: as it comes → as it is stored, or false for none; and the list of such calls.
 local headers, lists_of = {}, {}
+-- Headers whose deadline is past, and the numbers of calls that have one of them; mostly there are none.
+local late_headers, lates
 -- Ids; in which list each belongs; keys and records, as MSETNX takes them; and the headers of large records, by their number.
 local ids, places, entries, patches, n = {}, {}, {}, {}, 0
 -- Whether they can be stored in one step, if they are new: all go into one list, that of the last one, and no id comes twice.
@@ -97,7 +104,13 @@ while from <= #given_calls do
     if has_header(given) then
       header = given
       local after = struct.unpack('>d', header, DEADLINE)
-      if after > 0 then header = sub(header, 1, DEADLINE - 1) .. struct.pack('>d', now + after) .. sub(header, DEADLINE + 8) end
+      if after > 0 then
+        header = sub(header, 1, DEADLINE - 1) .. struct.pack('>d', since + after) .. sub(header, DEADLINE + 8)
+        if since + after <= now then
+          late_headers = late_headers or {}
+          late_headers[given] = true
+        end
+      end
       local state, _, flags = byte(header, STATE, FLAGS)
       if state ~= QUEUED then header = sub(header, 1, STATE - 1) .. string.char(QUEUED) .. sub(header, STATE + 1) end
       if flags >= 16 then lists_of[given] = list_of(header) end
@@ -105,6 +118,10 @@ while from <= #given_calls do
     headers[given] = header
   end
   n = n + 1
+  if late_headers and late_headers[given] then
+    lates, at_once = lates or {}, false
+    lates[n] = true
+  end
   if header and delays[n] and delays[n] > 0 then header = sub(header, 1, STATE - 1) .. string.char(DELAYED) .. sub(header, STATE + 1) end
   local r
   if not header or header == given then
@@ -132,8 +149,12 @@ else
   for i = 1, n do
     local id, key, r, held = ids[i], entries[2 * i - 1], entries[2 * i], delays[i] or 0
     -- One that is known needs no room.
-    local stored = (room > 0 or call('EXISTS', key) == 1) and call('SETNX', key, r)
-    if not stored then
+    local is_late = lates and lates[i] and call('EXISTS', key) == 0
+    local stored = not is_late and (room > 0 or call('EXISTS', key) == 1) and call('SETNX', key, r)
+    if is_late then
+      rare = rare or rarely()
+      rare.report(i - 1, 'late', '')
+    elseif not stored then
       rare.report(i - 1, 'full', '')
     elseif stored == 0 then
       rare = rare or rarely()
@@ -159,6 +180,7 @@ else
     end
   end
 end
+local fault, failed
 for list, new in pairs(lists) do
   local push = 'RPUSH'
   if list == NESTED then
@@ -170,9 +192,24 @@ for list, new in pairs(lists) do
   if type(pushed) == 'table' then
     -- A key of a wrong type. A record without its id in a list would wait for ever, and be taken for accepted if it is
     -- sent again.
-    for _, id in ipairs(new) do call('DEL', RESULT .. id) end
-    return pushed
+    fault, failed = pushed, failed or {}
+    for _, id in ipairs(new) do
+      call('DEL', RESULT .. id)
+      failed[id] = true
+    end
+    lists[list] = nil
   end
+end
+if fault then
+  rare = rare or rarely()
+  local count = 0
+  for i = 1, n do
+    if failed[ids[i]] then
+      count = count + 1
+      rare.report(i - 1, 'failed', fault.err)
+    end
+  end
+  if count == n then return fault end
 end
 if next(lists) then ring() end
 if lists[NESTED] and call('RPUSH', P .. 'bell:nested', '1') > 1 then call('LPOP', P .. 'bell:nested') end
