@@ -1,6 +1,7 @@
 import type { Broker } from "./broker.ts";
 import { pause } from "./clock.ts";
 import { TaskError, type TaskErrorCode } from "./errors.ts";
+import { performance } from "./real-time.ts";
 
 const firstPauseMs = 100;
 const longestPauseMs = 2_000;

@@ -1,3 +1,4 @@
+import { performance } from "./real-time.ts";
 /** For how long a notice is kept, ms: longer than a claim's reply can be on its way, on a connection that is not taken for dead. */
 const keptMs = 15_000;
 /** All workers of a queue hear of its canceled calls: of more at a time, the oldest are let go. */

@@ -4,6 +4,7 @@ import { withTimeLeft } from "../../late-submission.ts";
 import { isTerminal } from "../../state.ts";
 import { type Call, headerOf, newCall, patch } from "./call.ts";
 import type { Queue } from "./queue.ts";
+import { performance } from "../../real-time.ts";
 
 /**
  * Forgets what has been received, then stores new calls in their order. Parked calls are kept for whoever looks after

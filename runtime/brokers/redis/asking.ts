@@ -4,6 +4,7 @@ import { queueKeys } from "../../keys.ts";
 import type { ToldLimits } from "../../limits.ts";
 import type { Argument } from "./resp.ts";
 import { claimScript } from "./scripts/claim.ts";
+import { performance } from "../../real-time.ts";
 
 function limitArgs({ task, maxConcurrency = 0, rate }: ToldLimits): readonly Argument[] {
   return [task, maxConcurrency, rate?.limit ?? 0, rate?.perMs ?? 0];

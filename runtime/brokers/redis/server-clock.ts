@@ -1,4 +1,5 @@
 import type { Wire } from "./wire.ts";
+import { performance } from "../../real-time.ts";
 
 /** By how much two clocks drift apart in a time, at the most: ten times what clocks that are kept in step do. */
 const drift = 1 / 1_000;

@@ -9,6 +9,7 @@ import type { Argument } from "./resp.ts";
 import { submitScript } from "./scripts/submit.ts";
 import type { ServerClock } from "./server-clock.ts";
 import type { Script } from "./scripts/script.ts";
+import { performance } from "../../real-time.ts";
 
 /**
  * Runs a script on a queue.
