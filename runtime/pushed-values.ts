@@ -1,10 +1,10 @@
 /** What pushes values to a reader. */
 export interface Pushing<Raw> {
-  push(value: Raw): void;
+  readonly push: (value: Raw) => void;
   /** There is no more. */
-  end(): void;
+  readonly end: () => void;
   /** There is no more, which rejects once with this. */
-  fail(error: unknown): void;
+  readonly fail: (error: unknown) => void;
 }
 
 /** Where {@link PushedValues} come from. */

@@ -4,7 +4,7 @@ const stopSignals = ["SIGTERM", "SIGINT"] as const;
 const stops = new Set<() => void>();
 
 const listener = (): void => {
-  for (const stop of [...stops]) stop();
+  for (const stop of stops) stop();
 };
 
 /**

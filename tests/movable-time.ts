@@ -3,9 +3,9 @@
  * `vi.mock("./real-time.ts", () => import("../tests/movable-time.ts"))`.
  */
 
-export const setTimeout = (...args: Parameters<typeof globalThis.setTimeout>) => globalThis.setTimeout(...args);
+export const setTimeout = (callback: () => void, ms: number) => globalThis.setTimeout(callback, ms);
 export const clearTimeout = (timer: NodeJS.Timeout | undefined) => globalThis.clearTimeout(timer);
-export const setInterval = (...args: Parameters<typeof globalThis.setInterval>) => globalThis.setInterval(...args);
+export const setInterval = (callback: () => void, ms: number) => globalThis.setInterval(callback, ms);
 export const clearInterval = (timer: NodeJS.Timeout | undefined) => globalThis.clearInterval(timer);
 export const setImmediate = (callback: () => void) => globalThis.setImmediate(callback);
 export const queueMicrotask = (callback: () => void) => globalThis.queueMicrotask(callback);

@@ -10,7 +10,6 @@ import {
 } from "@opentelemetry/api";
 import type { AnyTaskError } from "../errors.ts";
 import type { HookEnd } from "../hook.ts";
-import { performance } from "../real-time.ts";
 
 /** What is done with a call, as the semantic conventions for messaging name it. */
 export interface OperationKind {

@@ -19,9 +19,10 @@ reportedOnBrokers(
     };
     await store.run("listener", () => events.on("started", () => seen.set("events.on", store.getStore())));
     const onProgress = () => seen.set("onProgress", store.getStore());
+    const call = store.run("second", () => tasks.with({ onProgress, timeoutMs: 60_000 }).steps(1, "x"));
+    await expect.poll(() => seen.size, { timeout: 20_000 }).toBe(2);
     lab.release("x");
-    await store.run("second", () => tasks.with({ onProgress }).steps(1, "x"));
-    await expect.poll(() => seen.size, { timeout: 10_000 }).toBe(2);
+    await call;
     got(JSON.stringify(Object.fromEntries(seen)));
     expect(Object.fromEntries(seen)).toEqual({ "events.on": "listener", onProgress: "second" });
   },

@@ -17,7 +17,7 @@ reportedOnBrokers(
       const error = await tasks
         .with({ policy })
         .acting("fails")
-        .catch((thrown: TaskError) => thrown as TaskError);
+        .catch((thrown: TaskError) => thrown);
       const { code, reason } = error as TaskError;
       got(`${policy}: ${code}, ${reason.length} characters`);
       expect(code).toBe("failed");
@@ -38,7 +38,7 @@ reportedOnBrokers(
     const error = await lab
       .client()
       .acting("fails")
-      .catch((thrown: TaskError) => thrown as TaskError);
+      .catch((thrown: TaskError) => thrown);
     got(String(error).slice(0, 60));
     expect(error).toMatchObject({ code: "failed", reason: expect.stringContaining("(cut: ") as string });
   },
@@ -58,7 +58,7 @@ reportedOnBrokers(
     const error = (await lab
       .client()
       .acting("refuses")
-      .catch((thrown: TaskError) => thrown as TaskError)) as TaskError;
+      .catch((thrown: TaskError) => thrown)) as TaskError;
     got(`${error.code}, ${error.issues.length} issues`);
     expect(error.code).toBe("invalid_result");
     expect(error.issues.length).toBeLessThan(100);
