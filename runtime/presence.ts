@@ -1,5 +1,6 @@
 import type { Broker, Presence } from "./broker.ts";
 import type { Declaration } from "./declaration.ts";
+import type { Unreadable } from "./unreadable.ts";
 
 /** Which workers of a queue list a task: none is there, some are but not for it, or one is. */
 export type Served = "nobody" | "others" | "served";
@@ -15,11 +16,14 @@ const mostKnown = 1_000;
 /** What a client knows of the workers that listen. */
 export class PresenceView {
   readonly #broker: Broker;
+  readonly #unreadable: Unreadable | undefined;
   readonly #looks = new Map<string, { readonly at: number; readonly workers: Promise<readonly Presence[]> }>();
   readonly #proven = new Map<string, number>();
 
-  constructor(broker: Broker) {
+  /** @param unreadable - counts what can't be read. */
+  constructor(broker: Broker, unreadable?: Unreadable) {
     this.#broker = broker;
+    this.#unreadable = unreadable;
   }
 
   /** A reply has come to a call that was made at `at`, by `performance.now`: since then a worker has served the task in its queue. */
@@ -47,7 +51,7 @@ export class PresenceView {
     const now = performance.now();
     let look = this.#looks.get(queue);
     if (look === undefined || now - look.at > freshMs) {
-      look = { at: now, workers: this.#broker.presence(queue) };
+      look = { at: now, workers: this.#ask(queue) };
       look.workers.catch(() => this.#looks.delete(queue));
       this.#looks.set(queue, look);
       if (this.#looks.size > mostKnown) forgetOld(this.#looks, ({ at }) => now - at > freshMs);
@@ -55,6 +59,10 @@ export class PresenceView {
     const workers = await look.workers;
     if (workers.length === 0) return "nobody";
     return workers.some(({ tasks }) => tasks.includes(name)) ? "served" : "others";
+  }
+
+  #ask(queue: string): Promise<readonly Presence[]> {
+    return this.#broker.presence(queue, (error) => this.#unreadable?.count("presences", { queue }, error));
   }
 }
 

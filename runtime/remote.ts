@@ -8,6 +8,7 @@ import { fingerprintOf } from "./fingerprint.ts";
 import { type RequestOptions, writeRequest } from "./envelope.ts";
 import { emptyHeader, type Header, type Rank, noFingerprint } from "./header.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
+import type { Inbound } from "./inbound.ts";
 import { limitKeysOf } from "./limits.ts";
 import type { PresenceView } from "./presence.ts";
 import type { Replies } from "./replies.ts";
@@ -48,6 +49,7 @@ interface Send {
 export class RemoteCalls implements Owner {
   readonly broker: Broker;
   readonly presence: PresenceView;
+  readonly inbound: Inbound;
   /** Each call that is awaited has one. */
   readonly deadlines = new Deadlines<AwaitedCall>();
   readonly #replies: Replies;
@@ -57,9 +59,10 @@ export class RemoteCalls implements Owner {
   /** How many calls are awaited, or on their way to the broker without that. */
   #pending = 0;
 
-  constructor(broker: Broker, replies: Replies, presence: PresenceView, limits: RemoteLimits) {
+  constructor(broker: Broker, replies: Replies, presence: PresenceView, inbound: Inbound, limits: RemoteLimits) {
     this.broker = broker;
     this.presence = presence;
+    this.inbound = inbound;
     this.#replies = replies;
     this.#limits = limits;
   }

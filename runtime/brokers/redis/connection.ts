@@ -3,7 +3,7 @@ import type { RedisOptions } from "ioredis";
 import { settles } from "../../clock.ts";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
 import type { ConnectionSettings } from "./connection-settings.ts";
-import { commandError, isDemotion, isFinal, isUnsent, unavailable, wordsOf } from "./failure.ts";
+import { commandError, isDemotion, isFinal, isLoss, isUnsent, unavailable, wordsOf } from "./failure.ts";
 import { openWire } from "./open-wire.ts";
 import type { Argument } from "./resp.ts";
 import type { Script } from "./scripts/script.ts";
@@ -108,7 +108,7 @@ export class Connection {
         }
       }
       const error = this.errorOf(thrown, wire);
-      const lost = error.code === "outcome_unknown";
+      const lost = isLoss(wordsOf(thrown));
       if (lost) unknown = error;
       else if (!isUnsent(wordsOf(thrown))) throw error;
       // A server that never answers it is not to be asked for ever.
