@@ -232,7 +232,7 @@ export function keeperThread(require: NodeJS.Require, data: ThreadData): void {
         if (state === 0) continue;
         const until = doubles[(row + attempt.until) >> 3]!;
         // What is no number would hide all others.
-        if (!Number.isFinite(until)) continue;
+        if (Number.isNaN(until)) continue;
         this.latest = Math.max(this.latest, until);
         if (now < until + courtesyMs || this.answered.get(row) === state) continue;
         const queue = data.queues[ints[(row + attempt.queue) >> 2]!];
