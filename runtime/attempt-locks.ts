@@ -1,4 +1,4 @@
-import { shown } from "./checks.ts";
+import { hasLoneSurrogate, shown } from "./checks.ts";
 import type { Context, LockOptions } from "./context.ts";
 import { TaskError } from "./errors.ts";
 import { newId } from "./id.ts";
@@ -61,6 +61,8 @@ const longestName = 256;
 function check(name: unknown, fn: unknown, options: LockOptions): void {
   if (typeof name !== "string" || name.length === 0 || name.length > longestName)
     refuse(`a lock's name must be 1 to ${longestName} characters; got ${shown(name)}`);
+  if (hasLoneSurrogate(name))
+    refuse(`a lock's name holds a lone surrogate, which others' names share; got ${shown(name)}`);
   if (typeof fn !== "function") refuse(`takes a function that runs while the lock is held; got ${shown(fn)}`);
   const { waitMs = 0 } = options;
   if (typeof waitMs !== "number" || Number.isNaN(waitMs) || waitMs < 0)

@@ -6,10 +6,11 @@ import { after, settles } from "./clock.ts";
 import type { Bounded, Deadlines } from "./deadlines.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import { newId } from "./id.ts";
-import { forsaken, isAutomatic, isForsaken, takeBack } from "./node-queue.ts";
+import type { Inbound } from "./inbound.ts";
+import { forsaken, isAutomatic, isForsaken, isListenedTo, takeBack } from "./node-queue.ts";
 import type { PauseView } from "./pause-view.ts";
 import type { PresenceView } from "./presence.ts";
-import { ProgressFeed, progressOf } from "./progress.ts";
+import { ProgressFeed } from "./progress.ts";
 import { performance, setImmediate } from "./real-time.ts";
 import { receive } from "./receive.ts";
 import type { Wait } from "./replies.ts";
@@ -38,6 +39,7 @@ export interface Owner {
   readonly broker: Broker;
   readonly presence: PresenceView;
   readonly pauses: PauseView;
+  readonly inbound: Inbound;
   readonly deadlines: Deadlines<AwaitedCall>;
   readonly cancellations: Cancellations;
   /** The call is over; `record` is its end, where that was received. */
@@ -120,7 +122,10 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
   }
 
   #heard(value: Uint8Array): void {
-    if (!this.#over) this.call.listener?.hear(() => progressOf(this.call.declaration, value));
+    if (this.#over) return;
+    const { declaration, listener } = this.call;
+    const told = this.#owner.inbound.progress(declaration, this.id, value);
+    if (told !== undefined) listener?.hear(() => declaration.progress.pass(told.value));
   }
 
   wanted(): boolean {
@@ -158,7 +163,7 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
       this.#endedMeanwhile = record;
       return;
     }
-    const settled = receive(this.call.declaration, this.id, record);
+    const settled = receive(this.call.declaration, this.id, record, this.#owner.inbound);
     if (this.#isLate && !settled.ok && settled.error.code === "deadline_exceeded") return;
     // Only a worker succeeds with it or fails.
     if (settled.ok || settled.error.attempt !== undefined)
@@ -224,7 +229,7 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
   async #takeBack(): Promise<void> {
     const { broker } = this.#owner;
     try {
-      if ((await broker.presence(this.queue)).length === 0) await takeBack(broker, this.queue);
+      if (!(await isListenedTo(broker, this.queue))) await takeBack(broker, this.queue);
     } catch {
       // It is tried again with the next look for its reply.
     }

@@ -51,8 +51,12 @@ export interface Broker {
   read(queue: string, ids: readonly string[], options?: ReadOptions): Promise<readonly (StoredCall | undefined)[]>;
   /** Hears a channel (see keys.ts); resolves when it is heard for certain. */
   subscribe(channel: string, listener: (notice: Notice) => void): Promise<Unsubscribe>;
-  /** The workers that listen to a queue. */
-  presence(queue: string): Promise<readonly Presence[]>;
+  /**
+   * The workers that listen to a queue. One whose presence can't be read is left out.
+   *
+   * @param unreadable - called for each that is left out.
+   */
+  presence(queue: string, unreadable?: (error: unknown) => void): Promise<readonly Presence[]>;
   /**
    * Ends this connection; calls and leases stay. Waiting claims resolve empty, every later method but this one rejects
    * as `unavailable`.
@@ -169,6 +173,11 @@ export interface ClaimRequest {
   /** How long to wait for the first, ms; 0 to not wait. */
   readonly waitMs: number;
   readonly leaseMs: number;
+  /**
+   * The largest record that is to be given, bytes: a call with a larger one is ended or parked as `resource_exhausted`. A broker
+   * that gives it all the same leaves that to the worker. @default without bound
+   */
+  readonly maxRecordBytes?: number | undefined;
   /** Whether one call whose worker died before may be among them. */
   readonly suspect: boolean;
   /** Whether of the calls that wait in lists only nested ones may be among them. @default false */

@@ -1,4 +1,4 @@
-import { checkDuration, checkNames, checkOneOf, checkQueue, checkRetry } from "./checks.ts";
+import { checkDuration, checkNames, checkOneOf, checkQueue, checkRetry, shown } from "./checks.ts";
 import { policies, type Policy, priorities, type Schema } from "./contract.ts";
 import type { Declaration } from "./declaration.ts";
 import type { Origin } from "./envelope.ts";
@@ -238,9 +238,15 @@ function checkOptions(options: AllOptions): void {
 
 /** @throws TaskError `invalid_argument` for what can't be a call's id. */
 export function checkId(id: unknown): asserts id is string {
-  if (typeof id !== "string" || id.length === 0 || id.length > maxIdLength || /[\s\p{Cc}]/u.test(id)) {
-    refuse(`an id must be 1 to ${maxIdLength} characters without blanks; got ${JSON.stringify(id)}`);
+  if (typeof id !== "string" || id.length === 0 || id.length > maxIdLength || /[\s\p{Cc}\p{Cs}]/u.test(id)) {
+    refuse(`an id must be 1 to ${maxIdLength} characters without blanks and lone surrogates; got ${shown(id)}`);
   }
+}
+
+/** The same for one that others may have made, as a list has told it. */
+export function checkKnownId(id: unknown): asserts id is string {
+  if (typeof id !== "string" || id.length === 0 || /[\uD800-\uDC7F\uDD00-\uDFFF]/u.test(id))
+    refuse(`an id must be as a list has told it; got ${shown(id)}`);
 }
 
 function refuse(reason: string): never {

@@ -21,8 +21,18 @@ export function checkCount(name: string, value: unknown, fail: (reason: string) 
 
 /** Refuses what can't be the name of a queue. Absent is fine. */
 export function checkQueue(value: unknown, fail: (reason: string) => never): void {
-  if (value === undefined || (typeof value === "string" && /^[\w.:-]{1,128}$/.test(value))) return;
+  if (value === undefined || isQueueName(value)) return;
   fail(`queue must be 1 to 128 letters, digits, "_", ".", ":" or "-"; got ${shown(value)}`);
+}
+
+/** Whether this can be the name of a queue. */
+export function isQueueName(value: unknown): value is string {
+  return typeof value === "string" && /^[\w.:-]{1,128}$/.test(value);
+}
+
+/** Whether a text holds half of a character: as UTF-8, all of these are the same. */
+export function hasLoneSurrogate(text: string): boolean {
+  return /\p{Cs}/u.test(text);
 }
 
 /** Refuses options whose names nobody knows: misspelt, they would be ignored. */
@@ -60,15 +70,22 @@ export function checkRetry(retry: Retry | undefined, fail: (reason: string) => n
     fail(`retry.backoff.delayMs must be a number of milliseconds, 0 or more; got ${shown(backoff.delayMs)}`);
   }
   checkDuration("retry.backoff.maxDelayMs", backoff.maxDelayMs, fail);
-  if (backoff.jitter !== undefined && !(backoff.jitter >= 0 && backoff.jitter <= 1)) {
-    fail(`retry.backoff.jitter must be from 0 to 1; got ${shown(backoff.jitter)}`);
+  const { jitter } = backoff;
+  if (jitter !== undefined && !(typeof jitter === "number" && jitter >= 0 && jitter <= 1)) {
+    fail(`retry.backoff.jitter must be from 0 to 1; got ${shown(jitter)}`);
   }
 }
 
+const longestShown = 200;
+const largestShown = 2n ** 64n;
+
 /** A value in a message: short, and never an object's insides. */
 export function shown(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "string")
+    return value.length <= longestShown ? JSON.stringify(value) : `${JSON.stringify(value.slice(0, longestShown))}…`;
   if (typeof value === "function") return "a function";
+  // The digits of a large one take minutes to find.
+  if (typeof value === "bigint") return -largestShown < value && value < largestShown ? `${value}n` : "a bigint";
   if (Array.isArray(value)) return "an array";
   return typeof value === "object" && value !== null ? "an object" : String(value);
 }

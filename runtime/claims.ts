@@ -16,6 +16,8 @@ export interface ClaimsSettings {
   readonly worker: string;
   readonly leaseMs: number;
   readonly queues: readonly ServedQueue[];
+  /** The largest record that is to be given, bytes. */
+  readonly maxRecordBytes: number;
   readonly log: Logger;
   /** How many calls may be claimed now, and how many of those that a handler waits for. */
   free(): FreeSlots;
@@ -135,12 +137,12 @@ export class Claims {
 
   /** @returns how many there were. */
   #claim(limit: number): Promise<number> {
-    const { worker, leaseMs } = this.#settings;
+    const { worker, leaseMs, maxRecordBytes } = this.#settings;
     const queues = this.#queues;
     const { signal } = this.#current;
     const nestedOnly = this.#nestedOnly;
     const suspect = this.#settings.takesSuspect();
-    const request = { worker, queues, limit, waitMs, leaseMs, suspect, nestedOnly, signal };
+    const request = { worker, queues, limit, waitMs, leaseMs, maxRecordBytes, suspect, nestedOnly, signal };
     const claiming = this.#broker.claim(this.#afresh ? { ...request, afresh: true } : request);
     this.#afresh = false;
     return new Promise((resolve, reject) => {

@@ -8,7 +8,7 @@ import { pooledTasks } from "./cpu/place.ts";
 import { CpuPool } from "./cpu/pool.ts";
 import { checkPoolOptions, type PoolOptions, poolSettings } from "./cpu/pool-options.ts";
 import { type Declaration, declarationsOf, inQueue } from "./declaration.ts";
-import { defaultGraceMs, defaultMaxBytes, defaultNamespace } from "./defaults.ts";
+import { defaultGraceMs, defaultMaxBytes, defaultMaxReplyBytes, defaultNamespace } from "./defaults.ts";
 import { Dependencies } from "./dependencies.ts";
 import { TaskError } from "./errors.ts";
 import type { Events } from "./events.ts";
@@ -21,6 +21,7 @@ import { boundTasks, type Implementation } from "./implementation.ts";
 import { LocalRuns } from "./local.ts";
 import { LockRoom } from "./lock-room.ts";
 import { checkLog, inMakersContext, type Logger, loggerOf, type LogLevel } from "./log.ts";
+import { Inbound } from "./inbound.ts";
 import type { LocalReplays } from "./local-replays.ts";
 import { checkNodeQueue, nodeQueueOf } from "./node-queue.ts";
 import type { ServeNode } from "./node-serving.ts";
@@ -40,6 +41,7 @@ import { ScheduledTasks } from "./scheduled-tasks.ts";
 import type { Schedules } from "./schedules.ts";
 import type { HandleOf, IsDeclared } from "./signature.ts";
 import type { Timetable } from "./timetable.ts";
+import { Unreadable, type UnreadableCounts } from "./unreadable.ts";
 
 /** How a client is set up. */
 export interface ClientOptions {
@@ -68,6 +70,12 @@ export interface ClientOptions {
   readonly maxQueueLength?: number | undefined;
   /** The largest request, bytes as encoded; the same for calls that run in this process. @default 1_048_576 */
   readonly maxParamsBytes?: number | undefined;
+  /**
+   * The largest reply that it reads, bytes as encoded, and with it the largest progress and event: a call with a larger one ends
+   * as `resource_exhausted`. To be raised before `maxResultBytes` of its workers, or `maxParamsBytes` where requests are kept.
+   * @default 8_388_608
+   */
+  readonly maxResultBytes?: number | undefined;
   /** What runs around its calls and the attempts that it makes itself, the first outermost. @default none */
   readonly hooks?: readonly Hook[] | undefined;
   /** Where its lines and those of its handlers go, or the least that standard error gets. @default as `streamLogger()` */
@@ -97,11 +105,13 @@ export interface Client<Signatures> extends Overview<Signatures> {
   readonly schedules: Schedules<Signatures>;
   /** What happens to this client's tasks, as it happens. */
   readonly events: Events<Signatures>;
+  /** What this client has found so far and could not read, as others wrote it. The first of each kind was logged. */
+  readonly unreadable: UnreadableCounts;
   /** Ends the client: pending calls reject as `canceled`, calls that were submitted go on. */
   close(): Promise<void>;
 }
 
-const counts = ["localConcurrency", "maxPending", "maxQueueLength", "maxParamsBytes"] as const;
+const counts = ["localConcurrency", "maxPending", "maxQueueLength", "maxParamsBytes", "maxResultBytes"] as const;
 const knownOptions: readonly (keyof ClientOptions)[] = [
   "broker",
   "implementations",
@@ -150,8 +160,10 @@ export function openClient(options: ClientOptions, { closeFace, serveNode }: Cli
   const broker = typeof options.broker === "string" ? openBroker(options.broker, opening) : options.broker;
   const replies = new Replies(broker);
   const hooks = Hooks.of(options.hooks, log);
-  const handles = new Handles(broker, replies, hooks);
-  const presence = new PresenceView(broker);
+  const unreadable = new Unreadable(log);
+  const inbound = new Inbound(options.maxResultBytes ?? defaultMaxReplyBytes, unreadable);
+  const handles = new Handles(broker, replies, inbound, hooks);
+  const presence = new PresenceView(broker, unreadable);
   const tasks = boundTasks(options.implementations ?? []);
   const locks = new LockRoom(broker, log);
   const dependencies = new Dependencies(log);
@@ -179,7 +191,7 @@ export function openClient(options: ClientOptions, { closeFace, serveNode }: Cli
   const places = {
     presence,
     local,
-    remote: new RemoteCalls(broker, replies, presence, {
+    remote: new RemoteCalls(broker, replies, presence, inbound, {
       maxPending: options.maxPending ?? 100_000,
       maxParamsBytes,
       maxQueueLength: options.maxQueueLength,
@@ -242,7 +254,7 @@ export function openClient(options: ClientOptions, { closeFace, serveNode }: Cli
       checkQueue(where.queue, refuse);
       return inQueue(declaration(task), where.queue);
     };
-    const hub = new EventHub({ broker, operator, declarations, declaration, log });
+    const hub = new EventHub({ broker, operator, declarations, declaration, log, inbound });
     hubs.push(hub);
     const pauses = pauseControl({ operator, declarations, declaration });
     return {
@@ -254,7 +266,10 @@ export function openClient(options: ClientOptions, { closeFace, serveNode }: Cli
         return handles.open(declared, id, false) as never;
       },
       parked: new ParkedCalls({ broker, operator, declaration, declarationIn, handles, local, replays }) as never,
-      ...overviewOf({ broker, operator, declarations, registry, pauses }),
+      ...overviewOf({ broker, operator, declarations, registry, pauses, unreadable }),
+      get unreadable() {
+        return unreadable.counts;
+      },
       schedules: new ScheduledTasks({ timetable, declarations, declaration, submit: caller.submit }) as never,
       close: closeFace ?? close,
     };

@@ -1,5 +1,5 @@
 import type { Retry } from "./backoff.ts";
-import { checkDuration, checkRetry } from "./checks.ts";
+import { checkDuration, checkRetry, shown } from "./checks.ts";
 import { decode, decodeEntries, encode, encodedBytes } from "./codec.ts";
 import { cutIssues, cutText } from "./cut-text.ts";
 import { checkTexts, type Metadata } from "./metadata.ts";
@@ -18,6 +18,7 @@ import {
   underHeader,
 } from "./header.ts";
 import { isTerminal, states } from "./state.ts";
+import { isTaskName } from "./task-name.ts";
 import type { Trace } from "./trace.ts";
 
 /*
@@ -116,7 +117,7 @@ function requestBody(request: Request): Record<string, unknown> {
 /** @throws TaskError `invalid_argument` for bytes that are no request. */
 export function readRequest(record: Uint8Array): Request {
   const body = readMap(record);
-  if (typeof body["task"] !== "string") throw new TaskError("invalid_argument", "a record names no task");
+  checkTask(body["task"]);
   checkRequestOptions(body["options"]);
   checkOrigin(body);
   return body as unknown as Request;
@@ -132,6 +133,17 @@ export function requestIn(record: Uint8Array): Request | undefined {
     return undefined;
   }
 }
+
+function checkTask(task: unknown): void {
+  if (typeof task !== "string") throw new TaskError("invalid_argument", "a record names no task");
+  if (knownNames.has(task)) return;
+  if (!isTaskName(task)) throw new TaskError("invalid_argument", `a record names no task: ${shown(task)} can't be one`);
+  // Most records name the same few.
+  if (knownNames.size < mostKnownNames) knownNames.add(task);
+}
+
+const knownNames = new Set<string>();
+const mostKnownNames = 1_000;
 
 function checkOrigin({ parent, root, metadata, trace }: Record<string, unknown>): void {
   const refuse = (reason: string): never => {
@@ -167,7 +179,8 @@ export function readReply(record: Uint8Array): Reply | undefined {
   if (state !== undefined && !isTerminal(state)) return undefined;
   if (state === "parked" && isParkedRequest(record)) return withoutWord(record);
   const body = readMap(record);
-  if (isWireError(body["error"])) return { error: body["error"] };
+  const { error } = body;
+  if (isObject(error) && "code" in error && "message" in error) return { error: wireErrorOf(error) };
   if ("value" in body) return { value: body["value"] };
   return state === undefined ? undefined : withoutWord(record);
 }
@@ -245,7 +258,8 @@ function readMap(record: Uint8Array): Record<string, unknown> {
     if (hasHeader(record)) return decodeEntries(record, prefixBytes, (record[0]! & 0x0f) - 1);
     body = decode(record);
   } catch (cause) {
-    throw new TaskError("invalid_argument", "a record is no MessagePack", { cause });
+    const { reason } = TaskError.from(cause, "internal");
+    throw new TaskError("invalid_argument", `a record is no MessagePack that can be read: ${reason}`, { cause });
   }
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw new TaskError("invalid_argument", "a record is no map");
@@ -253,8 +267,39 @@ function readMap(record: Uint8Array): Record<string, unknown> {
   return body as Record<string, unknown>;
 }
 
-function isWireError(value: unknown): value is WireError {
-  return typeof value === "object" && value !== null && "code" in value && "message" in value;
+/** An error as far as it can be read: its writer may have written anything. */
+export function wireErrorOf(value: unknown): WireError {
+  const told: Partial<Record<keyof WireError, unknown>> = isObject(value) ? value : {};
+  const { code, message, name, data, attempt, issues, stack, worker } = told;
+  return {
+    // A code of a newer version reads as `internal`.
+    code: taskErrorCodes.find((known) => known === code) ?? "internal",
+    message: textIn(message) ?? "its error can't be read",
+    name: textIn(name),
+    data,
+    attempt: Number.isInteger(attempt) ? (attempt as number) : undefined,
+    issues: Array.isArray(issues) ? issues.filter(isIssue) : undefined,
+    stack: textIn(stack),
+    worker: textIn(worker),
+  };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+function textIn(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+function isIssue(value: unknown): value is TaskIssue {
+  if (!isObject(value)) return false;
+  const { path, message } = value as Partial<Record<keyof TaskIssue, unknown>>;
+  return (
+    typeof message === "string" &&
+    Array.isArray(path) &&
+    path.every((part) => typeof part === "string" || typeof part === "number")
+  );
 }
 
 /** What is told of a call that ended without a worker's word. */
@@ -294,9 +339,9 @@ function stackOf(error: AnyTaskError): string | undefined {
   return stack === undefined ? undefined : cutText(stack);
 }
 
-/** An error from the wire; a code of a newer version reads as `internal`. */
+/** An error from the wire. */
 export function fromWire(error: WireError, task: string | undefined, callId: string): AnyTaskError {
-  const code = taskErrorCodes.includes(error.code) ? error.code : "internal";
+  const { code } = error;
   return new TaskError<string, unknown>(code, error.message, {
     name: code === "declared" ? error.name : undefined,
     data: error.data,
@@ -306,4 +351,9 @@ export function fromWire(error: WireError, task: string | undefined, callId: str
     issues: error.issues,
     remoteStack: error.stack,
   });
+}
+
+/** What is said of a request that is too large to be read. */
+export function tooLarge(bytes: number, most: number): string {
+  return `its request takes ${bytes} bytes, more than the ${most} that its worker reads (maxParamsBytes)`;
 }

@@ -6,6 +6,7 @@ import type { Declaration } from "./declaration.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import { type EventFilter, type EventKind, eventKinds as kinds, type Events, type Listening } from "./events.ts";
 import { attemptErrors, KeptRecord } from "./kept-record.ts";
+import type { Inbound } from "./inbound.ts";
 import { eventsChannel } from "./keys.ts";
 import type { Logger } from "./log.ts";
 import type { Operator } from "./operator.ts";
@@ -31,6 +32,7 @@ export interface EventSettings {
   /** @throws TaskError `invalid_argument` for a task that does not exist. */
   declaration(task: string): Declaration;
   readonly log: Logger;
+  readonly inbound: Inbound;
 }
 
 /** An event as a callback gets it. */
@@ -95,7 +97,7 @@ export class EventHub implements Events<Record<string, unknown>> {
         this.#add(listener).catch(pushing.fail);
         return () => void this.#remove(listener).catch(() => undefined);
       },
-      read: (event) => event as never,
+      read: (event) => ({ value: event as never }),
       trim: (kept) =>
         void (kept.length > mostKept && kept.splice(0, 2, { kind: "gap", queue: (kept[1] as AnyEvent).queue })),
     });
@@ -206,11 +208,20 @@ export class EventHub implements Events<Record<string, unknown>> {
     }
     const [task, declaration] = this.#tasks.get(notice.task) ?? [];
     if (declaration === undefined) return;
-    let event: AnyEvent | undefined;
-    for (const listener of this.#listeners) {
-      if (!listener.kinds.has(kind) || !listener.queues.includes(queue) || !listener.accepts(declaration)) continue;
-      listener.hear((event ??= callEvent(kind, queue, task!, declaration, notice)));
+    const wanted = (listener: Listener): boolean =>
+      listener.kinds.has(kind) && listener.queues.includes(queue) && listener.accepts(declaration);
+    const listeners = [...this.#listeners].filter(wanted);
+    if (listeners.length === 0) return;
+    const { inbound } = this.#settings;
+    let event: AnyEvent;
+    try {
+      if (notice.bytes !== undefined) inbound.check("it", notice.bytes);
+      event = callEvent(kind, queue, task!, declaration, notice);
+    } catch (thrown) {
+      // Whoever publishes there may have published anything.
+      return inbound.unreadable.count("events", { queue, event: kind, task }, thrown);
     }
+    for (const listener of listeners) listener.hear(event);
   }
 
   #tell(event: AnyEvent): void {

@@ -6,12 +6,13 @@ import { replyRefusal } from "./carried.ts";
 import { encode } from "./codec.ts";
 import { cutText } from "./cut-text.ts";
 import type { Dependencies } from "./dependencies.ts";
-import { readRequest, type Reply, type Request, toWire, writeReply } from "./envelope.ts";
+import { readRequest, type Reply, type Request, tooLarge, toWire, writeReply } from "./envelope.ts";
 import type { Declaration } from "./declaration.ts";
 import {
   emptyHeader,
   hasHeader,
   type Header,
+  mostAttempts,
   noFingerprint,
   protocolVersion,
   readHeader,
@@ -44,6 +45,8 @@ export interface ExecutionSettings {
   readonly dependencies: Dependencies;
   readonly hooks: Hooks | undefined;
   readonly maxResultBytes: number;
+  /** The largest request that it reads, bytes. */
+  readonly maxParamsBytes: number;
   readonly log: Logger;
   readonly leases: Leases;
   readonly nest: Nest;
@@ -126,6 +129,7 @@ export class Execution {
     const { record } = this.#call;
     try {
       this.#header = readHeader(record) ?? this.#header;
+      if (this.#isTooMuch()) return undefined;
       if (this.#header.version > protocolVersion) {
         this.#report({ kind: "aside", task: versionTask(this.#header.version) });
         return undefined;
@@ -178,6 +182,23 @@ export class Execution {
       onProgress: (value) => this.#progress(encodedProgress(value, this.#settings.maxResultBytes)),
     });
     return this.#follow(this.#attempt);
+  }
+
+  /** Whether it is more than can be read, or counted; that is then said of it. */
+  #isTooMuch(): boolean {
+    const { length } = this.#call.record;
+    const { maxParamsBytes } = this.#settings;
+    if (length > maxParamsBytes) {
+      const error = new TaskError<string, unknown>("resource_exhausted", tooLarge(length, maxParamsBytes));
+      if (this.#header.awaited && !this.#header.keepRequest) this.#answer({ ok: false, error });
+      else this.#park(error);
+      return true;
+    }
+    if (this.#header.attempt < mostAttempts) return false;
+    this.#park(
+      new TaskError("invalid_argument", `a record's header counts ${mostAttempts} attempts: there is no next`),
+    );
+    return true;
   }
 
   /** What hooks are told of an attempt in a pool. */

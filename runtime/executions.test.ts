@@ -34,6 +34,7 @@ function setUp(echo: (n: number) => void = () => {}, freed: () => void = () => {
     dependencies: new Dependencies(quiet),
     hooks: undefined,
     maxResultBytes: 1_000_000,
+    maxParamsBytes: 1_000_000,
     log: quiet,
     leases,
     report: (_queue: string, report: Report) => void reports.push(`${report.kind} ${report.id}`),

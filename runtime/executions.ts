@@ -1,7 +1,11 @@
 import { firstEarly } from "./batch.ts";
 import type { ClaimedBatch, ClaimedCall } from "./broker.ts";
 import { EarlyCancels } from "./early-cancels.ts";
-import { TaskError } from "./errors.ts";
+import { parkedTtlMs } from "./brokers/retention.ts";
+import { encode } from "./codec.ts";
+import { toWire, writeReply } from "./envelope.ts";
+import { type AnyTaskError, TaskError } from "./errors.ts";
+import { attemptsIn, mostAttempts, newHeader } from "./header.ts";
 import { Execution, type ExecutionSettings } from "./execution.ts";
 import type { RunningHandlers } from "./health.ts";
 import { HeldSlots } from "./held-slots.ts";
@@ -12,6 +16,10 @@ import { performance, setImmediate } from "./real-time.ts";
 
 /** For how long a handler may go on after its call was answered before it counts as stuck, ms. */
 const stuckAfterMs = 1_000;
+
+/** How often a call may fail before its handler begins, and how long it waits after the first time, ms. */
+const mostFailedBegins = 3;
+const firstBackoffMs = 1_000;
 
 /** What executions need of their worker. */
 export interface ExecutionsSettings extends Omit<ExecutionSettings, "nest"> {
@@ -166,10 +174,7 @@ export class Executions {
       execution = new Execution(lease, call, this.#settings);
     } catch (thrown) {
       // A fault of ours in one call must not cost its neighbours theirs.
-      const { message } = TaskError.from(thrown, "internal");
-      const { queue } = lease;
-      this.#settings.log.error({ queue, callId: call.id, error: message }, "a call could not be begun; given back");
-      this.#release(lease, call.id);
+      this.#couldNotBegin(lease, call, TaskError.from(thrown, "internal"));
       return;
     }
     if (execution.busy === undefined) return;
@@ -178,6 +183,21 @@ export class Executions {
       this.#slots.give(execution);
       this.#freed();
     });
+  }
+
+  /** Given back, it would come again at once, and for ever: it counts as an attempt that has failed, and in the end it is parked. */
+  #couldNotBegin({ queue, fence }: Lease, { id, record }: ClaimedCall, error: AnyTaskError): void {
+    const { log, worker } = this.#settings;
+    log.error({ queue, callId: id, error: error.message }, "a call could not be begun");
+    const ended = attemptsIn(record);
+    const about = error.with({ attempt: Math.min(ended + 1, mostAttempts) });
+    if (ended + 1 < mostFailedBegins) {
+      const failure = encode({ ...toWire(about), worker });
+      return this.#settings.report(queue, { kind: "retry", id, fence, delayMs: firstBackoffMs * 2 ** ended, failure });
+    }
+    const header = newHeader({ state: "parked", attempt: Math.min(ended, mostAttempts), fence });
+    const parked = writeReply(header, { error: toWire(about) }, record);
+    this.#settings.report(queue, { kind: "park", id, fence, record: parked, ttlMs: parkedTtlMs });
   }
 
   #release({ queue, fence }: Lease, id: string): void {

@@ -5,14 +5,15 @@ import { answerOf, valueOf } from "./caller.ts";
 import { after, settles } from "./clock.ts";
 import type { Declaration } from "./declaration.ts";
 import { requestIn } from "./envelope.ts";
-import { readHeader } from "./header.ts";
+import { type Header, readHeader } from "./header.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode } from "./errors.ts";
 import type { CallStatus, Handle, ProgressReading } from "./handle.ts";
 import { waitWithin } from "./hooked-calls.ts";
 import type { Hooks } from "./hooks.ts";
+import type { Inbound } from "./inbound.ts";
 import type { WaitOptions } from "./options.ts";
 import { PauseView } from "./pause-view.ts";
-import { ProgressFeed, progressOf } from "./progress.ts";
+import { ProgressFeed } from "./progress.ts";
 import { PushedValues } from "./pushed-values.ts";
 import { performance } from "./real-time.ts";
 import { receive } from "./receive.ts";
@@ -23,15 +24,17 @@ import { type CallState, isTerminal } from "./state.ts";
 export class Handles {
   readonly #broker: Broker;
   readonly #replies: Replies;
+  readonly #inbound: Inbound;
   readonly #hooks: Hooks | undefined;
   readonly #open = new Set<(error: AnyTaskError) => void>();
   readonly #pauses: PauseView;
   #closed = false;
 
-  constructor(broker: Broker, replies: Replies, hooks?: Hooks) {
+  constructor(broker: Broker, replies: Replies, inbound: Inbound, hooks?: Hooks) {
     this.#broker = broker;
     this.#pauses = new PauseView(broker);
     this.#replies = replies;
+    this.#inbound = inbound;
     this.#hooks = hooks;
   }
 
@@ -59,7 +62,7 @@ export class Handles {
       id,
       task: name,
       exists: () => told(async () => (await this.#broker.read(queue, [id]))[0] !== undefined),
-      status: () => told(async () => statusOf(declaration, await read())),
+      status: () => told(async () => this.#statusOf(declaration, id, await read())),
       cancel: () => told(async () => (await this.#cancel(declaration, id)).state),
       result: (options) => told(async () => valueOf(await wait(options))),
       safeResult: async (options) => {
@@ -118,7 +121,7 @@ export class Handles {
     if (signal?.aborted === true) throw this.#error(declaration, id, "canceled", "waiting for it was given up");
     return new Promise((resolve, reject) => {
       const stop = this.#follow(declaration, id, unique, {
-        ended: (record) => end(() => resolve(receive(declaration, id, record))),
+        ended: (record) => end(() => resolve(receive(declaration, id, record, this.#inbound))),
         failed: (error) => end(() => reject(error)),
       });
       const giveUp = () => end(() => reject(this.#error(declaration, id, "canceled", "waiting for it was given up")));
@@ -170,7 +173,10 @@ export class Handles {
           unfollow();
         };
       },
-      read: (value) => progressOf(declaration, value) as never,
+      read: (bytes) => {
+        const told = this.#inbound.progress(declaration, id, bytes);
+        return told && { value: declaration.progress.pass(told.value) as never };
+      },
       // Whoever reads slowly gets the newest: progress is a state, not a log.
       trim: (kept) => void (kept.length > maxHeard && kept.shift()),
     });
@@ -231,6 +237,22 @@ export class Handles {
     };
   }
 
+  #statusOf(declaration: Declaration, id: string, { state, record, progress }: StoredCall): CallStatus {
+    const header = headerOf(record);
+    const ended = header?.attempt ?? 0;
+    const origin = record.length > this.#inbound.maxBytes ? undefined : requestIn(record);
+    const told = progress && this.#inbound.progress(declaration, id, progress);
+    return {
+      state,
+      attempt: state === "running" ? ended + 1 : ended,
+      deaths: header?.deaths ?? 0,
+      progress: told && declaration.progress.pass(told.value),
+      parentId: origin?.parent,
+      rootId: origin?.root ?? origin?.parent,
+      metadata: origin?.metadata,
+    };
+  }
+
   #error(declaration: Declaration, id: string, code: TaskErrorCode, reason: string): AnyTaskError {
     return new TaskError<string, unknown>(code, reason, about({ declaration, id }));
   }
@@ -242,17 +264,11 @@ const lastLookMs = 100;
 /** Progress values that are kept for a reader who is slower than the handler. */
 const maxHeard = 1_000;
 
-function statusOf(declaration: Declaration, call: StoredCall): CallStatus {
-  const header = readHeader(call.record);
-  const ended = header?.attempt ?? 0;
-  const origin = requestIn(call.record);
-  return {
-    state: call.state,
-    attempt: call.state === "running" ? ended + 1 : ended,
-    deaths: header?.deaths ?? 0,
-    progress: call.progress === undefined ? undefined : progressOf(declaration, call.progress),
-    parentId: origin?.parent,
-    rootId: origin?.root ?? origin?.parent,
-    metadata: origin?.metadata,
-  };
+/** A malformed one is for a worker to park. */
+function headerOf(record: Uint8Array): Header | undefined {
+  try {
+    return readHeader(record);
+  } catch {
+    return undefined;
+  }
 }

@@ -16,6 +16,9 @@ export const headerOffset = 5;
 /** The header's size, bytes. */
 export const headerBytes = 40;
 
+/** How many attempts a header can count. */
+export const mostAttempts = 65_535;
+
 /**
  * What says in which list a call waits. `nested` are calls that a running handler waits for: a worker whose slots are all held by
  * handlers that wait claims these, and no others.
@@ -134,11 +137,20 @@ export function stateOf(record: Uint8Array): CallState | undefined {
   return state;
 }
 
+/** How many attempts a record's header counts, whatever else is in it; without one, as many as there can be. */
+export function attemptsIn(record: Uint8Array): number {
+  return hasHeader(record) ? bufferOf(record).readUInt16BE(headerOffset + 4) : mostAttempts;
+}
+
 function malformed(): AnyTaskError {
   return new TaskError<string, unknown>("internal", "a record's header is malformed");
 }
 
-/** A record's header; undefined for one of the plain level. @throws TaskError `internal` for a state that does not exist. */
+/**
+ * A record's header; undefined for one of the plain level.
+ *
+ * @throws TaskError `internal` for a state that does not exist, or a fence or deadline that is no finite number from 0 on.
+ */
 export function readHeader(record: Uint8Array): Header | undefined {
   if (!hasHeader(record)) return undefined;
   const source = bufferOf(record);
@@ -147,6 +159,10 @@ export function readHeader(record: Uint8Array): Header | undefined {
   const flags = source[at + 3]!;
   const priority = ranks[(flags >> priorityShift) & 3]!;
   if (state === undefined) throw malformed();
+  const fence = source.readDoubleBE(at + 8);
+  const deadline = source.readDoubleBE(at + 16);
+  // What is no number compares as false with everything: no time would ever be up, and no fence be held.
+  if (!(fence >= 0 && deadline >= 0 && fence < Infinity && deadline < Infinity)) throw malformed();
   return {
     version: source[at]!,
     state,
@@ -156,8 +172,8 @@ export function readHeader(record: Uint8Array): Header | undefined {
     priority,
     attempt: source.readUInt16BE(at + 4),
     generation: source.readUInt16BE(at + 6),
-    fence: source.readDoubleBE(at + 8),
-    deadline: source.readDoubleBE(at + 16),
+    fence,
+    deadline,
     fingerprint: isZero(source, at + 24) ? noFingerprint : source.toString("hex", at + 24, at + 32),
     limitKeys: (flags & flagLimited) === 0 ? undefined : source.toString("hex", at + 32, at + 40),
   };

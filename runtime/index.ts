@@ -65,3 +65,4 @@ export { createWorker } from "./lazy-worker.ts";
 export type { Worker } from "./lazy-worker.ts";
 export type { WorkerHealth } from "./health.ts";
 export type { WorkerOptions } from "./worker-options.ts";
+export type { UnreadableCounts } from "./unreadable.ts";

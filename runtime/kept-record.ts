@@ -1,5 +1,6 @@
 import { decode } from "./codec.ts";
 import type { Declaration } from "./declaration.ts";
+import { defaultMaxReplyBytes } from "./defaults.ts";
 import {
   fromWire,
   keptRequest,
@@ -7,9 +8,9 @@ import {
   readReply,
   readRequest,
   type Request,
-  type WireError,
+  wireErrorOf,
 } from "./envelope.ts";
-import { type AnyTaskError, type TaskErrorCode, taskErrorCodes } from "./errors.ts";
+import type { AnyTaskError, TaskErrorCode } from "./errors.ts";
 import { type Header, newHeader, readHeader } from "./header.ts";
 import { receivedError } from "./receive.ts";
 
@@ -38,7 +39,9 @@ export class KeptRecord {
     this.header = tried(() => readHeader(record)) ?? newHeader({});
     this.#bytes = tried(() => keptRequest(record));
     const bytes = this.#bytes;
-    this.request = bytes === undefined ? undefined : tried(() => readRequest(bytes));
+    // One that no worker would read is not read here, either: it may have been parked for that.
+    const isReadable = bytes !== undefined && bytes.length <= defaultMaxReplyBytes;
+    this.request = isReadable ? tried(() => readRequest(bytes)) : undefined;
   }
 
   /** Whether its request is in it, readable or not. */
@@ -63,14 +66,8 @@ export class KeptRecord {
 /** The kept errors of a call's attempts; what can't be read of them is left out. */
 export function attemptErrors(failures: readonly Uint8Array[]): readonly AttemptError[] {
   return failures.map((bytes) => {
-    const { code, message, attempt, worker, stack } = (tried(() => decode(bytes)) ?? {}) as Partial<WireError>;
-    return {
-      code: code !== undefined && taskErrorCodes.includes(code) ? code : "internal",
-      message: message ?? "its error can't be read",
-      attempt,
-      worker: worker === "" ? undefined : worker,
-      stack,
-    };
+    const { code, message, attempt, worker, stack } = wireErrorOf(tried(() => decode(bytes)));
+    return { code, message, attempt, worker: worker === "" ? undefined : worker, stack };
   });
 }
 

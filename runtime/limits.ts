@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { checkCount, checkDuration, checkNames, shown } from "./checks.ts";
+import { checkCount, checkDuration, checkNames, hasLoneSurrogate, shown } from "./checks.ts";
 import { TaskError } from "./errors.ts";
 
 /** What tells calls of a task apart for a limit: those with the same key share it. */
@@ -89,6 +89,11 @@ function hashOf(name: string, key: Limits["concurrencyKey"], params: unknown): s
   }
   if (typeof value !== "string" && typeof value !== "number")
     throw new TaskError("invalid_argument", `its ${name} must give a string or a number; got ${shown(value)}`);
+  if (typeof value === "string" && hasLoneSurrogate(value))
+    throw new TaskError(
+      "invalid_argument",
+      `its ${name} gave a lone surrogate, which other keys share; got ${shown(value)}`,
+    );
   return createHash("sha256")
     .update(`${typeof value} ${value}`)
     .digest("hex")

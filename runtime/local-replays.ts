@@ -161,6 +161,8 @@ class LocalReplay {
         dependencies,
         hooks,
         maxResultBytes: defaultMaxBytes,
+        // Whoever replays it has chosen it.
+        maxParamsBytes: Number.POSITIVE_INFINITY,
         log: this.#log,
         nest: local,
         report: (to, report) => reports.add(to, report),

@@ -9,6 +9,7 @@ import type { Operator } from "./operator.ts";
 import type { Overview, PurgedState, PurgeOptions, QueueControl, QueueInfo, Rates, WorkerInfo } from "./overview.ts";
 import type { Pauses } from "./pauses.ts";
 import type { Registry } from "./registry.ts";
+import type { Unreadable } from "./unreadable.ts";
 
 /** What {@link overviewOf} needs of its client. */
 export interface OverviewSettings {
@@ -19,6 +20,7 @@ export interface OverviewSettings {
   readonly declarations: ReadonlyMap<string, Declaration>;
   readonly registry: Registry;
   readonly pauses: Pauses<Record<string, unknown>>;
+  readonly unreadable: Unreadable;
 }
 
 const purgedStates: readonly PurgedState[] = ["queued", "delayed", "retrying", "parked"];
@@ -26,8 +28,11 @@ const purgedByDefault: readonly PurgedState[] = ["queued", "delayed", "retrying"
 
 /** The client's side of {@link Overview}. */
 export function overviewOf(settings: OverviewSettings): Overview<Record<string, unknown>> {
-  const { broker, declarations, registry, pauses } = settings;
+  const { broker, declarations, registry, pauses, unreadable } = settings;
   const names = [...new Set([...declarations.values()].map(({ queue }) => queue))].toSorted();
+
+  const presence = (name: string): Promise<readonly Presence[]> =>
+    broker.presence(name, (error) => unreadable.count("presences", { queue: name }, error));
 
   /** Of whatever else shares the namespace, those that are of no use here are left out. */
   async function nodeQueues(): Promise<readonly string[]> {
@@ -40,7 +45,7 @@ export function overviewOf(settings: OverviewSettings): Overview<Record<string, 
   }
 
   async function info(name: string): Promise<QueueInfo> {
-    const [census, listeners] = await Promise.all([settings.operator().census(name), broker.presence(name)]);
+    const [census, listeners] = await Promise.all([settings.operator().census(name), presence(name)]);
     const { now, limited, aside, suspects, oldest, ...counts } = census;
     const made = oldest.flatMap((id) => madeAt(id) ?? []);
     return {
@@ -77,18 +82,18 @@ export function overviewOf(settings: OverviewSettings): Overview<Record<string, 
     queues: async () => Promise.all([...names, ...(await nodeQueues())].map(info)),
     async presence(name) {
       checkQueue(name ?? null, refuse);
-      const listeners = await broker.presence(name);
-      const infos = listeners.map((presence) => workerInfo(presence.worker, [{ queue: name, presence }]));
+      const listeners = await presence(name);
+      const infos = listeners.map((one) => workerInfo(one.worker, [{ queue: name, presence: one }]));
       return infos.toSorted((one, other) => (one.id < other.id ? -1 : 1));
     },
     async workers() {
       const found = new Map<string, { readonly queue: string; readonly presence: Presence }[]>();
       const all = [...names, ...(await nodeQueues())];
-      const seen = await Promise.all(all.map(async (name) => [name, await broker.presence(name)] as const));
+      const seen = await Promise.all(all.map(async (name) => [name, await presence(name)] as const));
       for (const [name, listeners] of seen) {
-        for (const presence of listeners) {
-          const theirs = found.get(presence.worker) ?? [];
-          found.set(presence.worker, [...theirs, { queue: name, presence }]);
+        for (const one of listeners) {
+          const theirs = found.get(one.worker) ?? [];
+          found.set(one.worker, [...theirs, { queue: name, presence: one }]);
         }
       }
       return [...found.keys()].toSorted().map((id) => workerInfo(id, found.get(id)!));

@@ -1,3 +1,4 @@
+import { hasLoneSurrogate } from "./checks.ts";
 import { encode } from "./codec.ts";
 
 /** What goes with a call and all that follow from it, and is no parameter of any: a tenant, a request's id, a language. */
@@ -15,6 +16,8 @@ export function checkTexts(name: string, value: unknown, fail: (reason: string) 
   if (typeof value !== "object" || value === null || Array.isArray(value)) fail(`${name} must be an object of strings`);
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== "string") fail(`${name} must be an object of strings; ${JSON.stringify(key)} is none`);
+    if (hasLoneSurrogate(key) || hasLoneSurrogate(text))
+      fail(`${name} must be text; ${JSON.stringify(key)} holds a lone surrogate, which can't be carried`);
   }
 }
 

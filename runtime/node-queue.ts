@@ -51,7 +51,16 @@ export async function isForsaken(broker: Broker, queue: string): Promise<boolean
   if (at === undefined) return false;
   const hasListened = at < Date.now() - youngMs || (await nodesOf(broker)).some((node) => node.queue === queue);
   // It may just have begun.
-  return hasListened && (await broker.presence(queue)).length === 0;
+  return hasListened && !(await isListenedTo(broker, queue));
+}
+
+/** Whether somebody listens to a queue, also where what is told of it can't be read. */
+export async function isListenedTo(broker: Broker, queue: string): Promise<boolean> {
+  let isThere = false;
+  const listeners = await broker.presence(queue, () => {
+    isThere = true;
+  });
+  return isThere || listeners.length > 0;
 }
 
 /** What is wrong with a queue that {@link isForsaken}. */

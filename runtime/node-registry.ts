@@ -1,4 +1,5 @@
 import type { Broker } from "./broker.ts";
+import { isQueueName } from "./checks.ts";
 
 /*
  * Which node queues there are, and were not long ago: kept as presences in a queue to which no call goes, one for each node
@@ -21,7 +22,8 @@ export interface KnownNode {
 /** All node queues that are known, whether or not anybody listens to them now. */
 export async function nodesOf(broker: Broker): Promise<readonly KnownNode[]> {
   const known = await broker.presence(registry);
-  return known.map(({ worker, tasks }) => ({ queue: worker, tasks }));
+  // Who shares the namespace may have put there what is the name of no queue.
+  return known.flatMap(({ worker, tasks }) => (isQueueName(worker) ? [{ queue: worker, tasks }] : []));
 }
 
 /** Makes a node queue known, or keeps it so. */

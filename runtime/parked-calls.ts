@@ -1,5 +1,5 @@
 import type { Broker } from "./broker.ts";
-import { about, checkId } from "./call.ts";
+import { about, checkKnownId } from "./call.ts";
 import { shown } from "./checks.ts";
 import type { Declaration } from "./declaration.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
@@ -146,7 +146,7 @@ export class ParkedCalls {
     act: (declaration: Declaration) => Promise<T>,
   ): Promise<T> {
     const declaration = this.#settings.declarationIn(task, where);
-    checkId(id);
+    checkKnownId(id);
     try {
       return await act(declaration);
     } catch (thrown) {

@@ -2,6 +2,7 @@ import type { Broker, Presence } from "./broker.ts";
 import type { Declaration } from "./declaration.ts";
 import { SharedLooks } from "./shared-looks.ts";
 import { performance } from "./real-time.ts";
+import type { Unreadable } from "./unreadable.ts";
 
 /** Which workers of a queue list a task: none is there, some are but not for it, or one is. */
 export type Served = "nobody" | "others" | "served";
@@ -18,8 +19,11 @@ export class PresenceView {
   readonly #looks: SharedLooks<readonly Presence[]>;
   readonly #proven = new Map<string, number>();
 
-  constructor(broker: Broker) {
-    this.#looks = new SharedLooks((queue) => broker.presence(queue));
+  /** @param unreadable - counts what can't be read. */
+  constructor(broker: Broker, unreadable?: Unreadable) {
+    this.#looks = new SharedLooks((queue) =>
+      broker.presence(queue, (error) => unreadable?.count("presences", { queue }, error)),
+    );
   }
 
   /** A reply has come to a call that was made at `at`, by `performance.now`: since then a worker has served the task in its queue. */

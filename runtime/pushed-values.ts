@@ -11,8 +11,11 @@ export interface Pushing<Raw> {
 export interface PushedSource<Raw, Value> {
   /** Called with the first `next`. @returns what stops it, at once. */
   begin(to: Pushing<Raw>): () => void;
-  /** Makes what was pushed what the reader gets, in the reader's context. What it throws ends the iteration. */
-  read(value: Raw): Value;
+  /**
+   * Makes what was pushed what the reader gets, in the reader's context; undefined for what the reader is not to get. What it
+   * throws ends the iteration.
+   */
+  read(value: Raw): { readonly value: Value } | undefined;
   /** Called after each push that the reader has not taken yet, to drop some. */
   trim(kept: Raw[]): void;
 }
@@ -45,13 +48,16 @@ export class PushedValues<Raw, Value> implements AsyncIterableIterator<Value, vo
   }
 
   async next(): Promise<IteratorResult<Value, void>> {
-    const raw = await this.#take();
-    if (raw === undefined) return { done: true, value: undefined };
-    try {
-      return { done: false, value: this.#source.read(raw.value) };
-    } catch (thrown) {
-      this.#leave();
-      throw thrown;
+    for (;;) {
+      const raw = await this.#take();
+      if (raw === undefined) return { done: true, value: undefined };
+      try {
+        const read = this.#source.read(raw.value);
+        if (read !== undefined) return { done: false, value: read.value };
+      } catch (thrown) {
+        this.#leave();
+        throw thrown;
+      }
     }
   }
 

@@ -2,6 +2,7 @@ import type { Settled } from "./call.ts";
 import type { Declaration } from "./declaration.ts";
 import { fromWire, readReply } from "./envelope.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
+import type { Inbound } from "./inbound.ts";
 
 /** The caller's gate for an error: a declared one's data as its receiver reads it. */
 export function receivedError(declaration: Declaration, error: AnyTaskError): AnyTaskError {
@@ -28,10 +29,15 @@ export function receivedError(declaration: Declaration, error: AnyTaskError): An
   }
 }
 
-/** What a record that has ended says to its caller, through the caller's gate. */
-export function receive(declaration: Declaration, id: string, record: Uint8Array): Settled {
+/**
+ * What a record that has ended says to its caller, through the caller's gate.
+ *
+ * @param inbound - how it is read, if this process has not written it.
+ */
+export function receive(declaration: Declaration, id: string, record: Uint8Array, inbound?: Inbound): Settled {
   const details = { task: declaration.name, callId: id };
   try {
+    inbound?.check("its reply", record);
     const reply = readReply(record);
     if (reply === undefined) throw new TaskError("internal", "its record holds no answer");
     if ("value" in reply) return { ok: true, value: declaration.result.pass(reply.value) };

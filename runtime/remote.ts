@@ -11,6 +11,7 @@ import { checkRequestBytes, requestOf } from "./carried.ts";
 import { writeRequest } from "./envelope.ts";
 import { emptyHeader, type Header, type Rank, noFingerprint } from "./header.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
+import type { Inbound } from "./inbound.ts";
 import { limitKeysOf } from "./limits.ts";
 import { PauseView } from "./pause-view.ts";
 import type { PresenceView } from "./presence.ts";
@@ -58,6 +59,7 @@ export class RemoteCalls implements Owner {
   readonly broker: Broker;
   readonly presence: PresenceView;
   readonly pauses: PauseView;
+  readonly inbound: Inbound;
   /** Each call that is awaited has one. */
   readonly deadlines = new Deadlines<AwaitedCall>();
   readonly cancellations: Cancellations;
@@ -68,11 +70,12 @@ export class RemoteCalls implements Owner {
   /** How many calls are awaited, or on their way to the broker without that. */
   #pending = 0;
 
-  constructor(broker: Broker, replies: Replies, presence: PresenceView, limits: RemoteLimits) {
+  constructor(broker: Broker, replies: Replies, presence: PresenceView, inbound: Inbound, limits: RemoteLimits) {
     this.broker = broker;
     this.pauses = new PauseView(broker);
     this.presence = presence;
     this.cancellations = new Cancellations(broker);
+    this.inbound = inbound;
     this.#replies = replies;
     this.#limits = limits;
   }

@@ -3,7 +3,7 @@ import { bury } from "./burial.ts";
 import { pause } from "./clock.ts";
 import { TaskError } from "./errors.ts";
 import type { Logger } from "./log.ts";
-import { isAutomatic } from "./node-queue.ts";
+import { isAutomatic, isListenedTo } from "./node-queue.ts";
 import { keepNode, type KnownNode, leaveNode, nodesOf } from "./node-registry.ts";
 
 /** How an {@link Undertaker} works. */
@@ -77,7 +77,7 @@ export class Undertaker {
   }
 
   async #isThere(queue: string): Promise<boolean> {
-    return (await this.#broker.presence(queue)).length > 0;
+    return isListenedTo(this.#broker, queue);
   }
 
   async #bury(node: KnownNode): Promise<void> {

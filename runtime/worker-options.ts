@@ -27,6 +27,11 @@ export interface WorkerOptions {
   /** The largest reply, bytes as encoded. @default 1_048_576 */
   readonly maxResultBytes?: number | undefined;
   /**
+   * The largest request that it reads, bytes as encoded: of a larger one, an awaited call is answered `resource_exhausted`, and
+   * any other is parked with that. To be raised before `maxParamsBytes` of those who call. @default 4_194_304
+   */
+  readonly maxParamsBytes?: number | undefined;
+  /**
    * For how long there may be no progress before the worker is unhealthy, ms: calls wait, slots are free and none is
    * claimed, or the broker is silent. At least two beats, which come every second, or three times a lease. @default 30_000
    */
@@ -61,7 +66,7 @@ export interface WorkerOptions {
 /** How many calls a worker runs at a time, if nothing is said. */
 export const defaultConcurrency = 100;
 
-const counts = ["concurrency", "maxDeliveries", "maxResultBytes", "maxStuck"] as const;
+const counts = ["concurrency", "maxDeliveries", "maxResultBytes", "maxParamsBytes", "maxStuck"] as const;
 const durations = ["leaseMs", "unhealthyAfterMs"] as const;
 const switches = ["handleSignals", "schedule", "stopWhenStuck"] as const;
 const known: readonly (keyof WorkerOptions)[] = [

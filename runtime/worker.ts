@@ -5,7 +5,7 @@ import type { FreeSlots } from "./claims.ts";
 import { after, pause, settles } from "./clock.ts";
 import { CpuPool } from "./cpu/pool.ts";
 import { poolSettings } from "./cpu/pool-options.ts";
-import { defaultGraceMs, defaultMaxBytes, lastWordsMs } from "./defaults.ts";
+import { defaultGraceMs, defaultMaxBytes, defaultMaxReadBytes, lastWordsMs } from "./defaults.ts";
 import { Dependencies } from "./dependencies.ts";
 import { TaskError } from "./errors.ts";
 import { Executions } from "./executions.ts";
@@ -104,6 +104,7 @@ export class RunningWorker {
     const { id, broker, keepers, tasks, pooled, nodeQueue, onlyNode = false } = parts;
     const { concurrency = defaultConcurrency } = options;
     const { leaseMs = defaultLeaseMs, maxResultBytes = defaultMaxBytes } = options;
+    const { maxParamsBytes = defaultMaxReadBytes } = options;
     // A handler's and a hook's own lines are written in their context, as if they called the logger themselves.
     const written = childLogger(loggerOf(options.log), { worker: id });
     const log = inMakersContext(written);
@@ -157,6 +158,7 @@ export class RunningWorker {
       dependencies: this.#dependencies,
       hooks: Hooks.of(options.hooks, log),
       maxResultBytes,
+      maxParamsBytes,
       log: written,
       leases: this.#leases,
       locks: this.#locks,
@@ -174,10 +176,14 @@ export class RunningWorker {
     const takesSuspect = (): boolean => !this.#executions.runsSuspect;
     const inPool = ({ name }: ServedQueue): boolean => this.#poolQueues.has(name);
     const later = (pool: boolean) => (node !== undefined && inPool(node) === pool ? node : undefined);
-    this.#claims = new ClaimLoops(this.#broker, { ...own, takesSuspect, begin, giveBack }, [
-      { queues: usual.filter((queue) => !inPool(queue)), later: later(false), free: () => this.#free() },
-      { queues: usual.filter(inPool), later: later(true), free: () => this.#freeInPool() },
-    ]);
+    this.#claims = new ClaimLoops(
+      this.#broker,
+      { ...own, maxRecordBytes: maxParamsBytes, takesSuspect, begin, giveBack },
+      [
+        { queues: usual.filter((queue) => !inPool(queue)), later: later(false), free: () => this.#free() },
+        { queues: usual.filter(inPool), later: later(true), free: () => this.#freeInPool() },
+      ],
+    );
     this.#node =
       node && new NodeDuty(this.#broker, log, { worker: id, node, serves: (serves) => this.#claims.serve(serves) });
     const beat = { worker: id, leaseMs, presenceMs, maxDeliveries: options.maxDeliveries ?? 3 };

@@ -31,7 +31,8 @@ local HEARD = KEYS[2] and call('EXISTS', KEYS[2]) == 1
 -- ARGV[8] -> a token of this claim, its worker's own, without blanks
 -- ARGV[9] -> '' or the token of an earlier claim whose reply was lost: if it leased calls, they are given again
 -- ARGV[10] -> '1' if of the lists only 'queue:nested' may be popped; may be missing, if nothing follows
--- ARGV[11 ..] -> of each limited task that the worker implements: its name, how many may run or 0, how many may start or 0,
+-- ARGV[11] -> '' or the largest record that may be given, bytes; may be missing, if nothing follows
+-- ARGV[12 ..] -> of each limited task that the worker implements: its name, how many may run or 0, how many may start or 0,
 --                and in which time, ms
 -- Returns fence, now (ms), ms until the next delayed call is due or -1, what is left (0: nothing, 1: calls,
 -- 2: suspects alone), index of a suspect (from 1) or 0, and packed: id, record, id, record, …
@@ -46,6 +47,7 @@ local fault
 -- The tasks that are paused, by name, if any are; whether limits were asked.
 local paused, judged = nil, false
 local nested_only = ARGV[10] == '1'
+local largest = tonumber(ARGV[11]) or math.huge
 -- 48 while nested calls alone may be taken.
 local least = 0
 -- The task of which calls that were put aside are looked at.
@@ -137,7 +139,8 @@ local function tell_waiting(id, r, kind, bytes)
   local to = to_of(r)
   if to then tell(to, kind, id, bytes) end
   if byte(r, 9--[[FLAGS]]) % (2 * 4--[[WAITERS]]) >= 4--[[WAITERS]] then
-    for _, client in ipairs(call('SMEMBERS', P .. 'waiters:' .. id)) do
+    -- Of a key of a wrong type, nobody is told: they look.
+    for _, client in ipairs(redis.pcall('SMEMBERS', P .. 'waiters:' .. id)) do
       if client ~= to then tell(client, kind, id, bytes) end
     end
   end
@@ -398,7 +401,7 @@ end
 
 -- The limits that the worker tells, by task; a task of which it tells none has none.
 local told = {}
-for i = 11, #ARGV, 4 do
+for i = 12, #ARGV, 4 do
   told[ARGV[i]] = { most = tonumber(ARGV[i + 1]), starts = tonumber(ARGV[i + 2]), per = tonumber(ARGV[i + 3]) }
 end
 local untold, lined_up, begun = { most = 0, starts = 0 }, 0, {}
@@ -595,12 +598,34 @@ local function prepare(take, drain)
   end
   suspect = ids[1]
   for _, task in ipairs(asides) do
-    if string.find(ARGV[7], ' ' .. task .. ' ', 1, true) and not (paused and paused[task]) then
+    -- What can't be the name of a task is put aside for nobody: its calls are judged anew.
+    local is_for_us = string.find(ARGV[7], ' ' .. task .. ' ', 1, true) or string.find(task, '[%s%c]') or task == ''
+    if is_for_us and not (paused and paused[task]) then
       aside = task
       if drain(P .. 'aside:' .. task) and not fault then call('SREM', P .. 'asides', task) else empty = false end
     end
   end
   aside = nil
+end
+
+-- Ends a call whose record is larger than may be given: who waits for it is answered, else it is parked with its request.
+local function too_large(id, r)
+  if call('ZSCORE', LEASES, id) then return end
+  local words = 'its request takes ' .. #r .. ' bytes, more than the ' .. ARGV[11] .. ' that its worker reads (maxParamsBytes)'
+  local told = '\165error\130\164code\178resource_exhausted\167message' .. str(words)
+  local known = has_header(r)
+  if known and flagged(r, 1--[[AWAITED]]) and not flagged(r, 2--[[KEEP_REQUEST]]) then
+    conclude(id, r, 5--[[FAILED]], told)
+    return
+  end
+  local before = known and r or '\128\161h\196(\1' .. string.rep('\0', 39)
+  local last = '\131' .. sub(before, 2, 6) .. string.char(8--[[PARKED]]) .. sub(before, 8, 45) .. told .. '\167request' .. bin(r)
+  local kept = kept_for(604800000--[[LONG]], before)
+  call('SET', RESULT .. id, last, 'PX', kept)
+  call('PEXPIRE', P .. 'failures:' .. id, kept)
+  call('ZADD', P .. 'parked', number(now), id)
+  call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - 604800000--[[LONG]]))
+  ended(id, before, last)
 end
 
 -- The record of a popped id if its call waits in this list. An id may stand in a list more than once, if it was
@@ -609,7 +634,9 @@ local function waiting(id, r, among_suspects)
   if not has_header(r) then
     if is_plain_reply(r) then return nil end
     r = adopted(id, r)
-    return not (paused and is_held(id, r)) and r or nil
+    if paused and is_held(id, r) then return nil end
+    if #r > largest then return too_large(id, r) end
+    return r
   end
   local state, _, flags = byte(r, 7--[[STATE]], 9--[[FLAGS]])
   if has_ended(r) then return nil end
@@ -637,6 +664,7 @@ local function waiting(id, r, among_suspects)
     return nil
   end
   if paused and is_held(id, r) then return nil end
+  if #r > largest then return too_large(id, r) end
   if flags >= 128--[[LIMITED]] and not may_start(id, r) then
     spare = spare - 1 -- It takes longer than to drop a ghost.
     return nil
@@ -692,7 +720,8 @@ local function take(popped, among_suspects)
       if has_header(r) then
         local state, _, flags = byte(r, 7--[[STATE]], 9--[[FLAGS]])
         local deadline = struct.unpack('>d', r, 22--[[DEADLINE]])
-        ordinary = state == 0--[[QUEUED]] and flags >= least and flags < 64--[[SUSPECT]] and (deadline == 0 or deadline > now)
+        ordinary = state == 0--[[QUEUED]] and flags >= least and flags < 64--[[SUSPECT]] and #r <= largest
+          and (deadline == 0 or deadline > now)
       end
       -- What was popped with a call that could not be judged goes back with it.
       if (not ordinary or among_suspects or paused or aside) and not fault then
@@ -744,7 +773,10 @@ end
 if not bare then
   rare = rare or rarely()
   rare.look_for_pauses()
-  if paused and paused['*'] then return { 0, now, -1, 0, 0, '' } end
+  if paused and paused['*'] then
+    call('LTRIM', P .. 'bell', 0, 0)
+    return { 0, now, -1, 0, 0, '' }
+  end
   rare.prepare(take, drain)
 end
 if nested_only then
@@ -804,6 +836,8 @@ if nested_only then
   if not empty then
     left = 1
     if call('RPUSH', P .. 'bell:nested', '1') > 1 then call('LPOP', P .. 'bell:nested') end
+  elseif count == 0 then
+    call('LTRIM', P .. 'bell:nested', 0, 0)
   end
   -- What was due, or not ours to take, is for others.
   if not bare and call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:low') > 0 then ring() end
@@ -813,6 +847,9 @@ elseif not empty then
 elseif count > 0 then
   -- What rang for these would wake somebody for nothing. Who waited for a single one has taken the token already.
   if limit > 1 and bare and not judged then call('DEL', P .. 'bell') end
+else
+  -- One token is enough for whoever comes, however many others have put there.
+  call('LTRIM', P .. 'bell', 0, 0)
 end
 -- Where nothing was rare, there were no suspects, and are none now.
 if rare and left == 0 and call('EXISTS', P .. 'suspects') == 1 then left = 2 end

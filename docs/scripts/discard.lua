@@ -70,7 +70,8 @@ local function tell_waiting(id, r, kind, bytes)
   local to = to_of(r)
   if to then tell(to, kind, id, bytes) end
   if byte(r, 9--[[FLAGS]]) % (2 * 4--[[WAITERS]]) >= 4--[[WAITERS]] then
-    for _, client in ipairs(call('SMEMBERS', P .. 'waiters:' .. id)) do
+    -- Of a key of a wrong type, nobody is told: they look.
+    for _, client in ipairs(redis.pcall('SMEMBERS', P .. 'waiters:' .. id)) do
       if client ~= to then tell(client, kind, id, bytes) end
     end
   end
@@ -328,7 +329,8 @@ end
 -- The record of a call as it stands now: past its deadline it ends with the first look at it.
 -- Returns the record, and its fence while a worker has it; false for one that is unknown.
 local function look_up(id)
-  local r = call('GET', RESULT .. id)
+  -- A key of a wrong type is no record, and no reason to find none of the others.
+  local r = call('MGET', RESULT .. id)[1]
   if not r or has_ended(r) then return r end
   local fence = call('ZSCORE', LEASES, id)
   if not has_header(r) then return r, fence end

@@ -14,13 +14,13 @@ local function number(n) return string.format('%.17g', n) end
 -- presence
 -- KEYS[1] -> <namespace>:{<queue>}:queue
 -- ARGV[1] -> clock offset, ms
--- Returns worker, presence (MessagePack), worker, presence, …
+-- Returns worker, presence (MessagePack), worker, presence, …; '' for one that is larger than 1 MiB
 local reply = {}
 for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'workers', '(' .. number(now), '+inf')) do
-  local presence = call('GET', P .. 'worker:' .. worker)
+  local presence = call('MGET', P .. 'worker:' .. worker)[1]
   if presence then
     reply[#reply + 1] = worker
-    reply[#reply + 1] = presence
+    reply[#reply + 1] = #presence <= 1048576 and presence or ''
   end
 end
 return reply

@@ -87,7 +87,8 @@ local function tell_waiting(id, r, kind, bytes)
   local to = to_of(r)
   if to then tell(to, kind, id, bytes) end
   if byte(r, 9--[[FLAGS]]) % (2 * 4--[[WAITERS]]) >= 4--[[WAITERS]] then
-    for _, client in ipairs(call('SMEMBERS', P .. 'waiters:' .. id)) do
+    -- Of a key of a wrong type, nobody is told: they look.
+    for _, client in ipairs(redis.pcall('SMEMBERS', P .. 'waiters:' .. id)) do
       if client ~= to then tell(client, kind, id, bytes) end
     end
   end
@@ -96,7 +97,7 @@ end
 -- Lets a client be told, too, of what becomes of an open call. Its looks go on should it be forgotten.
 local function add_waiter(id, r, client)
   if not client or client == '' or client == to_of(r) then return end
-  call('SADD', P .. 'waiters:' .. id, client)
+  if type(redis.pcall('SADD', P .. 'waiters:' .. id, client)) == 'table' then return end
   call('PEXPIRE', P .. 'waiters:' .. id, 604800000--[[LONG]])
   local flags = string.char(bit.bor(byte(r, 9--[[FLAGS]]), 4--[[WAITERS]]))
   call('SETRANGE', RESULT .. id, 9--[[FLAGS]] - 1, flags)
@@ -354,7 +355,8 @@ end
 -- The record of a call as it stands now: past its deadline it ends with the first look at it.
 -- Returns the record, and its fence while a worker has it; false for one that is unknown.
 local function look_up(id)
-  local r = call('GET', RESULT .. id)
+  -- A key of a wrong type is no record, and no reason to find none of the others.
+  local r = call('MGET', RESULT .. id)[1]
   if not r or has_ended(r) then return r end
   local fence = call('ZSCORE', LEASES, id)
   if not has_header(r) then return r, fence end
@@ -377,7 +379,7 @@ for i = 3, #ARGV do
   if r and not has_ended(r) then
     if ARGV[2] ~= '' and not has_header(r) then r = adopted(id, r) end
     if has_header(r) then add_waiter(id, r, ARGV[2]) end
-    if not has_header(r) or flagged(r, 8--[[PROGRESS]]) then progress = call('GET', P .. 'progress:' .. id) end
+    if not has_header(r) or flagged(r, 8--[[PROGRESS]]) then progress = call('MGET', P .. 'progress:' .. id)[1] end
   end
   local at = 3 * (i - 3)
   reply[at + 1], reply[at + 2], reply[at + 3] = r, fence and 1 or 0, progress

@@ -60,7 +60,8 @@ local function tell_waiting(id, r, kind, bytes)
   local to = to_of(r)
   if to then tell(to, kind, id, bytes) end
   if byte(r, 9--[[FLAGS]]) % (2 * 4--[[WAITERS]]) >= 4--[[WAITERS]] then
-    for _, client in ipairs(call('SMEMBERS', P .. 'waiters:' .. id)) do
+    -- Of a key of a wrong type, nobody is told: they look.
+    for _, client in ipairs(redis.pcall('SMEMBERS', P .. 'waiters:' .. id)) do
       if client ~= to then tell(client, kind, id, bytes) end
     end
   end

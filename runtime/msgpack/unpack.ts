@@ -1,9 +1,41 @@
 import { TaskError } from "../errors.ts";
-import { keyText } from "./key.ts";
+import { HashSteps, indexIn } from "./hash-steps.ts";
+import { keyText, newKeys } from "./key.ts";
 import { arrayBufferType, arrayTypes, dataViewType, extension, maxDepth } from "./extension.ts";
 
 /** A string of up to this many bytes is read here, as a call into native code takes 100 ns. */
 const shortString = 12;
+
+/** How much memory a value may take for each of its bytes; one of less than a mebibyte as much as one of that. */
+const memoryPerByte = 20;
+const freeMemory = memoryPerByte * 1_048_576;
+/** An object of more properties than these keeps them in a hash table. */
+const mostFastProperties = 16;
+/** Array indexes are set apart where they are more than a few: see {@link setIndexes}. */
+const mostIndexes = 2 ** 21;
+/** An array that is larger is not made in its full size at once: V8 would take it for a sparse one. */
+const mostAtOnce = 2 ** 24;
+
+/** What objects take on V8's heap and beside it, bytes. */
+const cost = {
+  object: 56,
+  property: 8,
+  tableProperty: 56,
+  string: 24,
+  /** A hidden class, or what is in place of one, for an object whose keys were not seen before. */
+  shape: 96,
+  array: 32,
+  elements: 16,
+  element: 8,
+  set: 152,
+  setItem: 40,
+  map: 184,
+  mapEntry: 56,
+  date: 112,
+  bigint: 24,
+  bytes: 216,
+  typedArray: 400,
+} as const;
 
 /**
  * Reads one value from bytes that may come from anyone: time and memory are bounded by their number, the stack by
@@ -12,12 +44,16 @@ const shortString = 12;
 export class Unpacker {
   readonly #source: Buffer;
   #view: DataView | undefined;
+  #hashSteps: HashSteps | undefined;
   #at = 0;
   #end: number;
+  /** How much memory the rest of the value may take. */
+  #memory: number;
 
   constructor(bytes: Uint8Array) {
     this.#source = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#end = bytes.length;
+    this.#memory = Math.max(memoryPerByte * bytes.length, freeMemory);
   }
 
   /** The value. @throws TaskError `invalid_argument` for bytes that are not exactly one value. */
@@ -104,24 +140,40 @@ export class Unpacker {
 
   #record(count: number, depth: number): Record<string, unknown> {
     this.#enter(count * 2, depth);
+    this.#take(cost.object + count * (count > mostFastProperties ? cost.tableProperty : cost.property));
+    const newShape = count > mostFastProperties ? 0 : cost.shape;
     const record: Record<string, unknown> = {};
+    let indexes: Indexed | undefined;
     for (let index = 0; index < count; index++) {
+      const seen = newKeys;
       const key = this.#key(depth);
+      if (newKeys !== seen) this.#take(cost.string + key.length + newShape);
       const value = this.#read(depth + 1);
-      if (key === "__proto__") {
+      const arrayIndex = indexIn(key);
+      if (arrayIndex !== undefined) {
+        if (count <= mostFastProperties) record[key] = value;
+        else (indexes ??= { keys: [], values: [] }).values[indexes.keys.push(arrayIndex) - 1] = value;
+      } else if (key === "__proto__") {
         // As JSON.parse does: a property of its own, and no way to the prototype.
         Object.defineProperty(record, key, { value, enumerable: true, configurable: true, writable: true });
       } else {
         record[key] = value;
       }
     }
+    if (indexes !== undefined) {
+      if (indexes.keys.length > mostIndexes)
+        this.#fail(`a map has more than ${mostIndexes} keys that are array indexes`);
+      setIndexes(record, indexes);
+    }
     return record;
   }
 
   #array(count: number, depth: number): unknown[] {
     this.#enter(count, depth);
-    const array: unknown[] = [];
-    for (let index = 0; index < count; index++) array.push(this.#read(depth + 1));
+    this.#take(cost.array + (count === 0 ? 0 : cost.elements + count * cost.element));
+    // Of its size from the beginning, for one that grows takes up to ten times as much.
+    const array: unknown[] = count === 0 || count > mostAtOnce ? [] : Array(count);
+    for (let index = 0; index < count; index++) array[index] = this.#read(depth + 1);
     return array;
   }
 
@@ -145,6 +197,7 @@ export class Unpacker {
     const source = this.#source;
     const start = this.#skip(length);
     const end = this.#at;
+    this.#take(cost.string + length);
     if (length > shortString) return source.toString("utf8", start, end);
     let text = "";
     let at = start;
@@ -169,6 +222,7 @@ export class Unpacker {
 
   #bytes(length: number): Uint8Array {
     const at = this.#skip(length);
+    this.#take(cost.bytes + length);
     const copy = new Uint8Array(length);
     this.#source.copy(copy, 0, at, at + length);
     return copy;
@@ -185,7 +239,7 @@ export class Unpacker {
       case extension.map:
         return this.#map(this.#payload(at, depth));
       case extension.set:
-        return new Set(this.#payload(at, depth));
+        return this.#set(this.#payload(at, depth));
       case extension.array:
         return this.#typedArray(at, length);
       case extension.date:
@@ -207,21 +261,32 @@ export class Unpacker {
     return value;
   }
 
+  #set(items: readonly unknown[]): Set<unknown> {
+    this.#hashSteps ??= new HashSteps(this.#source.length);
+    const set = this.#hashSteps.setOf(items) ?? this.#fail("a Set's items have the same hashes");
+    this.#take(cost.set + set.size * cost.setItem);
+    return set;
+  }
+
   #map(entries: readonly unknown[]): Map<unknown, unknown> {
     if (entries.length % 2 === 1) this.#fail("a Map's last key has no value");
-    const map = new Map<unknown, unknown>();
-    for (let index = 0; index < entries.length; index += 2) map.set(entries[index], entries[index + 1]);
+    this.#hashSteps ??= new HashSteps(this.#source.length);
+    const map = this.#hashSteps.mapOf(entries) ?? this.#fail("a Map's keys have the same hashes");
+    this.#take(cost.map + map.size * cost.mapEntry);
     return map;
   }
 
   #bigint(at: number, length: number): bigint {
     if (length === 0) this.#fail("a bigint has no bytes");
+    this.#take(cost.bigint + length);
+    if (length <= 6) return BigInt(this.#source.readIntBE(at, length));
     return BigInt.asIntN(length * 8, BigInt(`0x${this.#source.toString("hex", at, at + length)}`));
   }
 
   #typedArray(at: number, length: number): ArrayBufferView | ArrayBuffer {
     if (length === 0) this.#fail("a typed array has no type");
     const type = this.#source[at]!;
+    this.#take(cost.typedArray + length);
     const copy = new Uint8Array(length - 1);
     this.#source.copy(copy, 0, at + 1, at + length);
     if (type === arrayBufferType) return copy.buffer;
@@ -233,6 +298,7 @@ export class Unpacker {
   }
 
   #date(at: number, length: number): Date {
+    this.#take(cost.date);
     const source = this.#source;
     let seconds: number;
     let nanoseconds = 0;
@@ -273,11 +339,36 @@ export class Unpacker {
     if (depth >= maxDepth) this.#fail(`they are nested more than ${maxDepth} deep`);
   }
 
+  /** Small bytes can stand for large objects: 4 MiB of empty maps would be 300. */
+  #take(memory: number): void {
+    this.#memory -= memory;
+    if (this.#memory < 0) this.#fail(`it would take more than ${memoryPerByte} times its bytes of memory`);
+  }
+
   #fail(reason: string): never {
     throw new TaskError(
       "invalid_argument",
       `bytes are no value of MessagePack: ${reason}, at byte ${this.#at} of ${this.#source.length}`,
     );
+  }
+}
+
+/** Keys that are array indexes, and their values. */
+interface Indexed {
+  readonly keys: number[];
+  readonly values: unknown[];
+}
+
+/**
+ * Gives an object its properties that are array indexes, the largest first: by others of their orders V8 can be had to
+ * copy all of them again and again, between an array and a hash table. Their order in the object is always the same.
+ */
+function setIndexes(record: Record<number, unknown>, { keys, values }: Indexed): void {
+  // Of two that are the same the last one counts: it is the first one here, and comes to stand below.
+  const order = Float64Array.from(keys, (key, at) => key * mostIndexes + (keys.length - 1 - at)).sort();
+  for (let at = order.length - 1; at >= 0; at--) {
+    const one = order[at]!;
+    record[Math.floor(one / mostIndexes)] = values[keys.length - 1 - (one % mostIndexes)];
   }
 }
 

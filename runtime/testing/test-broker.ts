@@ -190,7 +190,7 @@ class StubbedBroker implements TestBroker {
   readonly renew: Broker["renew"] = (beat) => this.#use().renew(beat);
   /** A stubbed call is not in its own queue, as one that a worker has picked up. */
   readonly revoke: Broker["revoke"] = (queue, id, nonce) => this.#use().revoke(queue, id, nonce);
-  readonly presence: Broker["presence"] = (queue) => this.#use().presence(queue);
+  readonly presence: Broker["presence"] = (queue, unreadable) => this.#use().presence(queue, unreadable);
 
   /** Workers ask for it as soon as they run. Nothing here keeps leases by itself. */
   async keepers(): Promise<Keepers> {

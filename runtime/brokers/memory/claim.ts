@@ -1,7 +1,8 @@
 import type { ClaimedBatch, ServedQueue } from "../../broker.ts";
-import { namedTask } from "../../envelope.ts";
-import type { Rank } from "../../header.ts";
+import { namedTask, tooLarge, writeReply } from "../../envelope.ts";
+import type { Header, Rank } from "../../header.ts";
 import type { ToldLimits } from "../../limits.ts";
+import { awaitedBareTtlMs, parkedTtlMs } from "../retention.ts";
 import type { Call, WaitingList } from "./call.ts";
 import type { Queue } from "./queue.ts";
 
@@ -11,6 +12,7 @@ export interface Wish {
   readonly limit: number;
   readonly leaseMs: number;
   readonly suspect: boolean;
+  readonly maxRecordBytes?: number | undefined;
   readonly nestedOnly?: boolean | undefined;
 }
 
@@ -33,7 +35,9 @@ export function claim(queue: Queue, served: ServedQueue, wish: Wish, now: number
   queue.promote(now, promotedAtOnce);
   const limits = new Map(served.limits?.map((told) => [told.task, told]));
   const taken: Call[] = [];
-  const fill = (list: WaitingList, limit: number) => fillFrom(queue, taken, list, { limit, now, limits });
+  const { maxRecordBytes = Infinity } = wish;
+  const fill = (list: WaitingList, limit: number) =>
+    fillFrom(queue, taken, list, { limit, now, limits, maxRecordBytes });
   if (wish.suspect) fill(queue.suspects, 1);
   for (const [task, list] of asideFor(queue, served.tasks)) {
     fill(list, wish.limit);
@@ -55,9 +59,11 @@ interface Terms {
   readonly limit: number;
   readonly now: number;
   readonly limits: ReadonlyMap<string, ToldLimits>;
+  readonly maxRecordBytes: number;
 }
 
-function fillFrom(queue: Queue, taken: Call[], list: WaitingList, { limit, now, limits }: Terms): void {
+function fillFrom(queue: Queue, taken: Call[], list: WaitingList, terms: Terms): void {
+  const { limit, now, limits, maxRecordBytes } = terms;
   while (taken.length < limit) {
     const call = queue.take(list, now);
     if (call === undefined) return;
@@ -66,8 +72,19 @@ function fillFrom(queue: Queue, taken: Call[], list: WaitingList, { limit, now, 
     if (task !== undefined && queue.pausedTasks.has(task)) queue.putAside(call, task);
     // One that waited elsewhere, as its task was paused, joins the others.
     else if (call.suspect && list !== queue.suspects) queue.enqueue(call);
+    else if (call.record.length > maxRecordBytes) endTooLarge(queue, call, now, maxRecordBytes);
     else if (!limited || queue.lanes.mayStart(call, limits.get(task ?? ""), now)) taken.push(call);
   }
+}
+
+/** Ends a call whose record is larger than may be given: who waits for it is answered, else it is parked with its request. */
+function endTooLarge(queue: Queue, call: Call, now: number, most: number): void {
+  const { record } = call;
+  const error = { code: "resource_exhausted", message: tooLarge(record.length, most) } as const;
+  const isAnswered = call.header.awaited && !call.header.keepRequest;
+  const header: Header = { ...call.header, state: isAnswered ? "failed" : "parked" };
+  const reply = { record: writeReply(header, { error }, isAnswered ? undefined : record), header };
+  queue.end(call, header.state, now, { reply, ttlMs: isAnswered ? awaitedBareTtlMs : parkedTtlMs });
 }
 
 /** The lists of calls that were put aside for these tasks. */

@@ -97,7 +97,7 @@ export class Asking {
   args(again = false): readonly Argument[] {
     this.#sent = true;
     this.sentAt = performance.now();
-    const { worker, leaseMs, suspect, nestedOnly } = this.#request;
+    const { worker, leaseMs, maxRecordBytes = "", suspect, nestedOnly } = this.#request;
     const token = this.#token;
     if (again && this.#before !== token) {
       this.#unanswered.keep(worker, this.#queue, this.#before);
@@ -105,7 +105,8 @@ export class Asking {
     }
     const { tasks, limits } = this.#asked;
     const all = [worker, this.#limit, leaseMs, suspect ? "1" : "", this.#list, tasks, token, this.#before ?? ""];
-    return nestedOnly === true || limits.length > 0 ? [...all, nestedOnly === true ? "1" : "", ...limits] : all;
+    const rare = nestedOnly === true || maxRecordBytes !== "" || limits.length > 0;
+    return rare ? [...all, nestedOnly === true ? "1" : "", maxRecordBytes, ...limits] : all;
   }
 
   /** It has no reply: the next claim asks for what it was given, if it was sent. */

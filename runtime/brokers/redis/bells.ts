@@ -1,7 +1,7 @@
 import { pause, settles } from "../../clock.ts";
 import type { AnyTaskError } from "../../errors.ts";
 import type { Connection } from "./connection.ts";
-import { isUnsent, unavailable, wordsOf } from "./failure.ts";
+import { isLoss, isUnsent, unavailable, wordsOf } from "./failure.ts";
 import type { Argument } from "./resp.ts";
 import type { Wire } from "./wire.ts";
 import type { Script } from "./scripts/script.ts";
@@ -129,7 +129,7 @@ export class Bells {
       } catch (thrown) {
         const error = this.#connection.errorOf(thrown, wire);
         // After a loss, all wait on with the next connection.
-        if (!isLost(error, thrown)) for (const waiter of this.#waiters.slice()) this.#reject(waiter, error);
+        if (!isLost(thrown)) for (const waiter of this.#waiters.slice()) this.#reject(waiter, error);
       }
       this.#dismiss();
     }
@@ -181,7 +181,7 @@ export class Bells {
       if (wordsOf(thrown).startsWith("NOSCRIPT")) return this.#settle(waiter, { bell: bellOf(rang) });
       const error = this.#connection.errorOf(thrown, wire);
       // Lost with its connection: whose script it is asks for what it was given.
-      if (isLost(error, thrown)) this.#settle(waiter, {});
+      if (isLost(thrown)) this.#settle(waiter, {});
       else this.#reject(waiter, error);
     });
   }
@@ -240,8 +240,8 @@ function secondsUntil(until: number): number {
   return Math.ceil(Math.max(shortestBlockMs, until - performance.now())) / 1_000;
 }
 
-function isLost({ code }: AnyTaskError, thrown: unknown): boolean {
-  return code === "outcome_unknown" || isUnsent(wordsOf(thrown));
+function isLost(thrown: unknown): boolean {
+  return isLoss(wordsOf(thrown)) || isUnsent(wordsOf(thrown));
 }
 
 /** Which bell has rung, by the reply of `BLPOP`. */

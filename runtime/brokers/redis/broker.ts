@@ -19,10 +19,10 @@ import type {
 } from "../../broker.ts";
 import { checkDuration } from "../../checks.ts";
 import { settles } from "../../clock.ts";
-import { decode } from "../../codec.ts";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
 import { queueKeys } from "../../keys.ts";
 import { type Logger, streamLogger } from "../../log.ts";
+import { readPresence } from "../../presence-record.ts";
 import { Channels } from "./channels.ts";
 import { Connection } from "./connection.ts";
 import { unavailable } from "./failure.ts";
@@ -88,7 +88,8 @@ export class RedisBroker implements Broker {
   constructor(source: RedisSource, settings: RedisSettings) {
     const { namespace, connectTimeoutMs = defaultConnectTimeoutMs, clockOffset = () => 0, tls } = settings;
     // Of a key, Redis Cluster hashes what stands between the first pair of braces: that is the queue's name.
-    if (!/^[^{}\s]+$/.test(namespace)) refuse("namespace must not be empty, nor hold braces or blanks");
+    if (!/^[^{}\s\p{Cs}]+$/u.test(namespace))
+      refuse("namespace must not be empty, nor hold braces, blanks or lone surrogates");
     checkDuration("connectTimeoutMs", connectTimeoutMs, refuse);
     const given = optionsOf(source);
     const options = tls === undefined ? given : { ...given, tls: { ...given.tls, ...tls } };
@@ -109,7 +110,9 @@ export class RedisBroker implements Broker {
       this.#clock.reset();
       this.#clock.look();
     };
-    this.#channels = new Channels(connection("channels"), namespace);
+    this.#channels = new Channels(connection("channels"), namespace, (thrown) =>
+      log.error({ err: thrown }, "what was heard on a channel could not be taken"),
+    );
     this.#loadWorkerSide = async () => {
       const { WorkerSide } = await import("./worker-side.ts");
       return (this.#workerSide ??= new WorkerSide({
@@ -193,12 +196,15 @@ export class RedisBroker implements Broker {
     return this.#channels.subscribe(channel, listener);
   }
 
-  async presence(queue: string): Promise<readonly Presence[]> {
+  async presence(queue: string, unreadable?: (error: unknown) => void): Promise<readonly Presence[]> {
     const reply = (await this.#run(presenceScript, queue, () => [])) as readonly Buffer[];
     const workers: Presence[] = [];
     for (let at = 0; at + 1 < reply.length; at += 2) {
-      const { tasks, info } = decode(reply[at + 1]!) as Omit<Presence, "worker">;
-      workers.push({ worker: String(reply[at]), tasks, info });
+      try {
+        workers.push(readPresence(String(reply[at]), reply[at + 1]!));
+      } catch (error) {
+        unreadable?.(error);
+      }
     }
     return workers;
   }

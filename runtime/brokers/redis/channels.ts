@@ -1,8 +1,9 @@
 import type { Notice, Unsubscribe } from "../../broker.ts";
 import type { Connection } from "./connection.ts";
+import { isLoss, wordsOf } from "./failure.ts";
 import { readMessage } from "./message.ts";
 import type { Wire } from "./wire.ts";
-import { clearInterval, queueMicrotask, setInterval } from "../../real-time.ts";
+import { clearInterval, setInterval } from "../../real-time.ts";
 
 type Listener = (notice: Notice) => void;
 
@@ -21,9 +22,12 @@ export class Channels {
   readonly #connection: Connection;
   readonly #prefix: string;
   readonly #listeners = new Map<string, Set<Listener>>();
+  readonly #failed: (thrown: unknown) => void;
 
-  constructor(connection: Connection, namespace: string) {
+  /** @param failed - takes what a listener has thrown. */
+  constructor(connection: Connection, namespace: string, failed: (thrown: unknown) => void) {
     this.#connection = connection;
+    this.#failed = failed;
     this.#prefix = `${namespace}:`;
     connection.onUsable = (wire) => {
       wire.hear((channel, message) => this.#hear(channel, message));
@@ -67,7 +71,7 @@ export class Channels {
         return;
       } catch (thrown) {
         const error = this.#connection.errorOf(thrown, wire);
-        if (error.code !== "outcome_unknown") throw error;
+        if (!isLoss(wordsOf(thrown))) throw error;
       }
     }
   }
@@ -90,7 +94,17 @@ export class Channels {
 
   #tell(name: string, notices: readonly Notice[]): void {
     const listeners = this.#listeners.get(name);
-    if (listeners !== undefined) for (const notice of notices) for (const listener of listeners) tell(listener, notice);
+    if (listeners === undefined) return;
+    for (const notice of notices) {
+      for (const listener of listeners) {
+        try {
+          listener(notice);
+        } catch (thrown) {
+          // A listener's fault is not the others', nor the connection's; and anyone may have published the message.
+          this.#failed(thrown);
+        }
+      }
+    }
   }
 
   /** @returns whether nobody listens any more. */
@@ -98,16 +112,5 @@ export class Channels {
     const listeners = this.#listeners.get(name);
     if (listeners?.delete(listener) !== true || listeners.size > 0) return false;
     return this.#listeners.delete(name);
-  }
-}
-
-function tell(listener: Listener, notice: Notice): void {
-  try {
-    listener(notice);
-  } catch (error) {
-    // A listener's fault is not the others', nor the connection's, and must not pass unseen.
-    queueMicrotask(() => {
-      throw error;
-    });
   }
 }

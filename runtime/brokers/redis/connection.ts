@@ -4,7 +4,7 @@ import { pause, settles } from "../../clock.ts";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
 import { outside } from "../../own-context.ts";
 import type { ConnectionSettings } from "./connection-settings.ts";
-import { commandError, isDemotion, isFinal, isPassing, isUnsent, unavailable, wordsOf } from "./failure.ts";
+import { commandError, isDemotion, isFinal, isLoss, isPassing, isUnsent, unavailable, wordsOf } from "./failure.ts";
 import { openWire } from "./open-wire.ts";
 import type { Argument } from "./resp.ts";
 import type { Script } from "./scripts/script.ts";
@@ -124,7 +124,7 @@ export class Connection {
       const words = wordsOf(thrown);
       const error = this.errorOf(thrown, wire);
       refused = isPassing(words) ? error : undefined;
-      if (error.code === "outcome_unknown") unknown = error;
+      if (isLoss(words)) unknown = error;
       else if (refused === undefined && !isUnsent(words)) throw error;
       // A server that never answers it is not to be asked for ever.
       until = Math.min(until, performance.now() + this.#settings.patienceMs);

@@ -7,7 +7,10 @@ import { type AnyTaskError, TaskError, type TaskErrorCode } from "../../errors.t
 
 /** Replies by which a server says that it won't have us, now or ever, before it has looked at the command. */
 const refused =
-  /^(NOPERM|NOAUTH|WRONGPASS|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|MISCONF|NOREPLICAS)\b|can't run this command|ACL failure in script/;
+  /^(NOPERM|NOAUTH|WRONGPASS|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|MISCONF|NOREPLICAS)\b/;
+
+/** Its words (of 7.0, and since) for a right that its user lacks, found in the middle of a script: what was before is done. */
+const halfDone = /The user executing the script can't|ACL failure in script/;
 
 /** The same of those that trying again does not mend, at connecting. */
 const final = /^(NOPERM|NOAUTH|WRONGPASS|ERR AUTH|ERR invalid password|ERR DB index|ERR SELECT|ERR invalid DB)/i;
@@ -59,6 +62,10 @@ export function commandError(thrown: unknown, place: string): AnyTaskError {
   if (words.startsWith("OOM")) return failure("resource_exhausted", `Redis${place} is at its memory limit`);
   if (clusterRedirect.test(words)) {
     return unavailable(`Redis${place} runs in cluster mode, which is not supported yet`);
+  }
+  if (halfDone.test(words)) {
+    const lack = "a right is missing (docs/protocol.md#rights)";
+    return failure("outcome_unknown", `Redis${place} stopped a script halfway, as ${lack}: ${words}`);
   }
   if (refused.test(words)) return unavailable(`Redis${place} refused a command: ${words}`);
   if (isLoss(words)) return failure("outcome_unknown", "the connection to Redis was lost before its reply");

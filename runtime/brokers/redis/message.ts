@@ -1,4 +1,5 @@
 import type { Notice } from "../../broker.ts";
+import { textOf } from "./foreign-text.ts";
 
 /*
  * What is published: one or more MessagePack arrays, one after the other.
@@ -82,7 +83,7 @@ class Reader {
     const length =
       (head & 0xe0) === 0xa0 ? head & 0x1f : head === 0xd9 ? this.#size(1) : head === 0xda ? this.#size(2) : -1;
     const at = this.#skip(length);
-    return at < 0 ? undefined : this.#bytes.toString("utf8", at, at + length);
+    return at < 0 ? undefined : textOf(this.#bytes.subarray(at, at + length));
   }
 
   /** The bytes, undefined for nil. */
@@ -94,9 +95,11 @@ class Reader {
     return at < 0 ? "malformed" : this.#bytes.subarray(at, at + length);
   }
 
+  /** A finite number: what is none is read nowhere. */
   double(): number | undefined {
     const at = this.byte() === 0xcb ? this.#skip(8) : -1;
-    return at < 0 ? undefined : this.#bytes.readDoubleBE(at);
+    const number = at < 0 ? Number.NaN : this.#bytes.readDoubleBE(at);
+    return Number.isFinite(number) ? number : undefined;
   }
 
   #size(bytes: number): number {

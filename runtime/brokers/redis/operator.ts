@@ -22,6 +22,7 @@ import { dropScript } from "./scripts/drop.ts";
 import { inspectScript } from "./scripts/inspect.ts";
 import { parkedScript } from "./scripts/parked.ts";
 import { replayScript } from "./scripts/replay.ts";
+import { textOf } from "./foreign-text.ts";
 import { bufferOf, storedCall } from "./stored.ts";
 import type { RunScript } from "./submissions.ts";
 
@@ -68,9 +69,9 @@ export class RedisOperator implements Operator {
     const [next, ...rest] = (await this.#run(parkedScript, queue, () => [limit, after])) as readonly Buffer[];
     const calls = [];
     for (let at = 0; at + 2 < rest.length; at += 3) {
-      calls.push({ id: String(rest[at]), parkedAt: Number(rest[at + 1]), record: rest[at + 2]! });
+      calls.push({ id: textOf(rest[at]!), parkedAt: Number(rest[at + 1]), record: rest[at + 2]! });
     }
-    return { calls, next: String(next) || undefined };
+    return { calls, next: textOf(next!) || undefined };
   }
 
   async inspect(queue: string, id: string): Promise<InspectedCall | undefined> {

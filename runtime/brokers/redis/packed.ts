@@ -1,4 +1,5 @@
 import type { ClaimedCall } from "../../broker.ts";
+import { bytesOf, textOf } from "./foreign-text.ts";
 
 /*
  * Many strings as one argument of a script, or one reply of it: each is preceded by its length in four bytes, big-endian.
@@ -29,7 +30,7 @@ function writeText(bytes: Buffer, text: string, from: number): number {
   const { length } = text; // Once: for strings of many kinds, each asking takes V8 8 ns.
   for (let at = 0; at < length; at++) {
     const code = text.charCodeAt(at);
-    if (code > 0x7f) return bytes.write(text, from, "utf8");
+    if (code > 0x7f) return bytesOf(text).copy(bytes, from);
     bytes[from + at] = code;
   }
   return length;
@@ -45,7 +46,7 @@ export function unpackedCalls(bytes: Buffer, suspect: number): readonly ClaimedC
   for (let at = 0; at + 8 <= bytes.length;) {
     const idEnd = at + 4 + bytes.readUInt32BE(at);
     const from = idEnd + 4;
-    const id = bytes.toString("utf8", at + 4, idEnd);
+    const id = textOf(bytes.subarray(at + 4, idEnd));
     at = from + bytes.readUInt32BE(idEnd);
     calls.push({ id, record: bytes.subarray(from, at), suspect: calls.length === suspect });
   }

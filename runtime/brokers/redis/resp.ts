@@ -1,3 +1,5 @@
+import { bytesOf } from "./foreign-text.ts";
+
 /*
  * RESP2, the protocol of Redis: commands as bytes, and bytes as replies.
  */
@@ -56,7 +58,7 @@ export class CommandWriter {
       const code = word.charCodeAt(index);
       if (code > 0x7f) {
         this.#at = before;
-        this.#put(Buffer.from(word));
+        this.#put(bytesOf(word));
         return;
       }
       bytes[at++] = code;
@@ -96,7 +98,13 @@ export function commandPieces(commands: readonly (readonly Argument[])[]): reado
         text = "\r\n";
       } else {
         const word = String(argument);
-        text += `$${Buffer.byteLength(word)}\r\n${word}\r\n`;
+        const bytes = bytesOf(word);
+        if (bytes.toString("latin1") === word) {
+          text += `$${bytes.length}\r\n${word}\r\n`;
+        } else {
+          pieces.push(`${text}$${bytes.length}\r\n`, bytes);
+          text = "\r\n";
+        }
       }
     }
   }

@@ -231,6 +231,8 @@ export function keeperThread(require: NodeJS.Require, data: ThreadData): void {
         const state = this.stateOf(row);
         if (state === 0) continue;
         const until = doubles[(row + attempt.until) >> 3]!;
+        // What is no number would hide all others.
+        if (Number.isNaN(until)) continue;
         this.latest = Math.max(this.latest, until);
         if (now < until + courtesyMs || this.answered.get(row) === state) continue;
         const queue = data.queues[ints[(row + attempt.queue) >> 2]!];
@@ -255,6 +257,8 @@ export function keeperThread(require: NodeJS.Require, data: ThreadData): void {
     /** Says that an attempt's time is up. Should the worker have said something of it meanwhile, its fence tells. */
     async answer(redis: Redis, attempt: Late): Promise<void> {
       const { row, state, queue, id, fence, retryMs } = attempt;
+      // It is no UTF-8 (see foreign-text.ts): its worker answers, or its lease lapses.
+      if (/\p{Cs}/u.test(id)) return;
       const error = this.errorOf(attempt);
       if (retryMs >= 0) {
         await this.script(redis, scripts.report, queue.list, ["retry", id, fence, retryMs, error]);

@@ -5,7 +5,7 @@
 export const judgeLimits = String.raw`
 -- The limits that the worker tells, by task; a task of which it tells none has none.
 local told = {}
-for i = 11, #ARGV, 4 do
+for i = 12, #ARGV, 4 do
   told[ARGV[i]] = { most = tonumber(ARGV[i + 1]), starts = tonumber(ARGV[i + 2]), per = tonumber(ARGV[i + 3]) }
 end
 local untold, lined_up, begun = { most = 0, starts = 0 }, 0, {}

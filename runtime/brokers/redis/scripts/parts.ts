@@ -19,11 +19,13 @@ export const constants: Readonly<Record<string, number>> = {
   QUEUED: 0,
   DELAYED: 1,
   RETRYING: 3,
+  FAILED: 5,
   CANCELED: 6,
   EXPIRED: 7,
   PARKED: 8,
   // Flags. Two more bits, 16 and 32, hold the priority, and both say nested.
   AWAITED: 1,
+  KEEP_REQUEST: 2,
   WAITERS: 4,
   PROGRESS: 8,
   SUSPECT: 64,
@@ -173,7 +175,8 @@ local function tell_waiting(id, r, kind, bytes)
   local to = to_of(r)
   if to then tell(to, kind, id, bytes) end
   if byte(r, FLAGS) % (2 * WAITERS) >= WAITERS then
-    for _, client in ipairs(call('SMEMBERS', P .. 'waiters:' .. id)) do
+    -- Of a key of a wrong type, nobody is told: they look.
+    for _, client in ipairs(redis.pcall('SMEMBERS', P .. 'waiters:' .. id)) do
       if client ~= to then tell(client, kind, id, bytes) end
     end
   end
@@ -183,7 +186,7 @@ end
 -- Lets a client be told, too, of what becomes of an open call. Its looks go on should it be forgotten.
 local function add_waiter(id, r, client)
   if not client or client == '' or client == to_of(r) then return end
-  call('SADD', P .. 'waiters:' .. id, client)
+  if type(redis.pcall('SADD', P .. 'waiters:' .. id, client)) == 'table' then return end
   call('PEXPIRE', P .. 'waiters:' .. id, LONG)
   local flags = string.char(bit.bor(byte(r, FLAGS), WAITERS))
   call('SETRANGE', RESULT .. id, FLAGS - 1, flags)
@@ -337,7 +340,8 @@ end
 -- The record of a call as it stands now: past its deadline it ends with the first look at it.
 -- Returns the record, and its fence while a worker has it; false for one that is unknown.
 local function look_up(id)
-  local r = call('GET', RESULT .. id)
+  -- A key of a wrong type is no record, and no reason to find none of the others.
+  local r = call('MGET', RESULT .. id)[1]
   if not r or has_ended(r) then return r end
   local fence = call('ZSCORE', LEASES, id)
   if not has_header(r) then return r, fence end

@@ -20,7 +20,7 @@ for i = 3, #ARGV do
   if r and not has_ended(r) then
     if ARGV[2] ~= '' and not has_header(r) then r = adopted(id, r) end
     if has_header(r) then add_waiter(id, r, ARGV[2]) end
-    if not has_header(r) or flagged(r, PROGRESS) then progress = call('GET', P .. 'progress:' .. id) end
+    if not has_header(r) or flagged(r, PROGRESS) then progress = call('MGET', P .. 'progress:' .. id)[1] end
   end
   local at = 3 * (i - 3)
   reply[at + 1], reply[at + 2], reply[at + 3] = r, fence and 1 or 0, progress
