@@ -165,7 +165,7 @@ export class RedisBroker implements Broker {
     const calls: (StoredCall | undefined)[] = [];
     while (calls.length < ids.length) {
       const some = ids.slice(calls.length, calls.length + readsAtOnce);
-      const args = () => [options.waiter ?? "", ...some];
+      const args = () => [`${options.brief === true ? " " : ""}${options.waiter ?? ""}`, ...some];
       const reply = (await this.#run(readScript, queue, args)) as readonly (Buffer | number | null)[];
       // A large reply ends early: the rest is asked for again.
       for (let at = 0; at + 2 < reply.length; at += 3) {

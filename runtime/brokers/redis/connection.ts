@@ -12,6 +12,7 @@ import type { Wire } from "./wire.ts";
 
 const firstPauseMs = 50;
 const longestPauseMs = 2_000;
+const mostSlowness = 16;
 /** How often one who waits for as long as it takes is asked whether he still does, ms. */
 const askMs = 250;
 
@@ -26,7 +27,8 @@ interface Work {
 /** A sending that has failed. */
 interface Failed {
   readonly wire: Wire;
-  readonly command: Argument[];
+  /** Undefined if it was lost before there was room for it. */
+  readonly command: readonly Argument[] | undefined;
   readonly thrown: unknown;
 }
 
@@ -43,6 +45,8 @@ export class Connection {
   #wire: Wire | undefined;
   #attempt: Promise<void> | undefined;
   #failures = 0;
+  /** How much more slowly than is expected large commands may arrive: twice as much each time that they seemed lost. */
+  #slowness = 1;
   /** What the last attempt failed of, and whether the next one will, too. */
   #failure: AnyTaskError | undefined;
   #final = false;
@@ -70,7 +74,7 @@ export class Connection {
     patient?: () => boolean,
   ): Promise<unknown> {
     const wire = this.ready;
-    if (wire === undefined) return this.#persist({ script, key, args, patient });
+    if (wire === undefined || (script.bulky && !wire.hasRoom)) return this.#persist({ script, key, args, patient });
     // Mostly nothing is amiss: one promise then, and not one for each thing that may be.
     const command = this.commandOf(script, key, args(false));
     const failed = (thrown: unknown) => this.#persist({ script, key, args, patient }, { wire, command, thrown });
@@ -90,9 +94,11 @@ export class Connection {
         } catch (error) {
           throw unknown ?? error;
         }
-        const command = this.commandOf(script, key, args(unknown !== undefined));
+        const again = unknown !== undefined;
+        let command: readonly Argument[] | undefined;
+        const make = () => (command = this.commandOf(script, key, args(again)));
         try {
-          return await wire.send(command);
+          return await (script.bulky ? wire.sendInTurn(make) : wire.send(make()));
         } catch (thrown) {
           failed = { wire, command, thrown };
         }
@@ -100,7 +106,7 @@ export class Connection {
       const { wire, command } = failed;
       let { thrown } = failed;
       failed = undefined;
-      if (wordsOf(thrown).startsWith("NOSCRIPT")) {
+      if (command !== undefined && wordsOf(thrown).startsWith("NOSCRIPT")) {
         try {
           return await wire.send(["EVAL", script.lua, ...command.slice(2)]);
         } catch (again) {
@@ -188,7 +194,7 @@ export class Connection {
   async #open(): Promise<void> {
     try {
       await this.#pause();
-      const wire = await openWire(this.#options, this.#place, this.#settings, this.#closing.signal);
+      const wire = await openWire(this.#options, this.#place, this.#settings, this.#closing.signal, this.#slowness);
       wire.onEnd(() => this.#lost(wire));
       if (!wire.usable) throw new Error("it hung up at once");
       this.#failures = 0;
@@ -216,6 +222,7 @@ export class Connection {
   #lost(wire: Wire): void {
     if (this.#wire !== wire) return;
     this.#wire = undefined;
+    this.#slowness = wire.outpaced ? Math.min(2 * this.#slowness, mostSlowness) : 1;
     this.onLost();
   }
 

@@ -11,6 +11,7 @@ import { Wire } from "./wire.ts";
  * Opens a connection to a server that can be used.
  *
  * @param signal - gives it up.
+ * @param slowness - as {@link Wire} has it.
  * @throws TaskError for a server that never can be; else an Error whose words tell what is wrong.
  */
 export async function openWire(
@@ -18,6 +19,7 @@ export async function openWire(
   place: string,
   settings: ConnectionSettings,
   signal: AbortSignal,
+  slowness?: number,
 ): Promise<Wire> {
   const { name, patienceMs, silenceMs, warn } = settings;
   const trying = new AbortController();
@@ -30,7 +32,7 @@ export async function openWire(
     signal.throwIfAborted();
     const named = isNamed(options);
     line = await (named ? dial(options, trying.signal) : connectByDriver(options, settings, trying.signal));
-    const wire = new Wire(line, silenceMs);
+    const wire = new Wire(line, silenceMs, slowness);
     trying.signal.addEventListener("abort", line.hangUp, { once: true });
     trying.signal.throwIfAborted();
     // In one write: where the login is refused, so is what follows it.
