@@ -3,7 +3,7 @@ import type { RedisOptions } from "ioredis";
 import { settles } from "../../clock.ts";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
 import type { ConnectionSettings } from "./connection-settings.ts";
-import { commandError, isDemotion, isFinal, isUnsent, unavailable, wordsOf } from "./failure.ts";
+import { advised, commandError, isDemotion, isFinal, isUnsent, unavailable, wordsOf } from "./failure.ts";
 import { openWire } from "./open-wire.ts";
 import type { Argument } from "./resp.ts";
 import type { Script } from "./scripts/script.ts";
@@ -227,6 +227,6 @@ export class Connection {
   }
 
   #unreachable(words: string): AnyTaskError {
-    return unavailable(`can't reach Redis${this.#place}: ${words}`);
+    return unavailable(`can't reach Redis${this.#place}: ${advised(words)}`);
   }
 }

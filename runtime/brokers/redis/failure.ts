@@ -10,7 +10,12 @@ const refused =
   /^(NOPERM|NOAUTH|WRONGPASS|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|BUSY|MISCONF|NOREPLICAS)\b|can't run this command|ACL failure in script/;
 
 /** The same of those that trying again does not mend, at connecting. */
-const final = /^(NOPERM|NOAUTH|WRONGPASS|ERR AUTH|ERR invalid password|ERR DB index|ERR SELECT|ERR invalid DB)/i;
+const final =
+  /^(NOPERM|NOAUTH|WRONGPASS|ERR unknown command|ERR AUTH|ERR invalid password|ERR DB index|ERR SELECT|ERR invalid DB)/i;
+
+/** A server's words for a command that it does not have, does not give to this user, or gives to nobody. */
+const withheld = /^NOPERM|unknown command|command .*(not allowed|not permitted|not supported|unsupported|disabled)/i;
+const unknownCommand = /^ERR unknown command [`'"]?([\w|]+)/i;
 
 const clusterRedirect = /^(MOVED|ASK|CROSSSLOT)\b|not allowed in cluster mode/;
 
@@ -20,6 +25,21 @@ export function wordsOf(thrown: unknown): string {
   const words = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
   const [said = ""] = words.split(/,? with args beginning with/);
   return said.length > 300 ? `${said.slice(0, 300)}…` : said;
+}
+
+/** Whether these are a server's words for a command that can't be had there, and not of trouble with the server as a whole. */
+export function isWithheld(words: string): boolean {
+  return withheld.test(words);
+}
+
+const lacksRight = /^NOPERM|ACL failure in script|executing the script can't run this command/;
+
+/** Words with what to do about a right that a user lacks. */
+export function advised(words: string): string {
+  if (!lacksRight.test(words)) return words;
+  const command = /to run the '([\w|]+)' command/.exec(words)?.[1];
+  const grant = command === undefined ? "" : `, here +${command}`;
+  return `${words}. Give the user the rights that docs/protocol.md lists under "Rights"${grant}`;
 }
 
 /** Whether what was wrong with a connection will be so again. */
@@ -49,10 +69,23 @@ export function commandError(thrown: unknown, place: string): AnyTaskError {
   if (clusterRedirect.test(words)) {
     return unavailable(`Redis${place} runs in cluster mode, which is not supported yet`);
   }
-  if (refused.test(words)) return unavailable(`Redis${place} refused a command: ${words}`);
+  if (refused.test(words)) return unavailable(`Redis${place} refused a command: ${advised(words)}`);
+  const unknown = unknownCommand.exec(words)?.[1]?.toUpperCase();
+  if (unknown !== undefined) {
+    return unavailable(
+      `Redis${place} has no command ${unknown}, which Taskpact needs: it is disabled or renamed there (docs/protocol.md lists all commands under "Rights")`,
+    );
+  }
   if (isLoss(words)) return failure("outcome_unknown", "the connection to Redis was lost before its reply");
   if (isUnsent(words)) return unavailable("the connection to Redis was lost");
-  if (/Error compiling script/.test(words)) return unavailable(`Redis${place} can't run Taskpact's scripts: ${words}`);
+  if (/Error compiling script/.test(words))
+    return unavailable(`Redis${place} can't run Taskpact's scripts, which need Redis 7.0 or later: ${words}`);
+  if (/^ERR unknown redis command called from script/i.test(words)) {
+    return failure(
+      "internal",
+      `Redis${place} lacks a command that a script needs: it is disabled or renamed there: ${words}`,
+    );
+  }
   return failure("internal", `Redis${place} answered: ${words}`);
 }
 
