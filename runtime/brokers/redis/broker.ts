@@ -25,6 +25,7 @@ import { queueKeys } from "../../keys.ts";
 import { type Logger, streamLogger } from "../../log.ts";
 import { Channels } from "./channels.ts";
 import { Connection } from "./connection.ts";
+import type { CredentialsProvider } from "./credentials.ts";
 import { unavailable } from "./failure.ts";
 import { Listeners } from "./listeners.ts";
 import { RedisLocks } from "./locks.ts";
@@ -35,7 +36,7 @@ import type { Argument } from "./resp.ts";
 import { readScript } from "./scripts/read.ts";
 import { revokeScript } from "./scripts/revoke.ts";
 import type { Script } from "./scripts/script.ts";
-import { optionsOf, type RedisSource } from "./source.ts";
+import { isInstance, optionsOf, type RedisSource } from "./source.ts";
 import { storedCall } from "./stored.ts";
 import { submitBatch } from "./submissions.ts";
 import { RedisTimetable } from "./timetable.ts";
@@ -47,6 +48,8 @@ export interface RedisSettings {
   readonly namespace: string;
   /** How long to wait for a connection, a first one or one that was lost, before a command fails, ms. @default 5_000 */
   readonly connectTimeoutMs?: number | undefined;
+  /** Asked for each connection, in place of the source's user and password. @default the source's */
+  readonly credentials?: CredentialsProvider | undefined;
   /** TLS, with these options of Node's `tls.connect`. @default as the source says */
   readonly tls?: ConnectionOptions | undefined;
   /** Takes what is dangerous about the server. @default lines on standard error */
@@ -84,21 +87,23 @@ export class RedisBroker implements Broker {
 
   /** @throws TaskError `invalid_argument` for a source that can't be one. */
   constructor(source: RedisSource, settings: RedisSettings) {
-    const { namespace, connectTimeoutMs = defaultConnectTimeoutMs, clockOffset = () => 0, tls } = settings;
+    const { namespace, connectTimeoutMs = defaultConnectTimeoutMs, clockOffset = () => 0, tls, credentials } = settings;
     // Of a key, Redis Cluster hashes what stands between the first pair of braces: that is the queue's name.
     if (!/^[^{}\s]+$/.test(namespace)) refuse("namespace must not be empty, nor hold braces or blanks");
     checkDuration("connectTimeoutMs", connectTimeoutMs, refuse);
     const given = optionsOf(source);
     const options = tls === undefined ? given : { ...given, tls: { ...given.tls, ...tls } };
+    if (credentials !== undefined && typeof credentials !== "function") refuse("credentials must be a function");
     const id = randomBytes(4).toString("hex");
     const log = settings.log ?? streamLogger();
+    if (isInstance(source)) log.info({}, "of an ioredis instance Taskpact takes the options, and connects by itself");
     const warned = new Set<string>();
     const warn = (words: string) => {
       if (!warned.has(words)) log.warn({}, words);
       warned.add(words);
     };
     const listeners = new Listeners(() => this.#commands.ready);
-    const of = { patienceMs: connectTimeoutMs, silenceMs, clockOffset, listeners, warn };
+    const of = { patienceMs: connectTimeoutMs, silenceMs, clockOffset, listeners, warn, credentials };
     const connection = (name: string) => new Connection(options, { name: `${name}:${id}`, ...of });
     this.#namespace = namespace;
     this.#commands = connection("commands");

@@ -3,7 +3,16 @@ import type { RedisOptions } from "ioredis";
 import { settles } from "../../clock.ts";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
 import type { ConnectionSettings } from "./connection-settings.ts";
-import { advised, commandError, isDemotion, isFinal, isUnsent, unavailable, wordsOf } from "./failure.ts";
+import {
+  advised,
+  commandError,
+  isDemotion,
+  isFinal,
+  isLoginRefused,
+  isUnsent,
+  unavailable,
+  wordsOf,
+} from "./failure.ts";
 import { openWire } from "./open-wire.ts";
 import type { Argument } from "./resp.ts";
 import type { Script } from "./scripts/script.ts";
@@ -13,6 +22,8 @@ import type { Wire } from "./wire.ts";
 const firstPauseMs = 50;
 const longestPauseMs = 2_000;
 const mostSlowness = 16;
+/** How many credentials in a row may be refused before one who waits is told. */
+const mostLogins = 3;
 /** How often one who waits for as long as it takes is asked whether he still does, ms. */
 const askMs = 250;
 
@@ -206,10 +217,15 @@ export class Connection {
     } catch (thrown) {
       this.#failures++;
       this.#failure = thrown instanceof TaskError ? thrown : this.#unreachable(wordsOf(thrown));
-      this.#final = thrown instanceof TaskError || isFinal(wordsOf(thrown));
+      this.#final = thrown instanceof TaskError || (isFinal(wordsOf(thrown)) && !this.#mayAskAgain(wordsOf(thrown)));
     } finally {
       this.#attempt = undefined;
     }
+  }
+
+  /** Credentials may have been replaced while they were on their way. */
+  #mayAskAgain(words: string): boolean {
+    return this.#settings.credentials !== undefined && isLoginRefused(words) && this.#failures < mostLogins;
   }
 
   /** Before another attempt: the longer, the more have failed. */

@@ -52,9 +52,14 @@ export function isLoss(words: string): boolean {
   return /^(Connection is closed|Command aborted due to connection close|Socket timeout)/.test(words);
 }
 
-/** Whether these are the words of a server that may not write any more. */
+/** Whether these are the words of a server that may not write any more, or does not know us any more: another connection may do. */
 export function isDemotion(words: string): boolean {
-  return words.startsWith("READONLY");
+  return /^(READONLY|NOAUTH)/.test(words);
+}
+
+/** Whether a login was refused: by then there may be other credentials. */
+export function isLoginRefused(words: string): boolean {
+  return /^(WRONGPASS|NOAUTH)/.test(words);
 }
 
 /** Whether these are its words for a command that was not sent. */

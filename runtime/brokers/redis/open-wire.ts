@@ -1,11 +1,15 @@
 import type { RedisOptions } from "ioredis";
 import { TaskError } from "../../errors.ts";
 import type { ConnectionSettings } from "./connection-settings.ts";
+import { askCredentials } from "./credentials.ts";
 import { dial, type Line } from "./dial.ts";
 import { connectByDriver } from "./driver.ts";
 import { isLoss, wordsOf } from "./failure.ts";
 import { checkServer } from "./server-check.ts";
 import { Wire } from "./wire.ts";
+
+/** Of the time for a connection, as much may pass until there are credentials for it: that they are missing is said then. */
+const credentialsShare = 0.8;
 
 /**
  * Opens a connection to a server that can be used.
@@ -21,7 +25,7 @@ export async function openWire(
   signal: AbortSignal,
   slowness?: number,
 ): Promise<Wire> {
-  const { name, patienceMs, silenceMs, warn } = settings;
+  const { name, patienceMs, silenceMs, warn, credentials } = settings;
   const trying = new AbortController();
   const giveUp = () => trying.abort(signal.reason);
   const timer = setTimeout(() => trying.abort(new Error(`no answer within ${patienceMs} ms`)), patienceMs);
@@ -31,20 +35,22 @@ export async function openWire(
   try {
     signal.throwIfAborted();
     const named = isNamed(options);
-    line = await (named ? dial(options, trying.signal) : connectByDriver(options, settings, trying.signal));
+    const asked = credentials && (await askCredentials(credentials, credentialsShare * patienceMs, trying.signal));
+    const login = { ...options, ...asked };
+    line = await (named ? dial(login, trying.signal) : connectByDriver(login, settings, trying.signal));
     const wire = new Wire(line, silenceMs, slowness);
     trying.signal.addEventListener("abort", line.hangUp, { once: true });
     trying.signal.throwIfAborted();
     // In one write: where the login is refused, so is what follows it.
-    const [login, check] = await wire.together(() =>
+    const [welcome, check] = await wire.together(() =>
       Promise.allSettled([
-        named && logIn(wire, options),
+        named && logIn(wire, login),
         checkServer(wire, place, warn),
         // For whoever looks at the server's clients: a user without the right to it is served all the same.
         named && wire.send(["CLIENT", "SETNAME", `taskpact:${name}`]),
       ]),
     );
-    for (const answer of [login, check]) if (answer.status === "rejected") throw answer.reason;
+    for (const answer of [welcome, check]) if (answer.status === "rejected") throw answer.reason;
     return wire;
   } catch (thrown) {
     line?.hangUp();
