@@ -1,4 +1,6 @@
 import { expect, onTestFinished } from "vitest";
+import { writeRequest } from "../../runtime/envelope.ts";
+import { newHeader } from "../../runtime/header.ts";
 import { RedisBroker } from "../../runtime/brokers/redis/broker.ts";
 import { optionsOf, type RedisSource } from "../../runtime/brokers/redis/source.ts";
 import { CallLab } from "../calls/lab.ts";
@@ -52,6 +54,26 @@ function repeated<Value>(count: number, make: (index: number) => Value): readonl
 }
 
 describeRedis("behind a slow line", () => {
+  reported("E1", "a claim of large records ends early, and the rest wait in their order", async (got) => {
+    const broker = new RedisBroker(sharedRedisUrl(), { namespace: namespaceUntil(onTestFinished) });
+    onTestFinished(() => broker.close());
+    const names = repeated(10, (n) => `call-${n}`);
+    const params = { text: "x".repeat(200 * kilobyte) };
+    const record = writeRequest(newHeader({}), { task: "q.task", params });
+    const calls = names.map((id) => ({ id, record, priority: "normal" as const, delayMs: 0 }));
+    await broker.submit("q", { calls, acknowledged: [] });
+    const claims: (readonly string[])[] = [];
+    const { signal } = new AbortController();
+    const asked = { worker: "w", queues: [{ name: "q", tasks: ["q.task"] }], limit: 10, waitMs: 0, leaseMs: 60_000 };
+    while (claims.flat().length < names.length) {
+      const batches = await broker.claim({ ...asked, suspect: false, signal });
+      claims.push(batches.flatMap(({ calls: claimed }) => claimed.map(({ id }) => id)));
+    }
+    got(claims.map(({ length }) => length).join(", "));
+    expect(claims.flat()).toEqual(names);
+    expect(Math.max(...claims.map(({ length }) => length))).toBeLessThanOrEqual(3);
+  });
+
   reported(
     "E1",
     "40 of 40 calls of 100 KB over an uplink of 400 KB/s",
