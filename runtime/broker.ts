@@ -291,6 +291,8 @@ export interface StoredCall {
 export interface ReadOptions {
   /** A client to be told, too, when a call that has not ended does. */
   readonly waiter?: string | undefined;
+  /** Of a call that has not ended, the record's header will do. @default false */
+  readonly brief?: boolean | undefined;
 }
 
 /** What is heard on a channel. */

@@ -61,7 +61,7 @@ export class Handles {
     return {
       id,
       task: name,
-      exists: () => told(async () => (await this.#broker.read(queue, [id]))[0] !== undefined),
+      exists: () => told(async () => (await this.#broker.read(queue, [id], { brief: true }))[0] !== undefined),
       status: () => told(async () => this.#statusOf(declaration, id, await read())),
       cancel: () => told(async () => (await this.#cancel(declaration, id)).state),
       result: (options) => told(async () => valueOf(await wait(options))),
@@ -218,7 +218,10 @@ export class Handles {
       if (this.#closed) throw this.#error(declaration, id, "unavailable", "the client is closed");
       await this.#replies.ready();
       const heard = progress?.count;
-      const [call] = await this.#broker.read(declaration.queue, [id], { waiter: this.#replies.address });
+      const [call] = await this.#broker.read(declaration.queue, [id], {
+        waiter: this.#replies.address,
+        brief: true,
+      });
       if (call === undefined) {
         failed(this.#error(declaration, id, "not_found", "its id is unknown, or its record is gone"));
         return;

@@ -31,8 +31,13 @@ export interface Wait {
 const firstLookMs = 1_000;
 const longestLookMs = 5_000;
 const tickMs = 500;
-/** Ids in one look: replies may be large. */
+/** Ids in one look. */
 const looksAtOnce = 500;
+/** Ids in one look that have ended with a large record: those who wait for the first are not to wait until the last has arrived. */
+const largeAtOnce = 16;
+
+/** What is to be looked up of a queue: whether a message said that it is there, with a record too large for a message. */
+type Due = Map<Wait, boolean>;
 
 /**
  * Brings the ends of calls to those who wait for them: by messages on the client's channel, and, as a message may
@@ -47,6 +52,12 @@ export class Replies {
    * to a new table, and what the old one still names outlives many of V8's collections.
    */
   readonly #waiting = new Map<string, Wait[]>();
+  /**
+   * What is to be looked up, by queue: one look after the other, so that records that take their time to arrive are not
+   * asked for again meanwhile, and what else is asked does not wait behind all of them.
+   */
+  readonly #due = new Map<string, Due>();
+  readonly #looking = new Set<Wait>();
   #subscription: Promise<() => Promise<void>> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -114,7 +125,7 @@ export class Replies {
 
   #hear(notice: Notice): void {
     if (notice.kind === "resumed") {
-      this.#lookUp([...this.#waiting.values()].flat());
+      this.#lookUp([...this.#waiting.values()].flat(), false);
       return;
     }
     const waiting = this.#waiting.get(notice.id);
@@ -130,31 +141,49 @@ export class Replies {
     // its last progress be gone; so of one that nobody else waits for here, it is taken from the message.
     if (notice.kind === "progress" && (wait.unique || alone)) wait.progress?.told(notice.value);
     else if (wait.unique && notice.kind === "ended" && notice.record !== undefined) wait.ended(notice.record);
-    else this.#lookUp([wait]);
+    else this.#lookUp([wait], notice.kind === "ended");
   }
 
   #lookUpDue(): void {
     const now = performance.now();
     const due: Wait[] = [];
-    for (const waiting of this.#waiting.values()) for (const wait of waiting) if (wait.lookAt <= now) due.push(wait);
-    this.#lookUp(due);
+    for (const waiting of this.#waiting.values())
+      for (const wait of waiting) if (wait.lookAt <= now && !this.#looking.has(wait)) due.push(wait);
+    this.#lookUp(due, false);
   }
 
-  #lookUp(due: readonly Wait[]): void {
+  #lookUp(waits: readonly Wait[], large: boolean): void {
     const now = performance.now();
-    const byQueue = new Map<string, Wait[]>();
-    for (const wait of due) {
+    for (const wait of waits) {
       const spread = 0.75 + 0.5 * Math.random();
       wait.lookAt = now + Math.min(firstLookMs * 2 ** ++wait.looks, longestLookMs) * spread;
-      const others = byQueue.get(wait.queue);
-      if (others === undefined) byQueue.set(wait.queue, [wait]);
-      else others.push(wait);
-    }
-    for (const [queue, waiting] of byQueue) {
-      for (let at = 0; at < waiting.length; at += looksAtOnce) {
-        void this.#read(queue, waiting.slice(at, at + looksAtOnce));
+      const due = this.#due.get(wait.queue);
+      if (due !== undefined) due.set(wait, large || due.get(wait) === true);
+      else {
+        const first: Due = new Map([[wait, large]]);
+        this.#due.set(wait.queue, first);
+        // What is due with it goes with it.
+        queueMicrotask(() => void this.#lookAll(wait.queue, first));
       }
     }
+  }
+
+  async #lookAll(queue: string, due: Due): Promise<void> {
+    while (due.size > 0 && !this.#closed) {
+      const some: Wait[] = [];
+      let largeOnes = 0;
+      for (const [wait, large] of due) {
+        if (some.length === looksAtOnce || (large && largeOnes === largeAtOnce)) break;
+        due.delete(wait);
+        if (this.#waiting.get(wait.id)?.includes(wait) !== true) continue;
+        some.push(wait);
+        this.#looking.add(wait);
+        if (large) largeOnes++;
+      }
+      if (some.length > 0) await this.#read(queue, some);
+      for (const wait of some) this.#looking.delete(wait);
+    }
+    this.#due.delete(queue);
   }
 
   async #read(queue: string, waiting: readonly Wait[]): Promise<void> {
@@ -166,6 +195,7 @@ export class Replies {
       calls = await this.#broker.read(
         queue,
         waiting.map(({ id }) => id),
+        { brief: true },
       );
     } catch {
       return; // The next look comes, and each wait has a bound of its own.

@@ -42,7 +42,7 @@ repeat
     local id, since = members[i], members[i + 1]
     -- Calls that are parked in one step have one time: few enough to be passed by.
     if not after or since ~= from or is_below(id, after) then
-      if #page > 3 * most or #gone == 1000 or bytes > 4194304 then
+      if #page > 3 * most or #gone == 1000 or bytes > 524288 then
         page[1] = page.last
         break
       end

@@ -25,6 +25,22 @@ export interface Slowness {
   readonly pieceBytes: number;
 }
 
+/** What all connections together may pass, bytes a second each way. */
+export interface Rates {
+  /** To the server. @default as much as there is */
+  readonly up?: number | undefined;
+  /** From the server. @default as much as there is */
+  readonly down?: number | undefined;
+}
+
+/** What has passed through a proxy since it was made. */
+export interface Passed {
+  readonly connections: number;
+  /** Bytes that were sent to the server, and from it. */
+  readonly up: number;
+  readonly down: number;
+}
+
 /** A command whose reply is to be lost. */
 export interface Loss {
   /** Resolves when it has been sent. */
@@ -39,6 +55,32 @@ interface Trap {
   readonly lost: Signal;
 }
 
+/** The size of a piece on a line with a rate, bytes. */
+const ratedPieceBytes = 4_096;
+
+/** One way of a line with a rate: what comes waits behind all that came before it, as in the buffer of a slow modem. */
+class RatedWay {
+  readonly #bytesPerMs: number;
+  #freeAt = 0;
+
+  constructor(bytesPerSecond: number) {
+    this.#bytesPerMs = bytesPerSecond / 1_000;
+  }
+
+  /** @param before - what is on its way to the same socket. */
+  async pass(data: Buffer, to: Socket, before: Promise<void> | undefined): Promise<void> {
+    let at = Math.max(performance.now(), this.#freeAt);
+    this.#freeAt = at + data.length / this.#bytesPerMs;
+    await before;
+    for (let from = 0; from < data.length && to.writable; from += ratedPieceBytes) {
+      const piece = data.subarray(from, from + ratedPieceBytes);
+      at += piece.length / this.#bytesPerMs;
+      if (at > performance.now()) await sleep(at - performance.now());
+      to.write(piece);
+    }
+  }
+}
+
 /** A way to a Redis that can fail as networks do. */
 export class Proxy {
   readonly #server: Server;
@@ -47,6 +89,9 @@ export class Proxy {
   readonly #traps = new Set<Trap>();
   #slowness: Slowness | undefined;
   #refuses = false;
+  #up: RatedWay | undefined;
+  #down: RatedWay | undefined;
+  readonly #passed = { connections: 0, up: 0, down: 0 };
   /** What is on its way to a socket, the last after all before. */
   readonly #onTheWay = new WeakMap<Socket, Promise<void>>();
 
@@ -90,6 +135,17 @@ export class Proxy {
     this.#refuses = refuses;
   }
 
+  /** From now on all connections share a line of these rates. Nothing is lost, and nobody is told to wait: what is sent stands in line. */
+  rate({ up, down }: Rates): void {
+    this.#up = up === undefined ? undefined : new RatedWay(up);
+    this.#down = down === undefined ? undefined : new RatedWay(down);
+  }
+
+  /** What has passed so far, or stands in line. */
+  get passed(): Passed {
+    return { ...this.#passed };
+  }
+
   /** How many connections have sent this text. */
   linesThatSent(text: string): number {
     return [...this.#lines].filter(({ sent }) => sent.includes(text)).length;
@@ -110,6 +166,7 @@ export class Proxy {
     const server = connect(this.#port, "127.0.0.1");
     const line: Line = { client, server, sent: "", frozen: false, doomed: false };
     this.#lines.add(line);
+    this.#passed.connections++;
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
       socket.on("error", () => undefined);
@@ -127,15 +184,23 @@ export class Proxy {
         trap.sent.give();
         server.once("data", () => trap.lost.give());
       }
-      this.#pass(data, server);
+      this.#passed.up += data.length;
+      this.#pass(data, server, this.#up);
     });
     server.on("data", (data: Buffer) => {
       if (line.doomed) this.#end(line);
-      else if (!line.frozen) this.#pass(data, client);
+      else if (!line.frozen) {
+        this.#passed.down += data.length;
+        this.#pass(data, client, this.#down);
+      }
     });
   }
 
-  #pass(data: Buffer, to: Socket): void {
+  #pass(data: Buffer, to: Socket, way: RatedWay | undefined): void {
+    if (way !== undefined) {
+      this.#onTheWay.set(to, way.pass(data, to, this.#onTheWay.get(to)));
+      return;
+    }
     if (this.#slowness === undefined) {
       to.write(data);
       return;

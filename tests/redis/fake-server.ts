@@ -42,6 +42,20 @@ export function startVersion(version: string): Promise<FakeServer> {
   });
 }
 
+/** The same of a server that has neither `INFO` nor `PING`, and tells its version by `HELLO`. */
+export function startWithoutInfo(version: string): Promise<FakeServer> {
+  return start((socket) => {
+    socket.on("data", (data) => {
+      for (const command of data.toString("latin1").split(/(?=\*\d+\r\n)/)) {
+        const name = /\$\d+\r\n(\w+)/.exec(command)?.[1];
+        if (name === "HELLO")
+          socket.write(`*4\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n${version}\r\n`);
+        else socket.write(`-ERR unknown command '${name}', with args beginning with: \r\n`);
+      }
+    });
+  });
+}
+
 /** A port on which nobody listens. */
 export async function closedPort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");

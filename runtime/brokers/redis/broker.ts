@@ -25,6 +25,7 @@ import { type Logger, streamLogger } from "../../log.ts";
 import { readPresence } from "../../presence-record.ts";
 import { Channels } from "./channels.ts";
 import { Connection } from "./connection.ts";
+import type { CredentialsProvider } from "./credentials.ts";
 import { unavailable } from "./failure.ts";
 import { Listeners } from "./listeners.ts";
 import { RedisLocks } from "./locks.ts";
@@ -35,7 +36,7 @@ import type { Argument } from "./resp.ts";
 import { readScript } from "./scripts/read.ts";
 import { revokeScript } from "./scripts/revoke.ts";
 import type { Script } from "./scripts/script.ts";
-import { optionsOf, type RedisSource } from "./source.ts";
+import { isInstance, optionsOf, type RedisSource } from "./source.ts";
 import { storedCall } from "./stored.ts";
 import { ServerClock } from "./server-clock.ts";
 import { submitBatch } from "./submissions.ts";
@@ -48,6 +49,8 @@ export interface RedisSettings {
   readonly namespace: string;
   /** How long to wait for a connection, a first one or one that was lost, before a command fails, ms. @default 5_000 */
   readonly connectTimeoutMs?: number | undefined;
+  /** Asked for each connection, in place of the source's user and password. @default the source's */
+  readonly credentials?: CredentialsProvider | undefined;
   /** TLS, with these options of Node's `tls.connect`. @default as the source says */
   readonly tls?: ConnectionOptions | undefined;
   /** Takes what is dangerous about the server. @default lines on standard error */
@@ -86,22 +89,24 @@ export class RedisBroker implements Broker {
 
   /** @throws TaskError `invalid_argument` for a source that can't be one. */
   constructor(source: RedisSource, settings: RedisSettings) {
-    const { namespace, connectTimeoutMs = defaultConnectTimeoutMs, clockOffset = () => 0, tls } = settings;
+    const { namespace, connectTimeoutMs = defaultConnectTimeoutMs, clockOffset = () => 0, tls, credentials } = settings;
     // Of a key, Redis Cluster hashes what stands between the first pair of braces: that is the queue's name.
     if (!/^[^{}\s\p{Cs}]+$/u.test(namespace))
       refuse("namespace must not be empty, nor hold braces, blanks or lone surrogates");
     checkDuration("connectTimeoutMs", connectTimeoutMs, refuse);
     const given = optionsOf(source);
     const options = tls === undefined ? given : { ...given, tls: { ...given.tls, ...tls } };
+    if (credentials !== undefined && typeof credentials !== "function") refuse("credentials must be a function");
     const id = randomBytes(4).toString("hex");
     const log = settings.log ?? streamLogger();
+    if (isInstance(source)) log.info({}, "of an ioredis instance Taskpact takes the options, and connects by itself");
     const warned = new Set<string>();
     const warn = (words: string) => {
       if (!warned.has(words)) log.warn({}, words);
       warned.add(words);
     };
     const listeners = new Listeners(() => this.#commands.ready);
-    const of = { patienceMs: connectTimeoutMs, silenceMs, clockOffset, listeners, warn };
+    const of = { patienceMs: connectTimeoutMs, silenceMs, clockOffset, listeners, warn, credentials };
     const connection = (name: string) => new Connection(options, { name: `${name}:${id}`, ...of });
     this.#namespace = namespace;
     this.#commands = connection("commands");
@@ -178,7 +183,7 @@ export class RedisBroker implements Broker {
     const calls: (StoredCall | undefined)[] = [];
     while (calls.length < ids.length) {
       const some = ids.slice(calls.length, calls.length + readsAtOnce);
-      const args = () => [options.waiter ?? "", ...some];
+      const args = () => [`${options.brief === true ? " " : ""}${options.waiter ?? ""}`, ...some];
       const reply = (await this.#run(readScript, queue, args)) as readonly (Buffer | number | null)[];
       // A large reply ends early: the rest is asked for again.
       for (let at = 0; at + 2 < reply.length; at += 3) {

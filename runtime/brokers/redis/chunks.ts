@@ -1,6 +1,7 @@
-/** How many items one script call takes, and bytes of them. */
+/** How many items one script call takes. */
 export const mostItems = 250;
-export const mostBytes = 4_194_304;
+/** How many bytes of them, unless one is larger: a slow line carries so much, and brings its reply, before it seems dead. */
+export const mostBytes = 262_144;
 
 /** Parts of a list, each for one script call: others wait for as long as one runs. */
 export function chunked<Item>(items: readonly Item[], sizeOf: (item: Item) => number): readonly (readonly Item[])[] {

@@ -26,6 +26,9 @@ type Heard = { readonly rung: readonly ServedQueue[] } | { readonly batch: Claim
 /** Replies by number: what is left. */
 const kindsLeft: readonly Left[] = ["nothing", "calls", "suspects"];
 
+/** How many bytes of records a claim asks for, by the size of those that the queue gave last; the script stops there, too. */
+const mostClaimedBytes = 524_288;
+
 /** For how long a reply shows that a connection is not half open, ms. */
 const freshMs = 250;
 
@@ -49,6 +52,8 @@ export class Claims {
   /** When the blocking connection last brought a claim's reply, by {@link performance.now}. */
   #heardAt = Number.NEGATIVE_INFINITY;
   #closed = false;
+  /** How large the records of a queue were in its last reply that held some, on average, bytes. */
+  readonly #recordBytes = new Map<string, number>();
   readonly #known = new WeakMap<ServedQueue, QueueKeys>();
   readonly #open = new Set<Promise<readonly ClaimedBatch[]>>();
 
@@ -182,7 +187,7 @@ export class Claims {
   }
 
   async #ask(queue: ServedQueue, request: ClaimRequest): Promise<ClaimedBatch | undefined> {
-    const asking = this.#askings.begin(queue, request, request.limit);
+    const asking = this.#askings.begin(queue, request, this.#fitting(queue, request.limit));
     try {
       const reply = await this.#settings.commands.run(asking.script, asking.key, (again) => asking.args(again));
       return this.#learn(queue.name, reply, asking.sentAt, request.nestedOnly);
@@ -218,7 +223,7 @@ export class Claims {
 
   #waitFused(queue: ServedQueue, request: ClaimRequest, wait: Wait): Promise<Heard> {
     const limit = performance.now() - this.#heardAt < freshMs ? request.limit : 1;
-    const asking = this.#askings.begin(queue, request, limit);
+    const asking = this.#askings.begin(queue, request, this.#fitting(queue, limit));
     return this.#bells.wait({ ...wait, fused: asking }).then(
       ({ reply }) => {
         if (reply === undefined) {
@@ -244,7 +249,15 @@ export class Claims {
     const at = this.#settings.clock.instantOf(now, sentAt);
     this.#viewsOf(nestedOnly).learn(queue, kindsLeft[Number(left)] ?? "nothing", Number(dueMs), at);
     const calls = unpackedCalls(given as Buffer, Number(suspect) - 1);
-    return calls.length === 0 ? undefined : { queue, fence: Number(fence), now, at, calls };
+    if (calls.length === 0) return undefined;
+    this.#recordBytes.set(queue, (given as Buffer).length / calls.length);
+    return { queue, fence: Number(fence), now, at, calls };
+  }
+
+  /** How many calls to ask for: the script reads the records before it knows how large they are. */
+  #fitting({ name }: ServedQueue, limit: number): number {
+    const bytes = this.#recordBytes.get(name) ?? 0;
+    return limit * bytes <= mostClaimedBytes ? limit : Math.max(1, Math.floor(mostClaimedBytes / bytes));
   }
 
   async #giveBack(batches: readonly ClaimedBatch[]): Promise<void> {

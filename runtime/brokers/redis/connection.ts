@@ -4,7 +4,18 @@ import { pause, settles } from "../../clock.ts";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
 import { outside } from "../../own-context.ts";
 import type { ConnectionSettings } from "./connection-settings.ts";
-import { commandError, isDemotion, isFinal, isLoss, isPassing, isUnsent, unavailable, wordsOf } from "./failure.ts";
+import {
+  advised,
+  commandError,
+  isDemotion,
+  isFinal,
+  isLoginRefused,
+  isLoss,
+  isPassing,
+  isUnsent,
+  unavailable,
+  wordsOf,
+} from "./failure.ts";
 import { openWire } from "./open-wire.ts";
 import type { Argument } from "./resp.ts";
 import type { Script } from "./scripts/script.ts";
@@ -17,6 +28,9 @@ const longestPauseMs = 2_000;
 /** How soon what a server has refused for now is sent again, ms: then later and later. */
 const firstRefusalMs = 20;
 const longestRefusalMs = 500;
+const mostSlowness = 16;
+/** How many credentials in a row may be refused before one who waits is told. */
+const mostLogins = 3;
 /** How often one who waits for as long as it takes is asked whether he still does, ms. */
 const askMs = 250;
 
@@ -37,7 +51,8 @@ export type Patient = (refused?: AnyTaskError) => boolean;
 /** A sending that has failed. */
 interface Failed {
   readonly wire: Wire;
-  readonly command: Argument[];
+  /** Undefined if it was lost before there was room for it. */
+  readonly command: readonly Argument[] | undefined;
   readonly thrown: unknown;
 }
 
@@ -54,6 +69,8 @@ export class Connection {
   #wire: Wire | undefined;
   #attempt: Promise<void> | undefined;
   #failures = 0;
+  /** How much more slowly than is expected large commands may arrive: twice as much each time that they seemed lost. */
+  #slowness = 1;
   /** What the last attempt failed of, and whether the next one will, too. */
   #failure: AnyTaskError | undefined;
   #final = false;
@@ -82,7 +99,7 @@ export class Connection {
     patient?: Patient,
   ): Promise<unknown> {
     const wire = this.ready;
-    if (wire === undefined) return this.#persist({ script, key, args, patient });
+    if (wire === undefined || (script.bulky && !wire.hasRoom)) return this.#persist({ script, key, args, patient });
     // Mostly nothing is amiss: one promise then, and not one for each thing that may be.
     const command = this.commandOf(script, key, args(false));
     const failed = (thrown: unknown) => this.#persist({ script, key, args, patient }, { wire, command, thrown });
@@ -104,9 +121,11 @@ export class Connection {
         } catch (error) {
           throw unknown ?? refused ?? error;
         }
-        const command = this.commandOf(script, key, args(unknown !== undefined));
+        const again = unknown !== undefined;
+        let command: readonly Argument[] | undefined;
+        const make = () => (command = this.commandOf(script, key, args(again)));
         try {
-          return await wire.send(command);
+          return await (script.bulky ? wire.sendInTurn(make) : wire.send(make()));
         } catch (thrown) {
           failed = { wire, command, thrown };
         }
@@ -114,7 +133,7 @@ export class Connection {
       const { wire, command } = failed;
       let { thrown } = failed;
       failed = undefined;
-      if (wordsOf(thrown).startsWith("NOSCRIPT")) {
+      if (command !== undefined && wordsOf(thrown).startsWith("NOSCRIPT")) {
         try {
           return await wire.send(["EVAL", script.lua, ...command.slice(2)]);
         } catch (again) {
@@ -206,7 +225,7 @@ export class Connection {
   async #open(): Promise<void> {
     try {
       await this.#pause();
-      const wire = await openWire(this.#options, this.#place, this.#settings, this.#closing.signal);
+      const wire = await openWire(this.#options, this.#place, this.#settings, this.#closing.signal, this.#slowness);
       wire.onEnd(() => this.#lost(wire));
       if (!wire.usable) throw new Error("it hung up at once");
       this.#failures = 0;
@@ -219,10 +238,17 @@ export class Connection {
       this.#failures++;
       this.#failure = thrown instanceof TaskError ? thrown : this.#unreachable(wordsOf(thrown));
       // A server that could be used and can't be now may be in the midst of a failover.
-      this.#final = (thrown instanceof TaskError && !this.#known) || isFinal(wordsOf(thrown));
+      this.#final =
+        (thrown instanceof TaskError && !this.#known) ||
+        (isFinal(wordsOf(thrown)) && !this.#mayAskAgain(wordsOf(thrown)));
     } finally {
       this.#attempt = undefined;
     }
+  }
+
+  /** Credentials may have been replaced while they were on their way. */
+  #mayAskAgain(words: string): boolean {
+    return this.#settings.credentials !== undefined && isLoginRefused(words) && this.#failures < mostLogins;
   }
 
   /** Before another attempt: the longer, the more have failed. */
@@ -235,10 +261,11 @@ export class Connection {
   #lost(wire: Wire): void {
     if (this.#wire !== wire) return;
     this.#wire = undefined;
+    this.#slowness = wire.outpaced ? Math.min(2 * this.#slowness, mostSlowness) : 1;
     this.onLost();
   }
 
   #unreachable(words: string): AnyTaskError {
-    return unavailable(`can't reach Redis${this.#place}: ${words}`);
+    return unavailable(`can't reach Redis${this.#place}: ${advised(words)}`);
   }
 }

@@ -1,7 +1,14 @@
 import { inspect } from "node:util";
 import { AbstractConnector, Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { closedPort, startRefusing, startRude, startSilent, startVersion } from "../../../tests/redis/fake-server.ts";
+import {
+  closedPort,
+  startRefusing,
+  startRude,
+  startSilent,
+  startVersion,
+  startWithoutInfo,
+} from "../../../tests/redis/fake-server.ts";
 import { type RedisServer, startRedis } from "../../../tests/redis/server.ts";
 import { describeRedis } from "../../../tests/redis/suite.ts";
 import { writeReply, writeRequest } from "../../envelope.ts";
@@ -139,6 +146,11 @@ describe("where there is no Redis", () => {
 
 test("a Redis that is too old is named, with what is needed", async () => {
   const { port } = await startVersion("6.2.0");
+  await allRefused({ host: "127.0.0.1", port }, /^Redis at .* is version 6\.2\.0; Taskpact needs 7\.0 or later$/);
+});
+
+test("a Redis that is too old is named also where it has no INFO", async () => {
+  const { port } = await startWithoutInfo("6.2.0");
   await allRefused({ host: "127.0.0.1", port }, /^Redis at .* is version 6\.2\.0; Taskpact needs 7\.0 or later$/);
 });
 

@@ -13,7 +13,12 @@ const refused =
 const halfDone = /The user executing the script can't|ACL failure in script/;
 
 /** The same of those that trying again does not mend, at connecting. */
-const final = /^(NOPERM|NOAUTH|WRONGPASS|ERR AUTH|ERR invalid password|ERR DB index|ERR SELECT|ERR invalid DB)/i;
+const final =
+  /^(NOPERM|NOAUTH|WRONGPASS|ERR unknown command|ERR AUTH|ERR invalid password|ERR DB index|ERR SELECT|ERR invalid DB)/i;
+
+/** A server's words for a command that it does not have, does not give to this user, or gives to nobody. */
+const withheld = /^NOPERM|unknown command|command .*(not allowed|not permitted|not supported|unsupported|disabled)/i;
+const unknownCommand = /^ERR unknown command [`'"]?([\w|]+)/i;
 
 /**
  * Those of them that pass: a failover is under way, or the server loads its data, is cut off from its cluster or its replicas, or is
@@ -31,6 +36,21 @@ export function wordsOf(thrown: unknown): string {
   return said.length > 300 ? `${said.slice(0, 300)}…` : said;
 }
 
+/** Whether these are a server's words for a command that can't be had there, and not of trouble with the server as a whole. */
+export function isWithheld(words: string): boolean {
+  return withheld.test(words);
+}
+
+const lacksRight = /^NOPERM|ACL failure in script|executing the script can't run this command/;
+
+/** Words with what to do about a right that a user lacks. */
+export function advised(words: string): string {
+  if (!lacksRight.test(words)) return words;
+  const command = /to run the '([\w|]+)' command/.exec(words)?.[1];
+  const grant = command === undefined ? "" : `, here +${command}`;
+  return `${words}. Give the user the rights that docs/protocol.md lists under "Rights"${grant}`;
+}
+
 /** Whether what was wrong with a connection will be so again. */
 export function isFinal(words: string): boolean {
   return final.test(words);
@@ -41,9 +61,14 @@ export function isLoss(words: string): boolean {
   return /^(Connection is closed|Command aborted due to connection close|Socket timeout)/.test(words);
 }
 
-/** Whether these are the words of a server that may not write any more. */
+/** Whether these are the words of a server that may not write any more, or does not know us any more: another connection may do. */
 export function isDemotion(words: string): boolean {
-  return words.startsWith("READONLY");
+  return /^(READONLY|NOAUTH)/.test(words);
+}
+
+/** Whether a login was refused: by then there may be other credentials. */
+export function isLoginRefused(words: string): boolean {
+  return /^(WRONGPASS|NOAUTH)/.test(words);
 }
 
 /** Whether these are the words of a server that has refused a command and will take it a little later. */
@@ -67,10 +92,23 @@ export function commandError(thrown: unknown, place: string): AnyTaskError {
     const lack = "a right is missing (docs/protocol.md#rights)";
     return failure("outcome_unknown", `Redis${place} stopped a script halfway, as ${lack}: ${words}`);
   }
-  if (refused.test(words)) return unavailable(`Redis${place} refused a command: ${words}`);
+  if (refused.test(words)) return unavailable(`Redis${place} refused a command: ${advised(words)}`);
+  const unknown = unknownCommand.exec(words)?.[1]?.toUpperCase();
+  if (unknown !== undefined) {
+    return unavailable(
+      `Redis${place} has no command ${unknown}, which Taskpact needs: it is disabled or renamed there (docs/protocol.md lists all commands under "Rights")`,
+    );
+  }
   if (isLoss(words)) return failure("outcome_unknown", "the connection to Redis was lost before its reply");
   if (isUnsent(words)) return unavailable("the connection to Redis was lost");
-  if (/Error compiling script/.test(words)) return unavailable(`Redis${place} can't run Taskpact's scripts: ${words}`);
+  if (/Error compiling script/.test(words))
+    return unavailable(`Redis${place} can't run Taskpact's scripts, which need Redis 7.0 or later: ${words}`);
+  if (/^ERR unknown redis command called from script/i.test(words)) {
+    return failure(
+      "internal",
+      `Redis${place} lacks a command that a script needs: it is disabled or renamed there: ${words}`,
+    );
+  }
   return failure("internal", `Redis${place} answered: ${words}`);
 }
 

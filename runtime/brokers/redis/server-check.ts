@@ -1,5 +1,5 @@
 import type { AnyTaskError } from "../../errors.ts";
-import { unavailable } from "./failure.ts";
+import { isWithheld, unavailable, wordsOf } from "./failure.ts";
 import type { Wire } from "./wire.ts";
 
 /** Scripts need the flags that came with 7.0. */
@@ -14,15 +14,14 @@ const oldestMajor = 7;
 export async function checkServer(wire: Wire, place: string, warn: (words: string) => void): Promise<void> {
   // All sections: servers that are too old refuse to be asked for some of them.
   const [info, pong] = await wire.sendTogether([["INFO"], ["PING"]]);
-  // A server that still loads its data answers the one and not the other. A user may lack the right to either.
+  // A server that still loads its data answers the one and not the other. Some servers, and some users, have neither.
   for (const answer of [info, pong]) {
-    if (answer instanceof Error && !answer.message.startsWith("NOPERM")) throw answer;
+    if (answer instanceof Error && !isWithheld(wordsOf(answer))) throw answer;
   }
-  if (info instanceof Error) return;
+  if (info instanceof Error) return checkVersion(await versionByHello(wire), place);
   const text = String(info);
   const said = (field: string) => new RegExp(`^${field}:(\\S+)`, "m").exec(text)?.[1];
-  const version = said("redis_version");
-  if (version !== undefined && Number.parseInt(version, 10) < oldestMajor) throw tooOld(place, version);
+  checkVersion(said("redis_version"), place);
   if (said("role") === "slave" && said("slave_read_only") !== "0") throw readOnly(place, said("master_host"));
   const policy = said("maxmemory_policy");
   if (policy !== undefined && policy !== "noeviction") {
@@ -30,6 +29,21 @@ export async function checkServer(wire: Wire, place: string, warn: (words: strin
       `Redis${place} has maxmemory-policy ${policy}: once it is at its memory limit it deletes calls or their answers, and nobody is told. Set it to noeviction`,
     );
   }
+}
+
+/** @throws TaskError `unavailable` for one that is too old; one that is not known shows by its refusal to run scripts. */
+function checkVersion(version: string | undefined, place: string): void {
+  if (version !== undefined && Number.parseInt(version, 10) < oldestMajor) throw tooOld(place, version);
+}
+
+/** What `HELLO` says, as a list of names and values; undefined where that can't be had, either. */
+async function versionByHello(wire: Wire): Promise<string | undefined> {
+  const said: unknown = await wire.send(["HELLO"]).catch((thrown: unknown) => {
+    if (!isWithheld(wordsOf(thrown))) throw thrown;
+  });
+  if (!Array.isArray(said)) return undefined;
+  const at = said.findIndex((name) => String(name) === "version");
+  return at < 0 ? undefined : String(said[at + 1]);
 }
 
 function tooOld(place: string, version: string): AnyTaskError {

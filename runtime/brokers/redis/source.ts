@@ -1,7 +1,10 @@
 import type { Redis, RedisOptions } from "ioredis";
 import { TaskError } from "../../errors.ts";
 
-/** Where Redis is: a URL, ioredis's own options, or an instance, of which only the options are taken. */
+/**
+ * Where Redis is: a URL, or ioredis's own options. An instance of ioredis stands for the options that it was made with: its
+ * connection is not used.
+ */
 export type RedisSource = string | RedisOptions | Redis;
 
 /**
@@ -15,11 +18,16 @@ export function optionsOf(source: RedisSource): RedisOptions {
   if ("isCluster" in source && source.isCluster) {
     refuse("an ioredis Cluster is not supported yet: give one server's URL, options or instance");
   }
-  const options = "duplicate" in source ? source.options : source;
+  const options = isInstance(source) ? source.options : source;
   // It would be put before the keys of some commands and not of others.
   if (options.keyPrefix) refuse("ioredis's keyPrefix is not supported: use namespace");
   // A server without a password takes any from this user, and refuses one without a user.
   return options.password && !options.username ? { ...options, username: "default" } : options;
+}
+
+/** Whether it is an instance of ioredis. */
+export function isInstance(source: RedisSource): source is Redis {
+  return typeof source === "object" && "duplicate" in source;
 }
 
 /** ` at host:port`, for messages: never with a user or a password. */

@@ -4,8 +4,10 @@ import { TaskError } from "../../../errors.ts";
 import { encode } from "../../../codec.ts";
 import { queueKeys } from "../../../keys.ts";
 import { tableLayout } from "../../../lease-table.ts";
+import { askCredentials, type CredentialsProvider, type Login } from "../credentials.ts";
 import { ownMessages } from "../../../own-message.ts";
 import type { InstanceOptions } from "../driver.ts";
+import { isLoginRefused, wordsOf } from "../failure.ts";
 import { finishScript } from "../scripts/finish.ts";
 import { renewScript } from "../scripts/renew.ts";
 import { reportScript } from "../scripts/report.ts";
@@ -20,10 +22,14 @@ export interface RedisKeeperSettings {
   readonly options: InstanceOptions;
   readonly connectTimeoutMs: number;
   readonly clockOffset: number;
+  readonly credentials?: CredentialsProvider | undefined;
 }
 
 /** With `--watch`, Node sends messages of its own from threads, too. */
 const isNotice = ownMessages<ThreadNotice>({ awake: true, trouble: true });
+
+/** How often the thread is given credentials, ms: it can't ask while the event loop is blocked, and tokens live for a quarter of an hour. */
+const credentialsMs = 300_000;
 
 /** How long a thread that has ended is not started again, ms. */
 const pauseMs = 5_000;
@@ -41,14 +47,19 @@ export class RedisKeeper implements Keeper {
   readonly #data: ThreadData;
   #thread: Worker | undefined;
   #again: NodeJS.Timeout | undefined;
+  readonly #credentials: CredentialsProvider | undefined;
+  readonly #renewing: NodeJS.Timeout | undefined;
+  readonly #stopping = new AbortController();
   #stopped = false;
   /** What is wrong with it at present: told once. */
   #trouble: string | undefined;
 
-  constructor(settings: KeeperSettings, { namespace, ...own }: RedisKeeperSettings) {
+  constructor(settings: KeeperSettings, { namespace, credentials, ...own }: RedisKeeperSettings) {
     const { table, worker, leaseMs, presenceMs, intervalMs, queues } = settings;
     const { memory, leases, attempts } = table;
     this.#settings = settings;
+    this.#credentials = credentials;
+    if (credentials) this.#renewing = setInterval(() => void this.#giveCredentials(), credentialsMs).unref();
     this.#data = {
       memory,
       leases,
@@ -60,6 +71,7 @@ export class RedisKeeper implements Keeper {
       intervalMs,
       longestTtlMs,
       ...own,
+      isGivenCredentials: credentials !== undefined,
       scripts: { renew: renewScript, finish: finishScript, report: reportScript },
       queues: queues.map(({ name, tasks }) => {
         const { queue, result } = queueKeys(namespace, name);
@@ -72,6 +84,8 @@ export class RedisKeeper implements Keeper {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#again);
+    clearInterval(this.#renewing);
+    this.#stopping.abort();
     await this.#thread?.terminate();
   }
 
@@ -91,6 +105,7 @@ export class RedisKeeper implements Keeper {
       thread.on("exit", () => this.#ended());
       thread.unref();
       this.#thread = thread;
+      void this.#giveCredentials();
     } catch (thrown) {
       this.#tell(TaskError.from(thrown).reason);
       this.#ended();
@@ -102,8 +117,22 @@ export class RedisKeeper implements Keeper {
     if (!this.#stopped) this.#again = setTimeout(() => this.#start(), pauseMs).unref();
   }
 
+  async #giveCredentials(): Promise<void> {
+    if (this.#credentials === undefined) return;
+    try {
+      const { signal } = this.#stopping;
+      const given: Login = await askCredentials(this.#credentials, this.#data.connectTimeoutMs, signal);
+      this.#thread?.postMessage(given);
+    } catch (thrown) {
+      if (!this.#stopped) this.#tell(wordsOf(thrown));
+    }
+  }
+
   #hear(notice: ThreadNotice): void {
-    if (notice.kind === "trouble") return this.#tell(notice.words);
+    if (notice.kind === "trouble") {
+      if (isLoginRefused(notice.words)) void this.#giveCredentials();
+      return this.#tell(notice.words);
+    }
     this.#trouble = undefined;
     const { blockedMs, answered } = notice;
     this.#settings.log.warn(

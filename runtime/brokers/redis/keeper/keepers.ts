@@ -18,8 +18,8 @@ export async function keepersOf(
   if (kept !== undefined) return { missing: `ioredis's option "${kept}" can't be given to another thread` };
   try {
     const driver = await driverPath();
-    const { patienceMs, clockOffset } = settings;
-    const own = { namespace, driver, options: given, connectTimeoutMs: patienceMs };
+    const { patienceMs, clockOffset, credentials } = settings;
+    const own = { namespace, driver, options: given, connectTimeoutMs: patienceMs, credentials };
     return { start: (settings) => new RedisKeeper(settings, { ...own, clockOffset: clockOffset() }) };
   } catch (thrown) {
     // The rest of it tells of paths.

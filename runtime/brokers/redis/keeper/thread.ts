@@ -1,6 +1,7 @@
 import type * as threads from "node:worker_threads";
 import type { Redis } from "ioredis";
 import type { tableLayout } from "../../../lease-table.ts";
+import type { Login } from "../credentials.ts";
 import type { InstanceOptions } from "../driver.ts";
 
 /** A script as the thread needs it. */
@@ -30,6 +31,8 @@ export interface ThreadData {
   readonly driver: string;
   readonly options: InstanceOptions;
   readonly connectTimeoutMs: number;
+  /** Whether it is to wait for credentials before it connects. */
+  readonly isGivenCredentials: boolean;
 }
 
 /** What the thread tells. */
@@ -75,6 +78,7 @@ export function keeperThread(require: NodeJS.Require, data: ThreadData): void {
 
   const keeper = {
     redis: undefined as Redis | undefined,
+    credentials: undefined as Login | undefined,
     beats: 0,
     /** When the event loop was last seen to run. */
     awakeAt: 0,
@@ -93,6 +97,9 @@ export function keeperThread(require: NodeJS.Require, data: ThreadData): void {
 
     async run(): Promise<void> {
       this.awakeAt = this.now();
+      parentPort?.on("message", (given: Login) => {
+        this.credentials = given;
+      });
       for (;;) {
         await new Promise((resolve) => setTimeout(resolve, lookMs));
         await this.look();
@@ -155,9 +162,11 @@ export function keeperThread(require: NodeJS.Require, data: ThreadData): void {
       if (this.redis?.status === "ready") return this.redis;
       if (now < this.connectAt) return undefined;
       this.disconnect();
+      if (data.isGivenCredentials && this.credentials === undefined) throw new Error("there are no credentials yet");
       const { Redis: Driver } = require(data.driver) as { readonly Redis: typeof Redis };
       const redis = new Driver({
         ...data.options,
+        ...this.credentials,
         // It is made anew here, with what is to be said then.
         retryStrategy() {
           return null;

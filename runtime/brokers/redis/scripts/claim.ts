@@ -107,7 +107,7 @@ local function prepare(take, drain)
   while ARGV[5] == '1' and count == 0 and spare > 0 and not fault do
     local popped = call('LPOP', P .. 'suspects', 1)
     if not popped then break end
-    take(popped, true)
+    take(popped, P .. 'suspects')
   end
   suspect = ids[1]
   for _, task in ipairs(asides) do
@@ -221,11 +221,18 @@ local none_is_low = call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides
 local bare = none_is_low or call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused') == 0
 local last_list = none_is_low and ARGV[6] ~= 'queue' and P .. 'queue'
 
-local function take(popped, among_suspects)
+-- Takes ids that were popped from a list. Returns true if some went back to it: a reply of many records would be long on its
+-- way, and leases run meanwhile.
+local function take(popped, list)
+  local among_suspects = list == P .. 'suspects'
   local keys = {}
   for i = 1, #popped do keys[i] = RESULT .. popped[i] end
   local found = call('MGET', unpack(keys))
   for i = 1, #popped do
+    if bytes >= 524288 then
+      for back = #popped, i, -1 do call('LPUSH', list, popped[back]) end
+      return true
+    end
     local id, r = popped[i], found[i]
     if r and byte(id) ~= 0 then -- Before all ids in a claim's leases stands who made it.
       local ordinary = false
@@ -260,7 +267,7 @@ local function drain(...)
   local pop, stride = { 'LMPOP', select('#', ...), ... }, 16
   local last = #pop + 3
   pop[last - 2], pop[last - 1] = 'LEFT', 'COUNT'
-  while count < limit and spare > 0 and bytes < 4194304 and not fault do
+  while count < limit and spare > 0 and bytes < 524288 and not fault do
     local asked = math.min(limit - count, stride)
     pop[last] = asked
     local popped = redis.pcall(unpack(pop))
@@ -269,7 +276,7 @@ local function drain(...)
       fault = popped
       return true
     end
-    take(popped[2])
+    if take(popped[2], popped[1]) then return false end
     -- Mostly that was all.
     if #popped[2] < asked and (popped[1] == last_list and not rare or call('EXISTS', ...) == 0) then return true end
     stride = 64 -- Not more, as records may be large.

@@ -97,4 +97,5 @@ end
 if rare then rare.publish() else tell_all() end
 return refused
 `,
+  { bulky: true },
 );

@@ -115,4 +115,5 @@ close_claims(claims)
 publish()
 return fault or refused
 `,
+  { bulky: true },
 );

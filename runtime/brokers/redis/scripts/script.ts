@@ -7,6 +7,14 @@ export interface Script {
   readonly lua: string;
   /** Its name in Redis. */
   readonly sha: string;
+  /** Whether it is sent with records, and so waits while many bytes are on their way. */
+  readonly bulky: boolean;
+}
+
+/** What is known of a script besides its text. */
+interface ScriptTraits {
+  /** @default false */
+  readonly bulky?: boolean;
 }
 
 /** What a script may do: `allow-oom` runs also where Redis is over its memory limit, as it ends calls or frees memory. */
@@ -23,11 +31,12 @@ const rareBlock = /^@rarely (.*)\n([^]*?)^@end\n/m;
  * that it uses, and returns a table of a and b. It has parts of its own, for each local that a function takes from around
  * it costs with every run, too; those of which there can be only one it shares.
  */
-export function script(name: string, kind: ScriptKind, body: string): Script {
+export function script(name: string, kind: ScriptKind, body: string, { bulky = false }: ScriptTraits = {}): Script {
   let lua: string | undefined;
   let sha: string | undefined;
   return {
     name,
+    bulky,
     get lua() {
       return (lua ??= composed(kind, body));
     },

@@ -216,4 +216,5 @@ if lists[NESTED] and call('RPUSH', P .. 'bell:nested', '1') > 1 then call('LPOP'
 if rare then rare.publish() end
 return exceptions
 `,
+  { bulky: true },
 );
