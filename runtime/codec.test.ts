@@ -381,3 +381,43 @@ function viaJson(value: unknown): unknown {
 function wellFormed(text: string): string {
   return Buffer.from(text).toString();
 }
+
+test("an object's keys that are array indexes arrive as they were written, in whatever order, the last of two", () => {
+  const index = fc.oneof(
+    fc.nat({ max: 40 }),
+    fc.nat({ max: 4_294_967_295 }),
+    fc.constantFrom(4_294_967_294, 4_294_967_295),
+  );
+  const key = fc.oneof(index.map(String), fc.constantFrom("07", "-1", "1.5", "a", "__proto__"));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(key, fc.nat()), { minLength: 17, maxLength: 200 }), (entries) => {
+      const head = Buffer.from([0xde, entries.length >> 8, entries.length & 255]);
+      const bytes = Buffer.concat([head, ...entries.flatMap(([name, value]) => [encode(name), encode(value)])]);
+      const expected: Record<string, number> = {};
+      for (const [name, value] of entries)
+        Object.defineProperty(expected, name, { value, enumerable: true, configurable: true, writable: true });
+      const read = decode(bytes) as object;
+      expect(Object.entries(read)).toEqual(Object.entries(expected));
+    }),
+  );
+}, 60_000);
+
+test("Sets and Maps of sound numbers are read, however many and however they are spaced", () => {
+  const items = fc.oneof(
+    fc.tuple(fc.integer(), fc.integer({ min: 1, max: 100_000 })).map(
+      ([from, step]) =>
+        (n: number) =>
+          from + step * n,
+    ),
+    fc.double({ min: 1e-9, max: 1e9, noNaN: true }).map((step) => (n: number) => n * step),
+    fc.integer({ min: 1, max: 1_000_000 }).map((step) => (n: number) => BigInt(n) * BigInt(step)),
+    fc.constant((n: number) => `${n}`),
+  );
+  fc.assert(
+    fc.property(items, (item) => {
+      const set = new Set(Array.from({ length: 5_000 }, (_, n) => item(n)));
+      expect(trip(set)).toEqual(set);
+    }),
+    { numRuns: 30 },
+  );
+}, 120_000);

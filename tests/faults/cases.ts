@@ -2,6 +2,7 @@ import type { FaultCase } from "./case.ts";
 import { blockedLoop } from "./cases/blocked-loop.ts";
 import { callerKilled } from "./cases/caller-killed.ts";
 import { clocks } from "./cases/clocks.ts";
+import { costlyBytes } from "./cases/costly-values.ts";
 import { cuts } from "./cases/cuts.ts";
 import { frozenProcess } from "./cases/frozen-process.ts";
 import { hostileBytes } from "./cases/hostile-bytes.ts";
@@ -12,6 +13,7 @@ import { onTime } from "./cases/on-time.ts";
 import { overload } from "./cases/overload.ts";
 import { poison } from "./cases/poison.ts";
 import { redisKilled } from "./cases/redis-killed.ts";
+import { slowLines } from "./cases/slow-lines.ts";
 
 /** All cases, in the order of the table in docs/reliability.md. */
 export const cases: readonly FaultCase[] = [
@@ -24,8 +26,10 @@ export const cases: readonly FaultCase[] = [
   poison,
   redisKilled,
   cuts,
+  slowLines,
   memoryLimit,
   overload,
   hostileBytes,
+  costlyBytes,
   onTime,
 ];

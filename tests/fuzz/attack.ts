@@ -10,7 +10,8 @@ import { costlyValues } from "./costly-values.ts";
  */
 
 const numbers = [0, -0, 1, -1, 255, 65_535, 2 ** 31, 2 ** 53, 1e308, -1e308, 5e-324, Number.NaN, Infinity, -Infinity];
-const names = ["math.addition", "math.addition math.division", "@protocol-1", "", "a\nb", "x".repeat(300), "math.none"];
+const blanks = ["math.addition math.division", "math.addition math.subtraction", "math.subtraction math.division"];
+const names = ["math.addition", ...blanks, "@protocol-1", "", "a\nb", "x".repeat(300), "math.none"];
 
 /** A value of any kind, sound or not. */
 function oddValue(random: Random): unknown {
@@ -45,7 +46,7 @@ export function oddRecord(random: Random): Buffer {
   const odd = (): boolean => random.next() < 0.2;
   const body: Record<string, unknown> = {
     ...(odd() && { to: random.pick(["nobody", "x".repeat(40), 5]) }),
-    task: odd() ? oddValue(random) : "math.addition",
+    task: odd() ? random.pick([random.pick(names), oddValue(random)]) : "math.addition",
     params: odd() ? oddValue(random) : { a: 1, b: 2 },
     ...(odd() && { options: random.pick([oddValue(random), oddOptions(random)]) }),
     ...(odd() && { [random.pick(["parent", "root", "metadata", "trace"])]: oddValue(random) }),
@@ -53,6 +54,8 @@ export function oddRecord(random: Random): Buffer {
   const record = writeRequest(header, body as never);
   return random.pick<() => Buffer>([
     () => record,
+    () => patched(random, record),
+    () => patched(random, record),
     () => patched(random, record),
     () => patched(random, record),
     () => flipped(random, record),
@@ -79,7 +82,7 @@ function patched(random: Random, record: Buffer): Buffer {
   random.pick<() => unknown>([
     () => record.writeDoubleBE(random.pick(numbers), at + 8),
     () => record.writeDoubleBE(random.pick(numbers), at + 16),
-    () => record.writeUInt16BE(random.pick([0, 1, 65_534, 65_535]), at + 4),
+    () => record.writeUInt16BE(random.pick([0, 1, 65_534, 65_535, 65_535]), at + 4),
     () => record.writeUInt16BE(random.pick([1, 65_535]), at + 6),
     () => (record[at + random.pick([0, 1, 2])] = random.pick([0, 1, 2, 9, 127, 255])),
     () => (record[at + 3] = random.between(0, 255)),
@@ -113,15 +116,24 @@ export function oddMessage(random: Random): Buffer {
     const bytes = oddBytes(random).subarray(0, 60_000);
     return Buffer.concat([Buffer.from([0xc5, bytes.length >> 8, bytes.length & 255]), bytes]);
   };
-  const kinds = ["progress", "retrying", "failed", "parked", "queued", "workerUp", "unknown"];
+  const kinds = ["progress", "progress", "retrying", "failed", "parked", "queued", "workerUp", "unknown"];
+  const event = (): Buffer =>
+    Buffer.concat([
+      Buffer.from([0x98, 4]),
+      text(random.pick(kinds)),
+      text("odd1"),
+      text("math.addition"),
+      double(),
+      double(),
+      text("w"),
+      binary(),
+    ]);
   return random.pick<() => Buffer>([
     () => noise(random),
     () => Buffer.concat([Buffer.from([0x93, random.between(0, 5)]), text("odd1"), random.pick([binary, double])()]),
-    () =>
-      Buffer.concat([
-        ...[Buffer.from([0x98, 4]), text(random.pick(kinds)), text("odd1"), text("math.addition")],
-        ...[double(), double(), text("w"), binary()],
-      ]),
+    event,
+    event,
+    () => Buffer.concat([event(), event(), event()]),
   ])();
 }
 

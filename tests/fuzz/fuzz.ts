@@ -31,6 +31,10 @@ export interface FuzzResult {
 /** So many scripts a step of the attack may cause, besides those of the innocent calls, and so many in a second without it. */
 const scriptsPerStep = 12;
 const idleScriptsPerSecond = 60;
+/** A call of others may be a sound one, and may be told to be repeated. */
+const runsPerStep = 4;
+/** The first of the numbers by which innocent calls are known. */
+const firstInnocent = 1_000_000;
 const patienceMs = 60_000;
 
 /**
@@ -53,6 +57,8 @@ class Fuzz {
   readonly #place: FuzzPlace;
   readonly #seed: number;
   readonly #ran = new Map<number, number>();
+  /** How often the handler ran for calls of others. */
+  #foreignRuns = 0;
   readonly #open = new Set<Promise<void>>();
 
   constructor(place: FuzzPlace, seed: number) {
@@ -67,7 +73,8 @@ class Fuzz {
     process.on("uncaughtException", crashed);
     const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
     const addition = ({ a, b }: { a: number; b: number }): number => {
-      this.#ran.set(a, (this.#ran.get(a) ?? 0) + 1);
+      if (a < firstInnocent) this.#foreignRuns++;
+      else this.#ran.set(a, (this.#ran.get(a) ?? 0) + 1);
       return a + b;
     };
     const subtraction = (): number => 0;
@@ -101,17 +108,18 @@ class Fuzz {
       await this.#strike(tasks, new Random(this.#seed + step * 7_919), step);
       if (step % 10 === 0) this.#call(tasks, step);
       if (step % 100 === 0) await this.#look(tasks);
-      if (step % 25 === 0) await Promise.all([...this.#open]);
+      if (step % 25 === 0) await Promise.all(this.#open);
       const ran = (this.#place.scripts?.() ?? 0) - before;
       if (ran > 100 * scriptsPerStep) this.#violated(`step ${step}: ${ran} scripts`);
     }
+    if (this.#foreignRuns > runsPerStep * steps) this.#violated(`calls of others ran ${this.#foreignRuns} times`);
     const scripts = this.#place.scripts?.() ?? 0;
     if (scripts > (steps + 100) * scriptsPerStep) this.#violated(`${scripts} scripts for ${steps} steps`);
   }
 
   /** An innocent call, awaited or submitted. */
   #call(tasks: Tasks, step: number): void {
-    const number = 1_000_000 + step;
+    const number = firstInnocent + step;
     this.innocents++;
     const calls = async (): Promise<void> => {
       try {
@@ -199,13 +207,13 @@ class Fuzz {
           await redis.zadd(`${nodes}workers`, String(Date.now() + 500), id);
           await redis.set(Buffer.concat([Buffer.from(`${nodes}worker:`), id]), odd, "PX", 500);
         }),
-      () => {
+      ...[0, 1, 2].map(() => () => {
         const message = oddMessage(random);
         return send(message, async () => {
           const channels = (await redis.pubsub("CHANNELS", `${namespace}:${channel}`)) as string[];
           for (const one of channels) await redis.publish(one, message);
         });
-      },
+      }),
     ])();
   }
 

@@ -34,7 +34,8 @@ function openTasks(open: Open) {
     schedule: { everyMs: 50, params: { v: undefined } },
   });
   const names = [...Object.keys(tasks), "scheduled"];
-  const contract = contractOf("undefined-arguments", { ...tasks, scheduled } as Record<string, Task>, names);
+  const declared: Record<string, Task> = { ...tasks, scheduled };
+  const contract = contractOf("undefined-arguments", declared, names);
   const occurrences: unknown[] = [];
   const handlers = Object.fromEntries(
     names.map((name) => [

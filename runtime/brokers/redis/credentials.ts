@@ -36,17 +36,22 @@ export async function askCredentials(
   });
   // It may end after the answer.
   late.catch(() => undefined);
-  let given: unknown;
+  let words: string;
   try {
-    given = await Promise.race([(async () => provider())(), late]);
+    return checked(await Promise.race([(async () => provider())(), late]));
   } catch (thrown) {
     signal.throwIfAborted();
-    throw new Error(`its credentials function failed: ${wordsOf(thrown)}`);
+    if (thrown instanceof Unusable) throw unavailable(thrown.message);
+    // As everywhere here, its words alone go on.
+    words = wordsOf(thrown);
   } finally {
     over.abort();
   }
-  return checked(given);
+  throw new Error(`its credentials function failed: ${words}`);
 }
+
+/** What a function gave is no credentials. */
+class Unusable extends Error {}
 
 function checked(given: unknown): Login {
   const { username = "default", password } = (typeof given === "object" && given !== null ? given : {}) as {
@@ -54,7 +59,7 @@ function checked(given: unknown): Login {
     readonly password?: unknown;
   };
   if (typeof username === "string" && typeof password === "string" && password !== "") return { username, password };
-  throw unavailable(
+  throw new Unusable(
     "the credentials function of the broker must give { username?, password }, both text and the password not empty",
   );
 }

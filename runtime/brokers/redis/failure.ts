@@ -6,8 +6,7 @@ import { type AnyTaskError, TaskError, type TaskErrorCode } from "../../errors.t
  */
 
 /** Replies by which a server says that it won't have us, now or ever, before it has looked at the command. */
-const refused =
-  /^(NOPERM|NOAUTH|WRONGPASS|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|MISCONF|NOREPLICAS)\b/;
+const refused = /^(NOPERM|NOAUTH|WRONGPASS|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|MISCONF|NOREPLICAS)\b/;
 
 /** Its words (of 7.0, and since) for a right that its user lacks, found in the middle of a script: what was before is done. */
 const halfDone = /The user executing the script can't|ACL failure in script/;

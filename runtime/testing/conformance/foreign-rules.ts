@@ -1,5 +1,5 @@
 import { encode } from "../../codec.ts";
-import { readReply, readRequest, writeReply } from "../../envelope.ts";
+import { keptRequest, readReply, readRequest, writeReply } from "../../envelope.ts";
 import { headerOffset, newHeader, readHeader } from "../../header.ts";
 import type { Chapter } from "./chapter.ts";
 import { expect } from "./expectation.ts";
@@ -65,6 +65,42 @@ export function foreignRules({ lab, rule }: Chapter): void {
       for (const id of [0, 2]) expect(await lab().finish(claimed[id]!)).toBe("accepted");
     });
   }
+
+  for (const number of [Number.NaN, Infinity, -Infinity]) {
+    rule(`a deadline of ${number} is carried to its worker, who parks it, and harms no neighbour`, async () => {
+      const record = Buffer.from(submission("odd", { header: { awaited: true } }).record);
+      record.writeDoubleBE(number, headerOffset + 16);
+      await put("odd", record);
+      await put("after", submission("after").record);
+      const claimed = await lab().claim();
+      const odd = claimed.find(({ id }) => id === "odd");
+      if (odd !== undefined) {
+        const reason = writeReply(newHeader({ state: "parked" }), {
+          error: { code: "internal", message: "no deadline" },
+        });
+        expect(await lab().report(odd, { kind: "park", record: reason, ttlMs: 60_000 })).toBe("accepted");
+        expect(await lab().state("odd")).toBe("parked");
+      }
+      expect(await lab().finish(claimed.find(({ id }) => id === "after")!)).toBe("accepted");
+    });
+  }
+
+  rule("a record larger than a claim allows is not given, or left to the worker to refuse", async () => {
+    await lab().submit("awaited", { header: { awaited: true }, params: "x".repeat(5_000) });
+    await lab().submit("submitted", { params: "x".repeat(5_000) });
+    await lab().submit("small");
+    const claimed = await lab().claim({ maxRecordBytes: 1_000 });
+    expect(claimed.some(({ id }) => id === "small")).toBe(true);
+    if (claimed.length > 1) return; // It leaves that to the worker.
+    expect(await lab().state("awaited")).toBe("failed");
+    expect(await lab().state("submitted")).toBe("parked");
+    const told = { error: { code: "resource_exhausted" } };
+    expect(readReply((await lab().read("awaited"))!.record)).toMatchObject(told);
+    const parked = (await lab().read("submitted"))!.record;
+    expect(readReply(parked)).toMatchObject(told);
+    expect(readRequest(keptRequest(parked)!)).toMatchObject({ task: "q.task" });
+    expect(ids(await lab().claim())).toEqual([]);
+  });
 
   rule.timed("the calls that a dead worker held besides foreign bytes are tried again", async () => {
     await put("foreign", Buffer.from("hello, is this a queue?"));
