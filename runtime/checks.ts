@@ -1,5 +1,6 @@
 import type { Retry } from "./backoff.ts";
 import { taskErrorCodes } from "./errors.ts";
+import { tried } from "./thrown.ts";
 
 /*
  * Checks of settings that a contract, a call and a worker share. `fail` throws what is wrong, in the words of whoever asked.
@@ -67,6 +68,10 @@ export function checkRetry(retry: Retry | undefined, fail: (reason: string) => n
 
 /** A value in a message: short, and never an object's insides. */
 export function shown(value: unknown): string {
+  return tried(() => words(value)) ?? "a value that can't be read";
+}
+
+function words(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "function") return "a function";
   if (Array.isArray(value)) return "an array";

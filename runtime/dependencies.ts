@@ -3,6 +3,7 @@ import type { Declaration } from "./declaration.ts";
 import { lastWordsMs } from "./defaults.ts";
 import { TaskError } from "./errors.ts";
 import type { Logger } from "./log.ts";
+import { loggable } from "./thrown.ts";
 
 /** What a function that opens dependencies is given. */
 export interface Opening {
@@ -71,7 +72,7 @@ class Opened {
       try {
         await close();
       } catch (thrown) {
-        log.error({ err: thrown }, "a dependency could not be closed");
+        log.error({ err: loggable(thrown) }, "a dependency could not be closed");
       }
     }
     inProcess.delete(this.#open);

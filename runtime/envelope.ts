@@ -18,6 +18,7 @@ import {
 } from "./header.ts";
 import { isTerminal, states } from "./state.ts";
 import type { Trace } from "./trace.ts";
+import { wellFormed } from "./well-formed.ts";
 
 /*
  * The shape of a call on the wire. A record is a MessagePack map of at most 15 entries, the first of which is
@@ -261,26 +262,36 @@ function errorOfState(header: Header): WireError {
   }
 }
 
-/** An error for the wire. */
+/** An error for the wire: all of it can be carried, but for a declared one's data, which are the contract's. */
 export function toWire(error: AnyTaskError): WireError {
+  const { code, reason, attempt, issues, remoteStack } = error;
   return {
-    code: error.code,
-    message: error.reason,
-    ...(error.code === "declared" && { name: error.name, data: error.data }),
-    ...(error.attempt !== undefined && { attempt: error.attempt }),
-    ...(error.issues.length > 0 && { issues: error.issues }),
-    ...(error.code === "failed" && { stack: stackOf(error) }),
+    code,
+    message: wellFormed(reason),
+    ...(code === "declared" && { name: error.name, data: error.data }),
+    ...(attempt !== undefined && { attempt }),
+    ...(issues.length > 0 && { issues: issues.map(wireIssue) }),
+    // Redacted before it is cut: of half a URL it does not show where its password ends.
+    ...(code === "failed" && { stack: remoteStack && wellFormed(remoteStack.slice(0, longestStack)) }),
   };
 }
 
-/** The stack of what the handler threw, at most 4 KiB of it. */
-function stackOf(error: AnyTaskError): string | undefined {
-  const stack = error.cause instanceof Error ? error.cause.stack : error.remoteStack;
-  return stack?.slice(0, 4_096);
+/** How much is kept of the stack of what a handler threw, characters. */
+const longestStack = 4_096;
+
+function wireIssue({ path, message }: TaskIssue): TaskIssue {
+  return {
+    path: path.map((key) => (typeof key === "number" ? key : wellFormed(key))),
+    message: wellFormed(message),
+  };
 }
 
-/** An error from the wire; a code of a newer version reads as `internal`. */
-export function fromWire(error: WireError, task: string | undefined, callId: string): AnyTaskError {
+/**
+ * An error from the wire; a code of a newer version reads as `internal`.
+ *
+ * @param stack - whether it is to have the stack of what its handler threw: operators see it, callers don't. @default false
+ */
+export function fromWire(error: WireError, task: string | undefined, callId: string, stack = false): AnyTaskError {
   const code = taskErrorCodes.includes(error.code) ? error.code : "internal";
   return new TaskError<string, unknown>(code, error.message, {
     name: code === "declared" ? error.name : undefined,
@@ -289,6 +300,6 @@ export function fromWire(error: WireError, task: string | undefined, callId: str
     callId,
     attempt: error.attempt,
     issues: error.issues,
-    remoteStack: error.stack,
+    remoteStack: stack ? error.stack : undefined,
   });
 }

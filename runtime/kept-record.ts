@@ -12,6 +12,7 @@ import {
 import { type AnyTaskError, type TaskErrorCode, taskErrorCodes } from "./errors.ts";
 import { type Header, newHeader, readHeader } from "./header.ts";
 import { receivedError } from "./receive.ts";
+import { tried } from "./thrown.ts";
 
 /** How one attempt of a call ended. */
 export interface AttemptError {
@@ -55,7 +56,7 @@ export class KeptRecord {
   error(id: string, declaration?: Declaration): AnyTaskError | undefined {
     const reply = tried(() => readReply(this.#record));
     if (reply === undefined || "value" in reply) return undefined;
-    const error = fromWire(reply.error, this.request?.task ?? declaration?.name, id);
+    const error = fromWire(reply.error, this.request?.task ?? declaration?.name, id, true);
     return declaration === undefined ? error : receivedError(declaration, error);
   }
 }
@@ -72,12 +73,4 @@ export function attemptErrors(failures: readonly Uint8Array[]): readonly Attempt
       stack,
     };
   });
-}
-
-function tried<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }

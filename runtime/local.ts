@@ -5,6 +5,7 @@ import type { CpuPool } from "./cpu/pool.ts";
 import type { PooledAttempt, PooledOutcome } from "./cpu/pooled-attempt.ts";
 import { defaultMaxBytes } from "./defaults.ts";
 import type { Dependencies } from "./dependencies.ts";
+import { type DescribeError, forCallers } from "./describe-error.ts";
 import { writeRequest } from "./envelope.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import { pooledWithin } from "./hooked-attempts.ts";
@@ -22,6 +23,7 @@ import { receive, receivedError } from "./receive.ts";
 interface Surroundings {
   readonly dependencies: Dependencies;
   readonly hooks: Hooks | undefined;
+  readonly describe: DescribeError;
   readonly log: Logger;
   readonly locks: LockGiver;
   readonly tasksFor: Nest["tasksFor"];
@@ -210,7 +212,7 @@ class LocalRun {
     const number = this.#number;
     const left = this.#deadline - performance.now();
     const attemptMs = options.attemptTimeoutMs ?? declaration.attemptTimeoutMs;
-    const { dependencies, hooks, pool, log, locks } = this.#surroundings;
+    const { dependencies, hooks, describe, pool, log, locks } = this.#surroundings;
     if (declaration.cpu !== undefined && pool !== undefined) {
       const call = {
         callId: id,
@@ -222,6 +224,7 @@ class LocalRun {
         attemptMs,
         leftMs: left,
         maxBytes: defaultMaxBytes,
+        describe,
         onProgress: (told: Uint8Array) => this.#heard(number, () => progressOf(declaration, told)),
       };
       const known = { callId: id, attempt: number, fence: 0, origin, log };
@@ -244,6 +247,7 @@ class LocalRun {
       dependencies: dependencies.of(this.#bound),
       hooks,
       locks,
+      describe,
       onProgress: (_, received) => this.#heard(number, () => received),
     });
   }
@@ -265,7 +269,7 @@ class LocalRun {
     const { declaration, id } = this.#call;
     if (outcome.ok)
       return "record" in outcome ? receive(declaration, id, outcome.record) : { ok: true, value: outcome.received };
-    const error = this.#told(outcome.error, this.#number);
+    const error = forCallers(this.#told(outcome.error, this.#number));
     return { ok: false, error: receivedError(declaration, error), started: true };
   }
 

@@ -7,6 +7,7 @@ import { CpuPool } from "./cpu/pool.ts";
 import { poolSettings } from "./cpu/pool-options.ts";
 import { defaultGraceMs, defaultMaxBytes, lastWordsMs } from "./defaults.ts";
 import { Dependencies } from "./dependencies.ts";
+import type { DescribeError } from "./describe-error.ts";
 import { TaskError } from "./errors.ts";
 import { Executions } from "./executions.ts";
 import { Health, type WorkerHealth } from "./health.ts";
@@ -47,6 +48,8 @@ export interface WorkerParts {
   readonly pooled: readonly BoundTask[];
   /** The queue that it alone serves, if there is one. */
   readonly nodeQueue: string | undefined;
+  /** What is said of errors that its handlers throw. */
+  readonly describe: DescribeError;
   /** Whether it leaves the queues of its tasks to others. @default false */
   readonly onlyNode?: boolean | undefined;
 }
@@ -99,7 +102,7 @@ export class RunningWorker {
   #fault: TaskError | undefined;
 
   constructor(options: WorkerOptions, parts: WorkerParts) {
-    const { id, broker, keepers, tasks, pooled, nodeQueue, onlyNode = false } = parts;
+    const { id, broker, keepers, tasks, pooled, nodeQueue, describe, onlyNode = false } = parts;
     const { concurrency = defaultConcurrency } = options;
     const { leaseMs = defaultLeaseMs, maxResultBytes = defaultMaxBytes } = options;
     const log = childLogger(loggerOf(options.log), { worker: id });
@@ -153,6 +156,7 @@ export class RunningWorker {
       pool: this.#pool,
       dependencies: this.#dependencies,
       hooks: Hooks.of(options.hooks, log),
+      describe,
       maxResultBytes,
       log,
       leases: this.#leases,
