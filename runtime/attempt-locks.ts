@@ -3,6 +3,7 @@ import type { Context, LockOptions } from "./context.ts";
 import { TaskError } from "./errors.ts";
 import { newId } from "./id.ts";
 import type { LockGiver } from "./lock-room.ts";
+import { isWellFormed } from "./well-formed.ts";
 
 /** An attempt, as far as its locks are concerned. */
 export interface LockingAttempt {
@@ -60,7 +61,8 @@ const longestName = 256;
 
 function check(name: unknown, fn: unknown, options: LockOptions): void {
   if (typeof name !== "string" || name.length === 0 || name.length > longestName)
-    refuse(`a lock's name must be 1 to ${longestName} characters; got ${shown(name)}`);
+    return refuse(`a lock's name must be 1 to ${longestName} characters; got ${shown(name)}`);
+  if (!isWellFormed(name)) refuse(`a lock's name can't have half of a surrogate pair; got ${shown(name)}`);
   if (typeof fn !== "function") refuse(`takes a function that runs while the lock is held; got ${shown(fn)}`);
   const { waitMs = 0 } = options;
   if (typeof waitMs !== "number" || Number.isNaN(waitMs) || waitMs < 0)

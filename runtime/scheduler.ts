@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Broker } from "./broker.ts";
 import { type Clock, settles, systemClock } from "./clock.ts";
+import { encode } from "./codec.ts";
 import type { Declaration } from "./declaration.ts";
 import { writeRequest } from "./envelope.ts";
 import { TaskError } from "./errors.ts";
@@ -138,6 +139,8 @@ async function planOf(declaration: Declaration): Promise<Plan> {
   const schedule = declaration.task.schedule!;
   try {
     const parsed = declaration.params.pass(schedule.params ?? {});
+    // What can't be carried would keep each of its slots from being fired.
+    encode({ params: schedule.params ?? {} });
     const limitKeys = declaration.limited ? limitKeysOf(declaration.task, parsed) : undefined;
     return { declaration, schedule, slots: await slotsOf(schedule), limitKeys };
   } catch (thrown) {
