@@ -94,6 +94,7 @@ const registry: Registry = {
     textContract,
     timingContract,
   ],
+  owner: "taskpact",
   docs: async () => (await import("./task-docs.ts")).docs,
 };
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type ImportExtension, type Settings, settingsOf } from "./config.ts";
 import { configName, readConfig } from "./config-file.ts";
 import { type Diagnostic, errorAt } from "./diagnostic.ts";
@@ -12,7 +12,7 @@ import { packageName } from "./symbols.ts";
 export async function openProject(
   root: string,
 ): Promise<{ readonly settings: Settings; readonly diagnostics: readonly Diagnostic[] }> {
-  const project = { root, importExtension: importExtensionOf(root), command: commandOf(root) };
+  const project = { root, importExtension: importExtensionOf(root), owner: ownerOf(root), command: commandOf(root) };
   const { config, diagnostics } = await readConfig(root);
   return { settings: settingsOf(config, project), diagnostics };
 }
@@ -66,6 +66,18 @@ export async function generatedTexts(settings: Settings): Promise<ReadonlyMap<st
 function importExtensionOf(root: string): ImportExtension {
   const tsconfig = join(root, "tsconfig.json");
   return existsSync(tsconfig) && allowsTsExtensions(tsconfig) === true ? ".ts" : ".js";
+}
+
+/** The name of the package that a folder belongs to: of the nearest package.json that has one. */
+function ownerOf(folder: string): string | undefined {
+  try {
+    const { name } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { readonly name?: unknown };
+    if (typeof name === "string" && name !== "") return name;
+  } catch {
+    // None is there, or it is no JSON, which others will tell.
+  }
+  const above = dirname(folder);
+  return above === folder ? undefined : ownerOf(above);
 }
 
 /** The script that people have for it, or the command itself. */

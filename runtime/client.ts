@@ -271,7 +271,7 @@ export function openClient(options: ClientOptions, { closeFace, serveNode }: Cli
 
 /** Declarations by the names that `client.handle` and `isDeclared` take: short ones, or those on the wire. */
 function declarationsByKey(registry: Registry): ReadonlyMap<string, Declaration> {
-  const all = registry.contracts.flatMap((contract) => [...declarationsOf(contract).values()]);
+  const all = registry.contracts.flatMap((contract) => [...declarationsOf(contract, registry.owner).values()]);
   return new Map(all.map((one) => [registry.shape === "flat" ? one.shortName : one.name, one]));
 }
 

@@ -52,6 +52,8 @@ export interface Request extends Origin {
   readonly params: unknown;
   /** What the call overrides of its contract. */
   readonly options?: RequestOptions | undefined;
+  /** Whose contract it was made by. */
+  readonly owner?: string | undefined;
 }
 
 /** What a call may override of its contract, and a worker must know. */
@@ -92,6 +94,7 @@ export function writeRequest(header: Header, request: Request): Buffer {
   body["task"] = request.task;
   body["params"] = request.params;
   if (request.options !== undefined) body["options"] = request.options;
+  if (request.owner !== undefined) body["owner"] = request.owner;
   if (request.parent !== undefined) body["parent"] = request.parent;
   if (request.root !== undefined) body["root"] = request.root;
   if (request.metadata !== undefined) body["metadata"] = request.metadata;
@@ -105,6 +108,8 @@ export function readRequest(record: Uint8Array): Request {
   if (typeof body["task"] !== "string") throw new TaskError("invalid_argument", "a record names no task");
   checkRequestOptions(body["options"]);
   checkOrigin(body);
+  if (body["owner"] !== undefined && typeof body["owner"] !== "string")
+    throw new TaskError("invalid_argument", "a record's owner is no name");
   return body as unknown as Request;
 }
 

@@ -27,6 +27,7 @@ import { Attempt, type Nest, type Outcome } from "./invoke.ts";
 import { limitKeysOf } from "./limits.ts";
 import type { Lease, Leases } from "./leases.ts";
 import type { LockGiver } from "./lock-room.ts";
+import { foreignCall, isSameOwner } from "./owners.ts";
 import type { Logger } from "./log.ts";
 import { loggable, tried } from "./thrown.ts";
 
@@ -136,6 +137,12 @@ export class Execution {
     this.#bound = this.#settings.tasks.get(this.#request.task);
     if (this.#bound === undefined) {
       this.#report({ kind: "aside", task: this.#request.task });
+      return undefined;
+    }
+    const { owner } = this.#bound.declaration;
+    if (!isSameOwner(this.#request.owner, owner)) {
+      const attempt = this.#header.attempt + 1;
+      this.#answer({ ok: false, error: foreignCall(this.#request.owner, owner).with({ callId: this.id, attempt }) });
       return undefined;
     }
     if (this.#bound.declaration.limited && this.#gaveLimits(this.#bound.declaration)) return undefined;

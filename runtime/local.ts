@@ -4,6 +4,7 @@ import { pause } from "./clock.ts";
 import type { CpuPool } from "./cpu/pool.ts";
 import type { PooledAttempt, PooledOutcome } from "./cpu/pooled-attempt.ts";
 import { defaultMaxBytes } from "./defaults.ts";
+import type { Declaration } from "./declaration.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { type DescribeError, forCallers } from "./describe-error.ts";
 import { writeRequest } from "./envelope.ts";
@@ -16,6 +17,7 @@ import { HeldSlots, type Waits } from "./held-slots.ts";
 import { Attempt, type Nest, type Outcome } from "./invoke.ts";
 import type { LockGiver } from "./lock-room.ts";
 import type { Logger } from "./log.ts";
+import { isSameOwner } from "./owners.ts";
 import { progressOf } from "./progress.ts";
 import { receive, receivedError } from "./receive.ts";
 
@@ -51,8 +53,10 @@ export class LocalRuns implements Nest {
     this.tasksFor = surroundings.tasksFor;
   }
 
-  implements(task: string): boolean {
-    return this.#tasks.has(task);
+  /** Whether it can run a task: an implementation of another owner's contract is none. */
+  implements({ name, owner }: Declaration): boolean {
+    const bound = this.#tasks.get(name);
+    return bound !== undefined && isSameOwner(owner, bound.declaration.owner);
   }
 
   /** Whether there is a slot for a call: for one that a handler waits for, also one that is lent. */

@@ -169,6 +169,7 @@ export class RemoteCalls implements Owner {
       task: declaration.name,
       params,
       options: requestOptions(options),
+      owner: declaration.owner,
       ...call.origin,
     };
     const header: Header = {

@@ -150,12 +150,12 @@ async function planOf(declaration: Declaration): Promise<Plan> {
 }
 
 /** The call of a slot: all workers make the same one. */
-function callOf({ declaration: { name, task }, schedule, limitKeys }: Plan, slot: number) {
+function callOf({ declaration: { name, owner, task }, schedule, limitKeys }: Plan, slot: number) {
   const { params = {}, jitterMs = 0, overlap = "skip" } = schedule;
   const id = slotId(name, slot);
   const { priority = "normal", keepRequest = false } = task;
   const header = newHeader({ priority, keepRequest, fingerprint: fingerprintOf(name, params), limitKeys });
-  const record = writeRequest(header, { task: name, params });
+  const record = writeRequest(header, { task: name, params, owner });
   return { id, record, overlap, queuedAt: slot + Math.floor(partOf(id) * jitterMs) };
 }
 

@@ -20,10 +20,11 @@ import { LockRoom } from "./lock-room.ts";
 import { childLogger, type Logger, loggerOf } from "./log.ts";
 import { NestedCalls } from "./nested-calls.ts";
 import { NodeDuty } from "./node-duty.ts";
+import { ownersTold, warnOfOwners } from "./owners.ts";
 import { Reaper } from "./reaper.ts";
 import { Reports } from "./reports.ts";
 import { Scheduler } from "./scheduler.ts";
-import { nodeQueueServed, poolQueuesOf, queuesOf } from "./served-queues.ts";
+import { declaredIn, nodeQueueServed, poolQueuesOf, queuesOf } from "./served-queues.ts";
 import { onStopSignals } from "./signals.ts";
 import { Throughput } from "./throughput.ts";
 import { Undertaker } from "./undertaker.ts";
@@ -182,6 +183,7 @@ export class RunningWorker {
     this.#node =
       node && new NodeDuty(this.#broker, log, { worker: id, node, serves: (serves) => this.#claims.serve(serves) });
     const beat = { worker: id, leaseMs, presenceMs, maxDeliveries: options.maxDeliveries ?? 3 };
+    const owners = new Map(queues.map(({ name, tasks: served }) => [name, ownersTold(declaredIn(served, tasks))]));
     this.#reaper = new Reaper(this.#broker, log, beat, {
       intervalMs,
       awake: () => this.#awake(),
@@ -190,7 +192,7 @@ export class RunningWorker {
         // Who stands by for a queue is not there yet.
         const present = queues.filter(({ name }) => name !== nodeQueue || this.#isOnDuty(name));
         return present.map(({ name, tasks }) => {
-          const info = { ...told, perSecond: this.#throughput.perSecond(name) };
+          const info = { ...told, ...owners.get(name), perSecond: this.#throughput.perSecond(name) };
           return { name, tasks, fences: this.#leases.fences(name), info };
         });
       },
@@ -242,6 +244,7 @@ export class RunningWorker {
       this.#leases.warn();
       await this.#node?.begin();
       await this.#reaper.start();
+      await warnOfOwners(this.#broker, this.#log, this.#queues);
       await this.#node?.make();
       this.#undertaker.start();
       await this.#scheduler.start();

@@ -49,6 +49,7 @@ const registry: Registry = {
   contracts: [
     nightlyContract,
   ],
+  owner: "taskpact",
   docs: async () => (await import("./task-docs.ts")).docs,
 };
 

@@ -94,6 +94,7 @@ const registry: Registry = {
     shippingContract,
     stockContract,
   ],
+  owner: "taskpact",
   docs: async () => (await import("./task-docs.ts")).docs,
 };
 

@@ -64,6 +64,7 @@ const registry: Registry = {
     readingsContract,
     reportContract,
   ],
+  owner: "taskpact",
   docs: async () => (await import("./task-docs.ts")).docs,
 };
 
