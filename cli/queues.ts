@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import type { PurgedState, QueueInfo } from "../runtime/overview.ts";
+import type { OwnerConflict } from "../runtime/owners.ts";
 import { TaskError } from "../runtime/errors.ts";
 import { UsageError } from "./exit-code.ts";
 import { print } from "./output.ts";
@@ -30,27 +31,35 @@ export async function list(options: CommonOptions): Promise<void> {
       "per s",
       "state",
     ] as const;
+    const conflicts = queues.flatMap((queue) => queue.conflicts.map((conflict) => conflictText(queue.name, conflict)));
     print(options, queues, () =>
-      tableText(
-        columns,
-        queues.map(
-          ({ name, held, delayed, retrying, running, parked, oldestMs, workers, perSecond, paused, ...info }) => ({
-            queue: name,
-            waiting: waitingIn(info.waiting),
-            held: held.limited + held.aside + held.suspect,
-            delayed,
-            retrying,
-            running,
-            parked,
-            oldest: oldestMs === undefined ? undefined : spanText(oldestMs),
-            workers,
-            "per s": rateText(perSecond.succeeded + perSecond.failed),
-            state: paused ? "paused" : undefined,
-          }),
+      [
+        tableText(
+          columns,
+          queues.map(
+            ({ name, held, delayed, retrying, running, parked, oldestMs, workers, perSecond, paused, ...info }) => ({
+              queue: name,
+              waiting: waitingIn(info.waiting),
+              held: held.limited + held.aside + held.suspect,
+              delayed,
+              retrying,
+              running,
+              parked,
+              oldest: oldestMs === undefined ? undefined : spanText(oldestMs),
+              workers,
+              "per s": rateText(perSecond.succeeded + perSecond.failed),
+              state: paused ? "paused" : undefined,
+            }),
+          ),
         ),
-      ),
+        ...conflicts,
+      ].join("\n"),
     );
   });
+}
+
+function conflictText(queue: string, { task, owners }: OwnerConflict): string {
+  return `conflict in ${queue}: ${task} is served for ${owners.join(" and ")}; each refuses the others' calls`;
 }
 
 /** Ends the calls that wait in a queue, once somebody has said yes. */

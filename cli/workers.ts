@@ -15,8 +15,8 @@ export async function list(options: ListFlags): Promise<void> {
       workers.length === 0
         ? "no worker listens"
         : tableText(
-            ["id", "host", "pid", "version", "up", "running", "queues", "per s"],
-            workers.map(({ id, host, pid, version, uptimeMs, concurrency, running, queues, perSecond }) => ({
+            ["id", "host", "pid", "version", "up", "running", "queues", "owners", "per s"],
+            workers.map(({ id, host, pid, version, uptimeMs, concurrency, running, queues, owners, perSecond }) => ({
               id,
               host,
               pid,
@@ -24,6 +24,7 @@ export async function list(options: ListFlags): Promise<void> {
               up: uptimeMs === undefined ? undefined : spanText(uptimeMs),
               running: running === undefined ? undefined : `${running}/${concurrency ?? "?"}`,
               queues: queues.join(", "),
+              owners: owners.join(", "),
               "per s": rateText(perSecond.succeeded + perSecond.failed),
             })),
           ),

@@ -62,7 +62,13 @@ export function assemble(settings: Settings, readings: readonly ContractReading[
   }
   diagnostics.push(...sameFiles(contracts), ...(settings.client === "flat" ? sameNames(found) : []));
   return {
-    model: { contracts, client: settings.client, importExtension: settings.importExtension, command: settings.command },
+    model: {
+      contracts,
+      client: settings.client,
+      importExtension: settings.importExtension,
+      owner: settings.owner,
+      command: settings.command,
+    },
     places,
     diagnostics,
   };

@@ -19,6 +19,13 @@ export interface Config {
    * @default "flat"
    */
   readonly client?: ClientShape | undefined;
+  /**
+   * Whose contracts these are. Workers run no calls that were made by another owner's contract of the same name: two packages that
+   * generate the same contract on purpose give the same owner here.
+   *
+   * @default the name in the nearest package.json that has one
+   */
+  readonly owner?: string | undefined;
   /** The URL of the broker that the `taskpact` command goes to; `--broker` and `TASKPACT_BROKER` go before it. */
   readonly broker?: string | undefined;
   /** What sets this application's keys apart from others', for the command. @default "taskpact" */
@@ -43,6 +50,8 @@ export interface Settings {
   readonly generated: string;
   readonly importExtension: ImportExtension;
   readonly client: ClientShape;
+  /** Undefined where neither the configuration nor a package.json says it: then calls are anybody's. */
+  readonly owner: string | undefined;
   /** What people type to generate again: `npm run gen`. */
   readonly command: string;
 }
@@ -59,6 +68,7 @@ const options: readonly string[] = [
   "generated",
   "importExtension",
   "client",
+  "owner",
   "broker",
   "namespace",
   "worker",
@@ -74,7 +84,7 @@ export function configFaults(config: unknown): readonly string[] {
   for (const name of Object.keys(given)) {
     if (!options.includes(name)) faults.push(`there is no option "${name}"; there are ${options.join(", ")}`);
   }
-  const { contracts, generated, importExtension, client, broker, namespace, worker } = given;
+  const { contracts, generated, importExtension, client, owner, broker, namespace, worker } = given;
   if (!isFolder(contracts)) faults.push(`contracts must be a folder's path inside the project, like "contracts"`);
   if (!isFolder(generated)) faults.push(`generated must be a folder's path inside the project, like "generated"`);
   if (
@@ -86,6 +96,7 @@ export function configFaults(config: unknown): readonly string[] {
   }
   if (!isOneOf(importExtension, extensions)) faults.push(`importExtension must be ".ts", ".js" or ""`);
   if (!isOneOf(client, shapes)) faults.push(`client must be "flat" or "byContract"`);
+  if (!isText(owner)) faults.push(`owner must be a string, like "@shop/mailer"`);
   if (!isText(broker)) faults.push(`broker must be a URL, like "redis://127.0.0.1:6379"`);
   if (!isText(namespace)) faults.push(`namespace must be a string, like "shop"`);
   faults.push(...workerFaults(worker));
@@ -95,7 +106,7 @@ export function configFaults(config: unknown): readonly string[] {
 /** A checked configuration with its defaults. */
 export function settingsOf(
   config: Config,
-  project: { readonly root: string; readonly importExtension: ImportExtension; readonly command: string },
+  project: Pick<Settings, "root" | "importExtension" | "owner" | "command">,
 ): Settings {
   return {
     root: project.root,
@@ -103,6 +114,7 @@ export function settingsOf(
     generated: folderName(config.generated ?? "generated"),
     importExtension: config.importExtension ?? project.importExtension,
     client: config.client ?? "flat",
+    owner: config.owner ?? project.owner,
     command: project.command,
   };
 }

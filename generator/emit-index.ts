@@ -59,6 +59,7 @@ export function emitIndex(model: Model): string {
       "  contracts: [",
       ...contracts.map(({ stem }) => `    ${stem}Contract,`),
       "  ],",
+      ...(model.owner === undefined ? [] : [`  owner: ${JSON.stringify(model.owner)},`]),
       `  docs: async () => (await import("./${docsName}${model.importExtension}")).docs,`,
       "};",
     ],

@@ -6,6 +6,8 @@ export interface Model {
   readonly contracts: readonly ContractModel[];
   readonly client: ClientShape;
   readonly importExtension: ImportExtension;
+  /** Whose contracts they are, if that is known. */
+  readonly owner: string | undefined;
   /** What people type to generate again. */
   readonly command: string;
 }

@@ -12,7 +12,7 @@ import { packageName } from "./symbols.ts";
 export async function openProject(
   root: string,
 ): Promise<{ readonly settings: Settings; readonly diagnostics: readonly Diagnostic[] }> {
-  const project = { root, importExtension: importExtensionOf(root), command: commandOf(root) };
+  const project = { root, importExtension: importExtensionOf(root), owner: ownerOf(root), command: commandOf(root) };
   const { config, diagnostics } = await readConfig(root);
   return { settings: settingsOf(config, project), diagnostics };
 }
@@ -77,12 +77,21 @@ export function isModulePackage(root: string): boolean {
   }
 }
 
+/** The name of the package that a folder belongs to: of the nearest package.json that has one. */
+function ownerOf(folder: string): string | undefined {
+  const name = packageIn(folder)?.name;
+  if (typeof name === "string" && name !== "") return name;
+  const above = dirname(folder);
+  return above === folder ? undefined : ownerOf(above);
+}
+
 /** The script that people have for it, or the command itself. */
 function commandOf(root: string): string {
   return packageIn(root)?.scripts?.["gen"] === undefined ? `npx ${packageName}-gen` : "npm run gen";
 }
 
 interface Package {
+  readonly name?: unknown;
   readonly type?: string;
   readonly scripts?: Readonly<Record<string, string>>;
 }

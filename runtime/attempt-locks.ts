@@ -60,7 +60,7 @@ const longestName = 256;
 
 function check(name: unknown, fn: unknown, options: LockOptions): void {
   if (typeof name !== "string" || name.length === 0 || name.length > longestName)
-    refuse(`a lock's name must be 1 to ${longestName} characters; got ${shown(name)}`);
+    return refuse(`a lock's name must be 1 to ${longestName} characters; got ${shown(name)}`);
   if (hasLoneSurrogate(name))
     refuse(`a lock's name holds a lone surrogate, which others' names share; got ${shown(name)}`);
   if (typeof fn !== "function") refuse(`takes a function that runs while the lock is held; got ${shown(fn)}`);

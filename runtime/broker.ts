@@ -342,6 +342,10 @@ export interface PresenceInfo {
   readonly version: string;
   /** The queue that it alone serves, if it has one. */
   readonly nodeQueue?: string | undefined;
+  /** Whose contracts its tasks in this queue are of, where they all are of one. */
+  readonly owner?: string | undefined;
+  /** The same task by task, where they are not. */
+  readonly owners?: Readonly<Record<string, string>> | undefined;
   readonly uptimeMs: number;
   readonly concurrency: number;
   /** How many calls it runs, of all queues. */

@@ -1,5 +1,6 @@
 import type { Retry } from "./backoff.ts";
 import { taskErrorCodes } from "./errors.ts";
+import { tried } from "./thrown.ts";
 
 /*
  * Checks of settings that a contract, a call and a worker share. `fail` throws what is wrong, in the words of whoever asked.
@@ -81,6 +82,10 @@ const largestShown = 2n ** 64n;
 
 /** A value in a message: short, and never an object's insides. */
 export function shown(value: unknown): string {
+  return tried(() => words(value)) ?? "a value that can't be read";
+}
+
+function words(value: unknown): string {
   if (typeof value === "string")
     return value.length <= longestShown ? JSON.stringify(value) : `${JSON.stringify(value.slice(0, longestShown))}…`;
   if (typeof value === "function") return "a function";

@@ -10,6 +10,7 @@ import { checkPoolOptions, type PoolOptions, poolSettings } from "./cpu/pool-opt
 import { type Declaration, declarationsOf, inQueue } from "./declaration.ts";
 import { defaultGraceMs, defaultMaxBytes, defaultMaxReplyBytes, defaultNamespace } from "./defaults.ts";
 import { Dependencies } from "./dependencies.ts";
+import { checkDescribeError, type DescribeError, describerOf } from "./describe-error.ts";
 import { TaskError } from "./errors.ts";
 import type { Events } from "./events.ts";
 import { EventHub } from "./event-hub.ts";
@@ -78,6 +79,11 @@ export interface ClientOptions {
   readonly maxResultBytes?: number | undefined;
   /** What runs around its calls and the attempts that it makes itself, the first outermost. @default none */
   readonly hooks?: readonly Hook[] | undefined;
+  /**
+   * What is said of errors that handlers throw here and their contracts do not declare: in attempts of local policies, of its
+   * `nodeQueue` and of local replays. See {@link DescribeError}. @default {@link describeError}
+   */
+  readonly describeError?: DescribeError | undefined;
   /** Where its lines and those of its handlers go, or the least that standard error gets. @default as `streamLogger()` */
   readonly log?: Logger | LogLevel | undefined;
 }
@@ -114,6 +120,7 @@ export interface Client<Signatures> extends Overview<Signatures> {
 const counts = ["localConcurrency", "maxPending", "maxQueueLength", "maxParamsBytes", "maxResultBytes"] as const;
 const knownOptions: readonly (keyof ClientOptions)[] = [
   "broker",
+  "describeError",
   "implementations",
   "namespace",
   "hooks",
@@ -149,6 +156,7 @@ export function openClient(options: ClientOptions, { closeFace, serveNode }: Cli
   for (const name of counts) checkCount(name, options[name], refuse);
   checkPoolOptions(options.pool, refuse);
   checkHooks(options.hooks, refuse);
+  checkDescribeError(options.describeError, refuse);
   checkLog(options.log, refuse);
   checkNodeQueue(options.nodeQueue, refuse);
   const nodeQueue = nodeQueueOf(options.nodeQueue);
@@ -160,6 +168,7 @@ export function openClient(options: ClientOptions, { closeFace, serveNode }: Cli
   const broker = typeof options.broker === "string" ? openBroker(options.broker, opening) : options.broker;
   const replies = new Replies(broker);
   const hooks = Hooks.of(options.hooks, log);
+  const describe = describerOf(options.describeError, log);
   const unreadable = new Unreadable(log);
   const inbound = new Inbound(options.maxResultBytes ?? defaultMaxReplyBytes, unreadable);
   const handles = new Handles(broker, replies, inbound, hooks);
@@ -179,13 +188,24 @@ export function openClient(options: ClientOptions, { closeFace, serveNode }: Cli
   const pooled = pooledTasks(tasks.values(), refuse);
   const pool = pooled.length > 0 ? new CpuPool(poolSettings(options.pool), log) : undefined;
   const maxParamsBytes = options.maxParamsBytes ?? defaultMaxBytes;
-  const around = { maxParamsBytes, dependencies, hooks, log: written, locks, tasksFor, pool, nodeQueue };
+  const around = { maxParamsBytes, dependencies, hooks, describe, log: written, locks, tasksFor, pool, nodeQueue };
   const local = new LocalRuns(tasks, options.localConcurrency ?? 100, around);
   // What a worker is made of: only a client that replays calls here needs it.
   let loading: Promise<LocalReplays> | undefined;
   const loadReplays = async (): Promise<LocalReplays> => {
     const { LocalReplays } = await import("./local-replays.ts");
-    return new LocalReplays({ broker, nodeQueue, tasks, pool, local, dependencies, hooks, locks, log: written });
+    return new LocalReplays({
+      broker,
+      nodeQueue,
+      tasks,
+      pool,
+      local,
+      dependencies,
+      hooks,
+      describe,
+      locks,
+      log: written,
+    });
   };
   const replays = (): Promise<LocalReplays> => (loading ??= outside(loadReplays));
   const places = {
@@ -198,7 +218,9 @@ export function openClient(options: ClientOptions, { closeFace, serveNode }: Cli
     }),
   };
   const node =
-    nodeQueue === undefined ? undefined : serveNode?.({ ...options, broker, log }, { tasks, pooled, nodeQueue });
+    nodeQueue === undefined
+      ? undefined
+      : serveNode?.({ ...options, broker, log }, { tasks, pooled, nodeQueue, describe });
   let closing: Promise<void> | undefined;
   const end = async (): Promise<void> => {
     const runs = places.local.close(new TaskError<string, unknown>("canceled", "the client was closed"));
@@ -279,7 +301,7 @@ export function openClient(options: ClientOptions, { closeFace, serveNode }: Cli
 
 /** Declarations by the names that `client.handle` and `isDeclared` take: short ones, or those on the wire. */
 function declarationsByKey(registry: Registry): ReadonlyMap<string, Declaration> {
-  const all = registry.contracts.flatMap((contract) => [...declarationsOf(contract).values()]);
+  const all = registry.contracts.flatMap((contract) => [...declarationsOf(contract, registry.owner).values()]);
   return new Map(all.map((one) => [registry.shape === "flat" ? one.shortName : one.name, one]));
 }
 

@@ -119,8 +119,19 @@ describe("what is carried", () => {
     expect(({} as Record<string, unknown>)["admin"]).toBeUndefined();
   });
 
-  test("a lone surrogate becomes U+FFFD", () => {
-    expect(trip("a\ud800b")).toBe("a\ufffdb");
+  test("text of any length and of any code points, U+FFFD among them", () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: "binary", maxLength: 40 }),
+        fc.nat(2_000),
+        fc.nat(2_000),
+        (unit, before, behind) => {
+          const text = `${"a".repeat(before)}${unit}\ufffd${"日".repeat(behind)}`;
+          expect(trip({ [text]: text })).toStrictEqual({ [text]: text });
+        },
+      ),
+      { numRuns: 200 },
+    );
   });
 
   test("plain objects of another realm are plain", async () => {
@@ -281,6 +292,35 @@ describe("msgpackr, as another library of MessagePack", () => {
       none: undefined,
       words: new Int8Array([-1]),
     });
+  });
+});
+
+describe("half of a surrogate pair", () => {
+  /** Wherever it stands in a text of whichever length and script. */
+  const cut = fc
+    .tuple(
+      fc.nat({ max: 600 }),
+      fc.constantFrom("a", "é", "日", "🚀", "\ufffd"),
+      fc.integer({ min: 0xd800, max: 0xdfff }),
+    )
+    .map(([length, unit, half]) => `${unit.repeat(length)}${String.fromCharCode(half)}${unit.repeat(length % 7)}`);
+
+  test("is refused with its path, in values, keys, Map's keys and Sets: no two texts arrive as one", () => {
+    fc.assert(
+      fc.property(cut, (text) => {
+        const path = (value: unknown): unknown =>
+          refusal(() => encode({ params: { list: [0, value] } })).issues[0]?.path;
+        expect(path(text)).toEqual(["params", "list", 1]);
+        expect(path({ name: text })).toEqual(["params", "list", 1, "name"]);
+        expect(path({ [text]: 1 })).toEqual(["params", "list", 1, text]);
+        expect(path(new Map([[text, 1]]))).toEqual(["params", "list", 1, 0]);
+        expect(path(new Set(["", text]))).toEqual(["params", "list", 1, 1]);
+      }),
+      { numRuns: 500 },
+    );
+    expect(refusal(() => encode({ params: { text: [{ name: "\ud83d" }] } })).message).toMatch(
+      /params\.text\[0\]\.name: a string with half of a surrogate pair can't be carried; cut text between code points/,
+    );
   });
 });
 

@@ -10,7 +10,7 @@ let idle: Packer | undefined;
  *
  * Carries without loss: undefined, null, booleans, numbers (-0, NaN and the infinities, too), strings, bigint, Date,
  * Map, Set, Uint8Array, the other typed arrays, ArrayBuffer, DataView, arrays and plain objects, nested up to 500
- * deep. A Buffer arrives as a Uint8Array, an object without prototype as a plain one, a lone surrogate as U+FFFD.
+ * deep. A Buffer arrives as a Uint8Array, an object without prototype as a plain one.
  * As with JSON, only an object's own enumerable properties with string keys are looked at, and an array's items.
  *
  * The checks are part of the one pass that writes: `{ a: 4, b: 6 }` takes 0.24 to 0.31 µs, and 0.21 to 0.23 µs with
@@ -20,7 +20,8 @@ let idle: Packer | undefined;
  *
  * @param free - how many bytes, whatever is in them, to leave before the value's own, at most 4,096.
  * @throws TaskError `invalid_argument` for anything else, with the path as its issue: functions, symbols, instances of
- * other classes, invalid Dates, arrays with holes, values that contain themselves.
+ * other classes, invalid Dates, arrays with holes, values that contain themselves, and strings and keys with half of a
+ * surrogate pair, for which UTF-8 has no bytes.
  */
 export function encode(value: unknown, free = 0): Buffer {
   const packer = idle ?? new Packer();

@@ -86,7 +86,7 @@ export interface Failure {
    * backoff and `retryOn` say, if there are attempts left. @default as the task's `retry` says
    */
   readonly retry?: RetryWish | undefined;
-  /** What led to it: its stack goes to the caller. */
+  /** What led to it: operators see its stack, in `client.parked.show()`. */
   readonly cause?: unknown;
 }
 

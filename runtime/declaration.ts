@@ -13,6 +13,8 @@ export interface Declaration {
   /** `addition`. */
   readonly shortName: string;
   readonly queue: string;
+  /** Whose contract it is of, as its registry says. */
+  readonly owner: string | undefined;
   /** By what it is known whether it is served: its name, and with it its queue where a call has named another one. */
   readonly route: string;
   /** What its handler runs in, if not in the event loop. */
@@ -34,14 +36,16 @@ const defaultTimeoutMs = 30_000;
 const defaultAttemptTimeoutMs = 600_000;
 const defaultResultTtlMs = 3_600_000;
 
-const declarations = new WeakMap<Contract, ReadonlyMap<string, Declaration>>();
+const declarations = new WeakMap<Contract, Map<string | undefined, ReadonlyMap<string, Declaration>>>();
 
-/** A contract's tasks by their short names; made once a contract, and each gate at its first use. */
-export function declarationsOf(contract: Contract): ReadonlyMap<string, Declaration> {
-  let known = declarations.get(contract);
+/** A contract's tasks by their short names; made once a contract and owner, and each gate at its first use. */
+export function declarationsOf(contract: Contract, owner?: string): ReadonlyMap<string, Declaration> {
+  let byOwner = declarations.get(contract);
+  if (byOwner === undefined) declarations.set(contract, (byOwner = new Map()));
+  let known = byOwner.get(owner);
   if (known === undefined) {
-    known = new Map(Object.entries(contract.tasks).map(([name, task]) => [name, declare(contract, name, task)]));
-    declarations.set(contract, known);
+    known = new Map(Object.entries(contract.tasks).map(([name, task]) => [name, declare(contract, owner, name, task)]));
+    byOwner.set(owner, known);
   }
   return known;
 }
@@ -52,8 +56,9 @@ export function inQueue(declaration: Declaration, queue: string | undefined): De
   return { ...declaration, queue, route: `${declaration.name} ${queue}` };
 }
 
-function declare(contract: Contract, shortName: string, task: Task): Declaration {
+function declare(contract: Contract, owner: string | undefined, shortName: string, task: Task): Declaration {
   return {
+    owner,
     task,
     name: `${contract.name}.${shortName}`,
     shortName,

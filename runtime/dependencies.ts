@@ -4,6 +4,7 @@ import { lastWordsMs } from "./defaults.ts";
 import { TaskError } from "./errors.ts";
 import type { Logger } from "./log.ts";
 import { outside, thisContext, type Within } from "./own-context.ts";
+import { loggable } from "./thrown.ts";
 
 /** What a function that opens dependencies is given. */
 export interface Opening {
@@ -82,7 +83,7 @@ class Opened {
       try {
         await this.#within(close);
       } catch (thrown) {
-        log.error({ err: thrown }, "a dependency could not be closed");
+        log.error({ err: loggable(thrown) }, "a dependency could not be closed");
       }
     }
     inProcess.delete(this.#open);

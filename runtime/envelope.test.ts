@@ -213,11 +213,12 @@ describe("requests and replies", () => {
         attempt: 2,
         issues: [{ path: ["a", 0], message: "wrong" }],
         cause: new Error("deep"),
+        remoteStack: "Error: deep\n    at there",
       });
       const record = writeReply(newHeader({ state: "failed" }), { error: toWire(sent) });
       const said = readReply(record)!;
       if (!("error" in said)) throw new Error("no error");
-      const got = fromWire(said.error, "q.task", "id");
+      const got = fromWire(said.error, "q.task", "id", true);
       expect(got).toMatchObject({
         code,
         name: sent.name,
@@ -228,7 +229,8 @@ describe("requests and replies", () => {
         callId: "id",
       });
       expect(got.data).toEqual(sent.data);
-      expect(got.remoteStack !== undefined).toBe(code === "failed");
+      expect(got.remoteStack).toBe(code === "failed" ? sent.remoteStack : undefined);
+      expect(fromWire(said.error, "q.task", "id").remoteStack).toBeUndefined();
     }
   });
 

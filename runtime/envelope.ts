@@ -20,6 +20,7 @@ import {
 import { isTerminal, states } from "./state.ts";
 import { isTaskName } from "./task-name.ts";
 import type { Trace } from "./trace.ts";
+import { wellFormed } from "./well-formed.ts";
 
 /*
  * The shape of a call on the wire. A record is a MessagePack map of at most 15 entries, the first of which is
@@ -53,6 +54,8 @@ export interface Request extends Origin {
   readonly params: unknown;
   /** What the call overrides of its contract. */
   readonly options?: RequestOptions | undefined;
+  /** Whose contract it was made by. */
+  readonly owner?: string | undefined;
 }
 
 /** What a call may override of its contract, and a worker must know. */
@@ -107,6 +110,7 @@ function requestBody(request: Request): Record<string, unknown> {
   body["task"] = request.task;
   body["params"] = request.params;
   if (request.options !== undefined) body["options"] = request.options;
+  if (request.owner !== undefined) body["owner"] = request.owner;
   if (request.parent !== undefined) body["parent"] = request.parent;
   if (request.root !== undefined) body["root"] = request.root;
   if (request.metadata !== undefined) body["metadata"] = request.metadata;
@@ -120,6 +124,8 @@ export function readRequest(record: Uint8Array): Request {
   checkTask(body["task"]);
   checkRequestOptions(body["options"]);
   checkOrigin(body);
+  if (body["owner"] !== undefined && typeof body["owner"] !== "string")
+    throw new TaskError("invalid_argument", "a record's owner is no name");
   return body as unknown as Request;
 }
 
@@ -321,26 +327,36 @@ function errorOfState(header: Header): WireError {
   }
 }
 
-/** An error for the wire: its texts are cut, so that no limit of replies ever keeps a caller from knowing what was wrong. */
+/**
+ * An error for the wire: all of it can be carried, but for a declared one's data, which are the contract's. Its texts are cut, so
+ * that no limit of replies ever keeps a caller from knowing what was wrong.
+ */
 export function toWire(error: AnyTaskError): WireError {
+  const { code, reason, attempt, issues, remoteStack } = error;
   return {
-    code: error.code,
-    message: cutText(error.reason),
-    ...(error.code === "declared" && { name: error.name, data: error.data }),
-    ...(error.attempt !== undefined && { attempt: error.attempt }),
-    ...(error.issues.length > 0 && { issues: cutIssues(error.issues) }),
-    ...(error.code === "failed" && { stack: stackOf(error) }),
+    code,
+    message: wellFormed(cutText(reason)),
+    ...(code === "declared" && { name: error.name, data: error.data }),
+    ...(attempt !== undefined && { attempt }),
+    ...(issues.length > 0 && { issues: cutIssues(issues).map(wireIssue) }),
+    // Redacted before it is cut: of half a URL it does not show where its password ends.
+    ...(code === "failed" && { stack: remoteStack && wellFormed(cutText(remoteStack)) }),
   };
 }
 
-/** The stack of what the handler threw. */
-function stackOf(error: AnyTaskError): string | undefined {
-  const stack = error.cause instanceof Error ? error.cause.stack : error.remoteStack;
-  return stack === undefined ? undefined : cutText(stack);
+function wireIssue({ path, message }: TaskIssue): TaskIssue {
+  return {
+    path: path.map((key) => (typeof key === "number" ? key : wellFormed(key))),
+    message: wellFormed(message),
+  };
 }
 
-/** An error from the wire. */
-export function fromWire(error: WireError, task: string | undefined, callId: string): AnyTaskError {
+/**
+ * An error from the wire.
+ *
+ * @param stack - whether it is to have the stack of what its handler threw: operators see it, callers don't. @default false
+ */
+export function fromWire(error: WireError, task: string | undefined, callId: string, stack = false): AnyTaskError {
   const { code } = error;
   return new TaskError<string, unknown>(code, error.message, {
     name: code === "declared" ? error.name : undefined,
@@ -349,7 +365,7 @@ export function fromWire(error: WireError, task: string | undefined, callId: str
     callId,
     attempt: error.attempt,
     issues: error.issues,
-    remoteStack: error.stack,
+    remoteStack: stack ? error.stack : undefined,
   });
 }
 

@@ -1,3 +1,6 @@
+import { redacted } from "./redaction.ts";
+import { stackText, thrownText, tried } from "./thrown.ts";
+
 /** The closed set of reasons for which a call can end without its value. */
 export type TaskErrorCode =
   /** The parameters, or an option, did not fit what was declared. Never retried. */
@@ -64,7 +67,7 @@ export interface TaskErrorDetails<Name extends string = string, Data = unknown> 
   readonly cause?: unknown;
   /** Schema violations, for `invalid_argument` and `invalid_result`. */
   readonly issues?: readonly TaskIssue[] | undefined;
-  /** The stack of the process in which the handler ran, as text. */
+  /** The stack of what the handler threw, as text: for operators. */
   readonly remoteStack?: string | undefined;
 }
 
@@ -89,6 +92,9 @@ export class TaskError<Name extends string = "TaskError", Data = undefined> exte
   readonly callId: string | undefined;
   readonly attempt: number | undefined;
   readonly issues: readonly TaskIssue[];
+  /**
+   * The stack of what the handler threw, as text: at most 4 KiB, in what `client.parked.show()` and events tell. Callers get none.
+   */
   readonly remoteStack: string | undefined;
   /** The message without its code and task. */
   readonly reason: string;
@@ -113,16 +119,23 @@ export class TaskError<Name extends string = "TaskError", Data = undefined> exte
   static override [Symbol.hasInstance](value: unknown): boolean {
     // A class that someone derives from this one has instances of its own.
     if (this !== TaskError) return Function.prototype[Symbol.hasInstance].call(this, value);
-    return typeof value === "object" && value !== null && brand in value;
+    if (typeof value !== "object" || value === null) return false;
+    try {
+      return brand in value;
+    } catch {
+      return false; // A proxy may throw, or be revoked.
+    }
   }
 
   /**
    * Makes anything that was thrown a TaskError: one stays itself (filled in with what it lacked), anything
-   * else becomes `code` with the thrown value as its `cause`.
+   * else becomes `code` with the thrown value as its `cause`, and in its message the best words that the value has for itself,
+   * without the credentials of URLs. Never throws.
    */
   static from(thrown: unknown, code: TaskErrorCode = "failed", details: TaskErrorDetails = {}): AnyTaskError {
-    if (thrown instanceof TaskError) return thrown.with(details);
-    return new TaskError(code, describeThrown(thrown), { cause: thrown, ...details });
+    // It may come from another copy of the package, and of that be only an imitation.
+    if (isWhole(thrown)) return TaskError.prototype.with.call(thrown, details);
+    return new TaskError(code, redacted(thrownText(thrown)), { cause: thrown, ...details });
   }
 
   /** The same error with the task, call and attempt that it did not know yet. */
@@ -135,33 +148,57 @@ export class TaskError<Name extends string = "TaskError", Data = undefined> exte
     ) {
       return known;
     }
-    const filled = new TaskError<string, unknown>(known.code, known.reason, {
-      name: known.name,
-      data: known.data,
+    return rebuilt(known, {
       task: known.task ?? details.task,
       callId: known.callId ?? details.callId,
       attempt: known.attempt ?? details.attempt,
-      cause: known.cause,
-      issues: known.issues,
-      remoteStack: known.remoteStack,
     });
-    // The stack begins with the message, and people see the stack.
-    if (known.stack !== undefined) filled.stack = known.stack.replace(known.message, () => filled.message);
-    return filled;
   }
+}
+
+/** A copy of an error that differs in some details, or in its reason. */
+export function rebuilt(
+  error: AnyTaskError,
+  changes: TaskErrorDetails<string> & { readonly reason?: string | undefined },
+): AnyTaskError {
+  const { code, name, data, task, callId, attempt, cause, issues, remoteStack } = error;
+  const { reason = error.reason, ...details } = changes;
+  const copy = new TaskError<string, unknown>(code, reason, {
+    name,
+    data,
+    task,
+    callId,
+    attempt,
+    cause,
+    issues,
+    remoteStack,
+    ...details,
+  });
+  // The stack begins with the message, and people see the stack.
+  const stack = stackText(error);
+  if (stack !== undefined) copy.stack = stack.replace(error.message, () => copy.message);
+  return copy;
 }
 
 /** A TaskError of whatever code: a declared one's name and data are not known statically. */
 export type AnyTaskError = TaskError<string, unknown>;
 
-/** Words for a thrown value that need not be an Error. */
-function describeThrown(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message || thrown.name;
-  if (typeof thrown === "string") return thrown;
-  if (thrown === undefined || thrown === null) return `the handler threw ${String(thrown)}`;
-  try {
-    return `the handler threw ${JSON.stringify(thrown) ?? `a ${typeof thrown}`}`;
-  } catch {
-    return `the handler threw a value of type ${typeof thrown}`;
-  }
+/** Whether a thrown value is a TaskError all of whose parts are there, and of the types that are expected of them. */
+function isWhole(thrown: unknown): thrown is AnyTaskError {
+  if (!(thrown instanceof TaskError)) return false;
+  const isText = (value: unknown): boolean => typeof value === "string";
+  return (
+    tried(() => {
+      const { code, name, message, reason, task, callId, attempt, issues, remoteStack } = thrown as AnyTaskError;
+      void thrown.data;
+      void thrown.cause;
+      return (
+        taskErrorCodes.includes(code) &&
+        [name, message, reason].every(isText) &&
+        [task, callId, remoteStack].every((value) => value === undefined || isText(value)) &&
+        (attempt === undefined || typeof attempt === "number") &&
+        Array.isArray(issues)
+      );
+    }) === true
+  );
 }

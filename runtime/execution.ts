@@ -6,6 +6,7 @@ import { replyRefusal } from "./carried.ts";
 import { encode } from "./codec.ts";
 import { cutText } from "./cut-text.ts";
 import type { Dependencies } from "./dependencies.ts";
+import type { DescribeError } from "./describe-error.ts";
 import { readRequest, type Reply, type Request, tooLarge, toWire, writeReply } from "./envelope.ts";
 import type { Declaration } from "./declaration.ts";
 import {
@@ -29,8 +30,10 @@ import { Attempt, type Nest, type Outcome } from "./invoke.ts";
 import { limitKeysOf } from "./limits.ts";
 import type { Lease, Leases } from "./leases.ts";
 import type { LockGiver } from "./lock-room.ts";
+import { foreignCall, isSameOwner } from "./owners.ts";
 import type { Logger } from "./log.ts";
 import { performance } from "./real-time.ts";
+import { loggable, tried } from "./thrown.ts";
 
 /** What an execution needs of its worker. */
 export interface ExecutionSettings {
@@ -44,6 +47,7 @@ export interface ExecutionSettings {
   /** What they depend on, open. */
   readonly dependencies: Dependencies;
   readonly hooks: Hooks | undefined;
+  readonly describe: DescribeError;
   readonly maxResultBytes: number;
   /** The largest request that it reads, bytes. */
   readonly maxParamsBytes: number;
@@ -144,6 +148,12 @@ export class Execution {
       this.#report({ kind: "aside", task: this.#request.task });
       return undefined;
     }
+    const { owner } = this.#bound.declaration;
+    if (!isSameOwner(this.#request.owner, owner)) {
+      const attempt = this.#header.attempt + 1;
+      this.#answer({ ok: false, error: foreignCall(this.#request.owner, owner).with({ callId: this.id, attempt }) });
+      return undefined;
+    }
     if (this.#bound.declaration.limited && this.#gaveLimits(this.#bound.declaration)) return undefined;
     this.#begunAt = performance.now();
     if (this.#isPast(this.#begunAt)) {
@@ -179,6 +189,7 @@ export class Execution {
       hooks,
       log: this.#settings.log,
       locks: this.#settings.locks,
+      describe: this.#settings.describe,
       onProgress: (value) => this.#progress(encodedProgress(value, this.#settings.maxResultBytes)),
     });
     return this.#follow(this.#attempt);
@@ -218,6 +229,7 @@ export class Execution {
       attemptMs,
       leftMs: Math.max(0, leftMs),
       maxBytes: this.#settings.maxResultBytes,
+      describe: this.#settings.describe,
       onBegun: (limitMs, limitedByCall) => {
         this.#begunAt = performance.now();
         if (this.#settings.leases.guarded) this.#tellKeeper(limitMs, limitedByCall, this.#leftMs(this.#begunAt));
@@ -279,8 +291,9 @@ export class Execution {
     if (outcome.ok) return this.#answer(outcome);
     const { error } = outcome;
     const delayMs = this.#retryMs(error.code, this.#leftMs(performance.now()), outcome.wish);
-    if (delayMs === undefined) this.#answer(outcome);
-    else this.#report({ kind: "retry", delayMs, failure: this.#failed(error) });
+    const failure = delayMs === undefined ? undefined : this.#failed(error);
+    if (delayMs === undefined || failure === undefined) this.#answer(outcome);
+    else this.#report({ kind: "retry", delayMs, failure });
   }
 
   /** After how long another attempt follows one that failed like this; undefined if none does. */
@@ -295,7 +308,7 @@ export class Execution {
     if (!outcome.ok && faults.has(outcome.error.code)) {
       const { message, attempt, remoteStack, cause = remoteStack } = outcome.error;
       const metadata = this.#request?.metadata;
-      const about = { task: this.task, callId: this.id, attempt, error: message, err: cause };
+      const about = { task: this.task, callId: this.id, attempt, error: message, err: loggable(cause) };
       this.#settings.log.warn(metadata === undefined ? about : { ...about, metadata }, "a call failed");
     }
     const record = this.#encode(outcome);
@@ -320,10 +333,11 @@ export class Execution {
     }
   }
 
-  /** The error of an attempt that is repeated, for whoever looks at the call meanwhile. */
-  #failed(error: AnyTaskError): Uint8Array {
+  /** The error of an attempt that is repeated, for whoever looks at the call meanwhile; undefined for one that can't be carried. */
+  #failed(error: AnyTaskError): Uint8Array | undefined {
     const { worker, maxResultBytes } = this.#settings;
-    const told = encode({ ...toWire(error), worker });
+    const told = tried(() => encode({ ...toWire(error), worker }));
+    if (told === undefined) return undefined;
     if (told.length <= maxResultBytes) return told;
     const { code, attempt, reason } = error;
     return encode({ code, attempt, message: `${reason.slice(0, 1_000)}… (${told.length} bytes in all)`, worker });

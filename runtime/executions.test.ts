@@ -1,3 +1,4 @@
+import { describeError } from "./describe-error.ts";
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import * as z from "zod";
@@ -33,6 +34,7 @@ function setUp(echo: (n: number) => void = () => {}, freed: () => void = () => {
     tasks: boundTasks([implementation]),
     dependencies: new Dependencies(quiet),
     hooks: undefined,
+    describe: describeError,
     maxResultBytes: 1_000_000,
     maxParamsBytes: 1_000_000,
     log: quiet,

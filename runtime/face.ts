@@ -8,7 +8,9 @@ type Tree = ReadonlyMap<string, Declaration | ReadonlyMap<string, Declaration>>;
 
 /** Lays the tasks of a registry out as its client's shape has them. */
 function treeOf(registry: Registry): Tree {
-  const contracts = registry.contracts.map((contract) => [contract.name, declarationsOf(contract)] as const);
+  const contracts = registry.contracts.map(
+    (contract) => [contract.name, declarationsOf(contract, registry.owner)] as const,
+  );
   return registry.shape === "byContract"
     ? new Map(contracts)
     : new Map(contracts.flatMap(([, tasks]) => Array.from(tasks)));

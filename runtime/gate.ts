@@ -1,6 +1,8 @@
 import { $ZodAsyncError, $ZodObjectJIT, safeParse } from "zod/v4/core";
 import type { ParamsShape, Schema } from "./contract.ts";
 import { TaskError, type TaskErrorCode, type TaskIssue } from "./errors.ts";
+import { redacted } from "./redaction.ts";
+import { thrownText } from "./thrown.ts";
 
 /** A check that a value passes on its way in or out: what passes is what the receiver gets. */
 export interface Gate {
@@ -26,13 +28,14 @@ function pass(schema: Schema, value: unknown, code: TaskErrorCode, subject: stri
     const reason =
       cause instanceof $ZodAsyncError
         ? "its schema is asynchronous, and gates are not: do that check in the handler"
-        : `its schema threw: ${cause instanceof Error ? cause.message : String(cause)}`;
+        : `its schema threw: ${redacted(thrownText(cause))}`;
     throw new TaskError(code, `${subject}: ${reason}`, { cause });
   }
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map((issue): TaskIssue => ({
     path: issue.path.map((key) => (typeof key === "symbol" ? String(key) : key)),
-    message: issue.message,
+    // A function of the schema's may have given anything.
+    message: typeof issue.message === "string" ? redacted(issue.message) : "it does not fit",
   }));
   throw new TaskError(code, describeIssues(subject, issues), { issues });
 }

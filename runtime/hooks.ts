@@ -2,6 +2,7 @@ import { shown } from "./checks.ts";
 import { TaskError } from "./errors.ts";
 import type { Hook, HookEnd } from "./hook.ts";
 import type { Logger } from "./log.ts";
+import { loggable } from "./thrown.ts";
 
 const kinds = ["submit", "attempt", "reply"] as const;
 type Kind = (typeof kinds)[number];
@@ -97,7 +98,10 @@ export class Hooks {
   }
 
   #failed({ name }: Link, kind: Kind, { task, callId }: EventOf<Kind>, thrown: unknown): void {
-    this.#log.error({ hook: name, kind, task, callId, err: thrown }, "a hook failed; the call goes on without it");
+    this.#log.error(
+      { hook: name, kind, task, callId, err: loggable(thrown) },
+      "a hook failed; the call goes on without it",
+    );
   }
 
   #refused({ name }: Link, kind: Kind, { task, callId }: EventOf<Kind>, thrown: unknown): void {

@@ -51,7 +51,7 @@ export function implement<Signatures, Module, Dependencies>(
   options: ImplementOptions<Dependencies> = {},
   module?: string | URL,
 ): Implementation<Signatures, Module, Dependencies> {
-  const declarations = declarationsOf(contract);
+  const declarations = declarationsOf(contract, registry.owner);
   const found = module === undefined ? undefined : { module: moduleUrl(module) };
   const given = new Map<string, unknown>(Object.entries(handlers));
   const faults: string[] = [];

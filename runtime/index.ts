@@ -38,6 +38,8 @@ export type {
 export type { Implementation } from "./implementation.ts";
 export type { Open, Opening } from "./dependencies.ts";
 export type { LimitKey, Limits, RateLimit } from "./limits.ts";
+export { describeError } from "./describe-error.ts";
+export type { DescribeError, ErrorDescription } from "./describe-error.ts";
 export { streamLogger } from "./log.ts";
 export type { LogFormat, Logger, LogLevel } from "./log.ts";
 export type { AttemptError } from "./kept-record.ts";

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { describeError } from "./describe-error.ts";
 import { implement, contractOf } from "./codegen.ts";
 import { task } from "./contract.ts";
 import { boundTasks } from "./implementation.ts";
@@ -18,6 +19,7 @@ const settings = {
   limitedByCall: false,
   log: streamLogger("silent"),
   dependencies: {},
+  describe: describeError,
   locks: { take: () => Promise.reject(new Error("it has none")) },
 };
 

@@ -7,7 +7,8 @@ import { shown } from "./checks.ts";
 import { after } from "./clock.ts";
 import type { Context, ErrorMakers, Failure } from "./context.ts";
 import type { Declaration } from "./declaration.ts";
-import { type AnyTaskError, TaskError } from "./errors.ts";
+import { type DescribeError, described } from "./describe-error.ts";
+import { type AnyTaskError, rebuilt, TaskError } from "./errors.ts";
 import type { Origin } from "./envelope.ts";
 import type { Waits } from "./held-slots.ts";
 import type { HookEnd } from "./hook.ts";
@@ -16,6 +17,7 @@ import { type Lineage, lineage } from "./lineage.ts";
 import type { LockGiver } from "./lock-room.ts";
 import { thisContext, type Within } from "./own-context.ts";
 import { performance } from "./real-time.ts";
+import { redacted } from "./redaction.ts";
 import type { Registry } from "./registry.ts";
 import { traceOf } from "./trace.ts";
 
@@ -56,6 +58,8 @@ export interface AttemptSettings extends AttemptKnown {
   readonly dependencies: unknown;
   readonly hooks?: Hooks | undefined;
   readonly locks: LockGiver;
+  /** What is said of an error that the handler threw and its contract does not declare. */
+  readonly describe: DescribeError;
   /** Takes the handler's progress: as it is to be sent, and as its receiver gets it. */
   readonly onProgress: (sent: unknown, received: unknown) => void;
 }
@@ -88,14 +92,15 @@ export class Attempt {
   #begin(bound: BoundTask, params: unknown, settings: AttemptSettings): Outcome | Promise<Outcome> {
     const { declaration } = bound;
     let returned: unknown;
-    let later: boolean;
+    let later: Promise<unknown> | undefined;
     try {
       returned = bound.handler(declaration.params.pass(params), this.#context);
-      later = isPromiseLike(returned);
+      // A promise of the handler's may have a `constructor` that throws, or a `then` of its own.
+      later = isPromiseLike(returned) ? Promise.resolve(returned) : undefined;
     } catch (thrown) {
       return this.#context.concluded(failure(declaration, thrown, settings));
     }
-    if (!later) return this.#context.concluded(success(declaration, returned, settings));
+    if (later === undefined) return this.#context.concluded(success(declaration, returned, settings));
     // The handler may have held the event loop for a while before it gave its promise.
     const leftMs = this.#context.remainingMs;
     const outcome = new Promise<Outcome>((resolve) => {
@@ -106,10 +111,12 @@ export class Attempt {
         resolve(this.#context.concluded(outcome));
       };
     });
-    this.settled = Promise.resolve(returned).then(
+    // Not by its own `then`, which may be another.
+    this.settled = Promise.prototype.then.call(
+      later,
       (value) => this.#end?.(success(declaration, value, settings)),
       (thrown: unknown) => this.#end?.(failure(declaration, thrown, settings)),
-    );
+    ) as Promise<void>;
     if (leftMs <= 0) this.abort(timedOut(declaration, settings));
     return outcome;
   }
@@ -159,7 +166,8 @@ function failure(declaration: Declaration, thrown: unknown, settings: AttemptSet
   const { callId, attempt } = settings;
   const about = { task: declaration.name, callId, attempt };
   try {
-    return { ok: false, error: ownError(declaration, thrown, callId).with(about), wish: wishOf(thrown) };
+    const error = ownError(declaration, thrown, callId, settings.describe);
+    return { ok: false, error: error.with(about), wish: wishOf(thrown) };
   } catch (refused) {
     return { ok: false, error: TaskError.from(refused, "internal", about) };
   }
@@ -182,22 +190,25 @@ function failed({ reason = "the handler gave up", retry, cause }: Failure = {}):
     );
   }
   const error = new TaskError("failed", reason, { cause });
-  if (retry !== undefined) wishes.set(error, retry);
+  // Its own, for it may have to cross to another thread.
+  if (retry !== undefined) wishes.set(error, retry === false ? false : { afterMs: retry.afterMs });
   return error;
 }
 
 /** What a thrown value says of this call. An error of another call, that the handler let through, is a failure. */
-function ownError(declaration: Declaration, thrown: unknown, callId: string): AnyTaskError {
-  if (!(thrown instanceof TaskError)) return TaskError.from(thrown, "failed");
-  const error: AnyTaskError = thrown;
+function ownError(declaration: Declaration, thrown: unknown, callId: string, describe: DescribeError): AnyTaskError {
+  const error = TaskError.from(thrown, "failed");
   const foreign =
     (error.task !== undefined && error.task !== declaration.name) ||
     (error.callId !== undefined && error.callId !== callId);
   if (foreign) {
-    return new TaskError<string, unknown>("failed", `a call that it made failed: ${error.message}`, { cause: error });
+    const through = `a call that it made failed: ${error.message}`;
+    return described(new TaskError<string, unknown>("failed", through, { cause: thrown }), describe);
   }
+  if (error.code === "failed") return described(error, describe, thrown);
   if (error.code === "declared") declaredGate(declaration, error.name).pass(error.data);
-  return error;
+  const reason = redacted(error.reason);
+  return reason === error.reason ? error : rebuilt(error, { reason });
 }
 
 function declaredGate(declaration: Declaration, name: string): { pass(data: unknown): unknown } {

@@ -13,6 +13,7 @@ import {
 import type { AnyTaskError, TaskErrorCode } from "./errors.ts";
 import { type Header, newHeader, readHeader } from "./header.ts";
 import { receivedError } from "./receive.ts";
+import { tried } from "./thrown.ts";
 
 /** How one attempt of a call ended. */
 export interface AttemptError {
@@ -58,7 +59,7 @@ export class KeptRecord {
   error(id: string, declaration?: Declaration): AnyTaskError | undefined {
     const reply = tried(() => readReply(this.#record));
     if (reply === undefined || "value" in reply) return undefined;
-    const error = fromWire(reply.error, this.request?.task ?? declaration?.name, id);
+    const error = fromWire(reply.error, this.request?.task ?? declaration?.name, id, true);
     return declaration === undefined ? error : receivedError(declaration, error);
   }
 }
@@ -69,12 +70,4 @@ export function attemptErrors(failures: readonly Uint8Array[]): readonly Attempt
     const { code, message, attempt, worker, stack } = wireErrorOf(tried(() => decode(bytes)));
     return { code, message, attempt, worker: worker === "" ? undefined : worker, stack };
   });
-}
-
-function tried<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }

@@ -2,6 +2,7 @@ import type { Broker } from "./broker.ts";
 import { openBroker } from "./brokers/open.ts";
 import { pooledTasks } from "./cpu/place.ts";
 import { defaultNamespace } from "./defaults.ts";
+import { type DescribeError, describerOf } from "./describe-error.ts";
 import { TaskError } from "./errors.ts";
 import type { WorkerHealth } from "./health.ts";
 import { newAddress } from "./id.ts";
@@ -71,6 +72,7 @@ class LazyWorker implements Worker {
   readonly #tasks: ReadonlyMap<string, BoundTask>;
   readonly #pooled: readonly BoundTask[];
   readonly #broker: Broker;
+  readonly #describe: DescribeError;
   #running: workerModule.RunningWorker | undefined;
   #opening: Promise<workerModule.RunningWorker> | undefined;
   /** The context of whoever made it, in which its handlers, its hooks and its logger run. */
@@ -87,6 +89,7 @@ class LazyWorker implements Worker {
     this.#options = options;
     this.#tasks = tasks;
     this.#pooled = pooled;
+    this.#describe = describerOf(options.describeError, log);
     this.#broker = typeof broker === "string" ? openBroker(broker, { namespace, side: "worker", log }) : broker;
   }
 
@@ -127,7 +130,8 @@ class LazyWorker implements Worker {
     // Asked for at once, by which a test broker knows that a worker is on its way.
     const [{ RunningWorker }, keepers] = await Promise.all([loadWorker(), this.#broker.keepers?.()]);
     const { id, nodeQueue } = this;
-    const parts = { id, broker: this.#broker, keepers, tasks: this.#tasks, pooled: this.#pooled, nodeQueue };
+    const own = { id, broker: this.#broker, describe: this.#describe };
+    const parts = { ...own, keepers, tasks: this.#tasks, pooled: this.#pooled, nodeQueue };
     return (this.#running = new RunningWorker(this.#options, parts));
   }
 }

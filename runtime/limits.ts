@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
-import { checkCount, checkDuration, checkNames, hasLoneSurrogate, shown } from "./checks.ts";
+import { checkCount, checkDuration, checkNames, shown } from "./checks.ts";
 import { TaskError } from "./errors.ts";
+import { redacted } from "./redaction.ts";
+import { thrownText } from "./thrown.ts";
+import { isWellFormed } from "./well-formed.ts";
 
 /** What tells calls of a task apart for a limit: those with the same key share it. */
 export type LimitKey = string | number;
@@ -84,18 +87,16 @@ function hashOf(name: string, key: Limits["concurrencyKey"], params: unknown): s
   try {
     value = key(params as Readonly<Record<string, unknown>>);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TaskError("invalid_argument", `its ${name} threw: ${reason}`, { cause });
+    throw new TaskError("invalid_argument", `its ${name} threw: ${redacted(thrownText(cause))}`, { cause });
   }
   if (typeof value !== "string" && typeof value !== "number")
     throw new TaskError("invalid_argument", `its ${name} must give a string or a number; got ${shown(value)}`);
-  if (typeof value === "string" && hasLoneSurrogate(value))
-    throw new TaskError(
-      "invalid_argument",
-      `its ${name} gave a lone surrogate, which other keys share; got ${shown(value)}`,
-    );
-  return createHash("sha256")
-    .update(`${typeof value} ${value}`)
-    .digest("hex")
-    .slice(0, 8);
+  const text = `${typeof value} ${value}`;
+  return (
+    createHash("sha256")
+      // Keys with halves of surrogate pairs, as cut texts have, all have the same UTF-8.
+      .update(isWellFormed(text) ? text : Buffer.from(text, "utf16le"))
+      .digest("hex")
+      .slice(0, 8)
+  );
 }

@@ -3,6 +3,7 @@ import type { CpuPool } from "./cpu/pool.ts";
 import { defaultMaxBytes } from "./defaults.ts";
 import type { Declaration } from "./declaration.ts";
 import type { Dependencies } from "./dependencies.ts";
+import type { DescribeError } from "./describe-error.ts";
 import { TaskError } from "./errors.ts";
 import { Execution } from "./execution.ts";
 import type { Hooks } from "./hooks.ts";
@@ -31,6 +32,7 @@ export interface ReplayPlace {
   readonly local: LocalRuns;
   readonly dependencies: Dependencies;
   readonly hooks: Hooks | undefined;
+  readonly describe: DescribeError;
   readonly locks: LockGiver;
   readonly log: Logger;
 }
@@ -129,7 +131,7 @@ class LocalReplay {
   readonly #patience = new AbortController();
 
   constructor(
-    { broker, nodeQueue, tasks, pool, local, dependencies, hooks, locks, log }: ReplayPlace,
+    { broker, nodeQueue, tasks, pool, local, dependencies, hooks, describe, locks, log }: ReplayPlace,
     keepers: Keepers | undefined,
     worker: string,
     { queue, id, record, ...lease }: Leased,
@@ -160,6 +162,7 @@ class LocalReplay {
         pool,
         dependencies,
         hooks,
+        describe,
         maxResultBytes: defaultMaxBytes,
         // Whoever replays it has chosen it.
         maxParamsBytes: Number.POSITIVE_INFINITY,

@@ -7,7 +7,9 @@ import { cutError } from "./cut-text.ts";
 import type { CpuPool } from "./cpu/pool.ts";
 import type { PooledAttempt, PooledOutcome } from "./cpu/pooled-attempt.ts";
 import { defaultMaxBytes } from "./defaults.ts";
+import type { Declaration } from "./declaration.ts";
 import type { Dependencies } from "./dependencies.ts";
+import { type DescribeError, forCallers } from "./describe-error.ts";
 import { writeRequest } from "./envelope.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import { pooledWithin } from "./hooked-attempts.ts";
@@ -19,6 +21,7 @@ import { HeldSlots, type Waits } from "./held-slots.ts";
 import { Attempt, type Nest, type Outcome } from "./invoke.ts";
 import type { LockGiver } from "./lock-room.ts";
 import type { Logger } from "./log.ts";
+import { isSameOwner } from "./owners.ts";
 import { progressOf } from "./progress.ts";
 import { performance } from "./real-time.ts";
 import { receive, receivedError } from "./receive.ts";
@@ -28,6 +31,7 @@ interface Surroundings {
   readonly maxParamsBytes: number;
   readonly dependencies: Dependencies;
   readonly hooks: Hooks | undefined;
+  readonly describe: DescribeError;
   readonly log: Logger;
   readonly locks: LockGiver;
   readonly tasksFor: Nest["tasksFor"];
@@ -58,8 +62,10 @@ export class LocalRuns implements Nest {
     this.tasksFor = surroundings.tasksFor;
   }
 
-  implements(task: string): boolean {
-    return this.#tasks.has(task);
+  /** Whether it can run a task: an implementation of another owner's contract is none. */
+  implements({ name, owner }: Declaration): boolean {
+    const bound = this.#tasks.get(name);
+    return bound !== undefined && isSameOwner(owner, bound.declaration.owner);
   }
 
   /** Whether there is a slot for a call: for one that a handler waits for, also one that is lent. */
@@ -225,7 +231,7 @@ class LocalRun {
     const number = this.#number;
     const left = this.#deadline - performance.now();
     const attemptMs = options.attemptTimeoutMs ?? declaration.attemptTimeoutMs;
-    const { dependencies, hooks, pool, log, locks } = this.#surroundings;
+    const { dependencies, hooks, describe, pool, log, locks } = this.#surroundings;
     if (declaration.cpu !== undefined && pool !== undefined) {
       const call = {
         callId: id,
@@ -237,6 +243,7 @@ class LocalRun {
         attemptMs,
         leftMs: left,
         maxBytes: defaultMaxBytes,
+        describe,
         onProgress: (told: Uint8Array) => this.#heard(number, () => progressOf(declaration, told)),
       };
       const known = { callId: id, attempt: number, fence: 0, origin, log };
@@ -259,6 +266,7 @@ class LocalRun {
       dependencies: dependencies.of(this.#bound),
       hooks,
       locks,
+      describe,
       onProgress: (sent, received) => {
         checkProgress(sent, defaultMaxBytes);
         this.#heard(number, () => received);
@@ -285,7 +293,7 @@ class LocalRun {
     if (refused !== undefined) return { ok: false, error: this.#told(refused, this.#number), started: true };
     if (outcome.ok)
       return "record" in outcome ? receive(declaration, id, outcome.record) : { ok: true, value: outcome.received };
-    const error = this.#told(cutError(outcome.error), this.#number);
+    const error = forCallers(this.#told(cutError(outcome.error), this.#number));
     return { ok: false, error: receivedError(declaration, error), started: true };
   }
 

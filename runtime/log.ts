@@ -1,6 +1,8 @@
 import { inspect } from "node:util";
 import { shown } from "./checks.ts";
 import { inGiversContext } from "./own-context.ts";
+import { redacted } from "./redaction.ts";
+import { loggable, thrownText, tried } from "./thrown.ts";
 
 /** Where lines go: pino's shape, so that a pino logger fits as it is, and `console`, too. */
 export interface Logger {
@@ -31,7 +33,7 @@ export function streamLogger(
   const least = level === "silent" ? levels.length : levels.indexOf(level);
   const write = format === "text" ? writeText : writeJson;
   const line = (name: (typeof levels)[number]) => (fields: object, message: string) => {
-    if (levels.indexOf(name) >= least) process.stderr.write(`${write(name, fields, message)}\n`);
+    if (levels.indexOf(name) >= least) process.stderr.write(`${redacted(written(write, name, fields, message))}\n`);
   };
   return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
 }
@@ -48,7 +50,11 @@ export function loggerOf(log: Logger | LogLevel | undefined): Logger {
     try {
       log[name](fields, message);
     } catch (thrown) {
-      if (!isTold) process.emitWarning(`a logger failed: ${String(thrown)}`, "TaskpactWarning");
+      if (!isTold)
+        process.emitWarning(
+          `a logger failed: ${redacted(tried(() => String(thrown)) ?? thrownText(thrown))}`,
+          "TaskpactWarning",
+        );
       isTold = true;
     }
   };
@@ -74,7 +80,7 @@ export function checkLog(log: unknown, fail: (reason: string) => never): void {
 /** A logger whose every line carries `fields`. */
 export function childLogger(parent: Logger, fields: object): Logger {
   const line = (name: (typeof levels)[number]) => (more: object, message: string) =>
-    parent[name]({ ...fields, ...more }, message);
+    parent[name](tried(() => ({ ...fields, ...more })) ?? fields, message);
   return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
 }
 
@@ -82,6 +88,16 @@ function defaultLevel(): LogLevel {
   const named = process.env["TASKPACT_LOG"];
   if (named === "silent" || levels.some((level) => level === named)) return named as LogLevel;
   return process.env["NODE_ENV"] === "test" || process.env["NODE_TEST_CONTEXT"] !== undefined ? "silent" : "info";
+}
+
+type Write = (level: (typeof levels)[number], fields: object, message: string) => string;
+
+/** A line, whatever its fields are: those that can't be written as they are become text. */
+function written(write: Write, level: (typeof levels)[number], fields: object, message: string): string {
+  const line = tried(() => write(level, fields, message));
+  if (line !== undefined) return line;
+  const texts = tried(() => Object.entries(fields).map(([name, value]) => [name, loggable(value)])) ?? [];
+  return tried(() => write(level, Object.fromEntries(texts) as object, message)) ?? write(level, {}, message);
 }
 
 function writeJson(level: string, fields: object, message: string): string {

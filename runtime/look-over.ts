@@ -6,6 +6,7 @@ import { madeAt } from "./id.ts";
 import { isNodeQueue } from "./node-queue.ts";
 import { nodesOf } from "./node-registry.ts";
 import type { Operator } from "./operator.ts";
+import { ownerConflicts, ownersOf } from "./owners.ts";
 import type { Overview, PurgedState, PurgeOptions, QueueControl, QueueInfo, Rates, WorkerInfo } from "./overview.ts";
 import type { Pauses } from "./pauses.ts";
 import type { Registry } from "./registry.ts";
@@ -54,6 +55,7 @@ export function overviewOf(settings: OverviewSettings): Overview<Record<string, 
       held: { limited, aside, suspect: suspects },
       oldestMs: made.length === 0 ? undefined : Math.max(0, now - Math.min(...made)),
       workers: listeners.length,
+      conflicts: ownerConflicts(listeners),
       perSecond: sumOf(listeners),
     };
   }
@@ -117,6 +119,7 @@ function workerInfo(id: string, parts: readonly { readonly queue: string; readon
     concurrency: info?.concurrency,
     running: info?.running,
     nodeQueue: info?.nodeQueue ?? parts.find(({ queue }) => isNodeQueue(queue))?.queue,
+    owners: ownersOf(parts.map(({ presence }) => presence)),
     queues: parts.map(({ queue }) => queue),
     tasks: [...tasks].toSorted(),
     perSecond: sumOf(parts.map(({ presence }) => presence)),

@@ -1,5 +1,6 @@
 import { hasLoneSurrogate } from "./checks.ts";
 import { encode } from "./codec.ts";
+import { isWellFormed } from "./well-formed.ts";
 
 /** What goes with a call and all that follow from it, and is no parameter of any: a tenant, a request's id, a language. */
 export type Metadata = Readonly<Record<string, string>>;
@@ -28,6 +29,8 @@ export function mergedMetadata(
   fail: (reason: string) => never,
 ): Metadata | undefined {
   if (more === undefined) return before;
+  for (const text of Object.entries(more).flat())
+    if (!isWellFormed(text)) fail(`metadata can't carry ${JSON.stringify(text)}, which has half of a surrogate pair`);
   const merged = Object.freeze({ ...before, ...more });
   const { length } = encode(merged);
   if (length > maxMetadataBytes) fail(`metadata takes ${length} bytes, more than the ${maxMetadataBytes} allowed`);

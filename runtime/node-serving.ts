@@ -1,6 +1,7 @@
 import type { BoundTask } from "./bound-task.ts";
 import type { Broker } from "./broker.ts";
 import type { PoolOptions } from "./cpu/pool-options.ts";
+import type { DescribeError } from "./describe-error.ts";
 import type { Hook } from "./hook.ts";
 import type { Implementation } from "./implementation.ts";
 import type { Logger } from "./log.ts";
@@ -20,6 +21,7 @@ export interface NodeServerParts {
   readonly tasks: ReadonlyMap<string, BoundTask>;
   readonly pooled: readonly BoundTask[];
   readonly nodeQueue: string;
+  readonly describe: DescribeError;
 }
 
 /** What serves a client's node queue, until it is stopped. A client does not know it itself: workers are made of clients. */

@@ -1,4 +1,5 @@
 import type { Policy, Priority } from "./contract.ts";
+import type { OwnerConflict } from "./owners.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Pauses } from "./pauses.ts";
 
@@ -89,6 +90,8 @@ export interface QueueInfo {
   readonly oldestMs: number | undefined;
   /** How many workers listen. */
   readonly workers: number;
+  /** Tasks that workers of several owners serve, each of which refuses the others' calls. */
+  readonly conflicts: readonly OwnerConflict[];
   /** Of all of them. */
   readonly perSecond: Rates;
 }
@@ -107,6 +110,8 @@ export interface WorkerInfo {
   readonly running: number | undefined;
   /** The queue that it alone serves, if it has one. */
   readonly nodeQueue: string | undefined;
+  /** Whose contracts it serves, by name; none of a worker that does not tell. */
+  readonly owners: readonly string[];
   /** The queues and tasks, by their names on the wire, that it serves, of this client's queues. */
   readonly queues: readonly string[];
   readonly tasks: readonly string[];

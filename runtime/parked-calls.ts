@@ -84,10 +84,10 @@ export class ParkedCalls {
   async replay(task: string, id: string, { local = false, ...where }: ReplayOptions = {}): Promise<Handle> {
     return this.#about(task, id, where, async (declaration) => {
       const { local: runs, handles } = this.#settings;
-      const { queue, name } = declaration;
+      const { queue } = declaration;
       if (local && declaration.limited)
         refuse("its maxConcurrency or rateLimit holds on workers: replay it without local");
-      if (local && !runs.implements(name))
+      if (local && !runs.implements(declaration))
         throw new TaskError(
           "unimplemented",
           "no implementation of it was given to this client: give it as implementations, or replay it without local",

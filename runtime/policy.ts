@@ -28,7 +28,7 @@ export function run(places: Places, call: Call): Settled | Promise<Settled> {
   if (canceled) return notStarted(call, "canceled", "its signal was aborted before it began");
   const { local } = places;
   // Limits are counted where workers claim.
-  const here = !declaration.limited && local.implements(declaration.name);
+  const here = !declaration.limited && local.implements(declaration);
   switch (policyOf(call)) {
     case "local-only":
       if (declaration.limited)

@@ -2,6 +2,7 @@ import { decode } from "./codec.ts";
 import type { Declaration } from "./declaration.ts";
 import { TaskError } from "./errors.ts";
 import type { Logger } from "./log.ts";
+import { loggable } from "./thrown.ts";
 
 /** A progress as its caller reads it. @throws TaskError `invalid_result` for what does not fit its schema. */
 export function progressOf(declaration: Declaration, told: Uint8Array): unknown {
@@ -67,6 +68,9 @@ export class ProgressListener {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
     const error = TaskError.from(thrown, "failed");
-    this.#log.warn({ ...this.#about, error: error.message, cause: error.cause }, "onProgress failed; its call goes on");
+    this.#log.warn(
+      { ...this.#about, error: error.message, cause: loggable(error.cause) },
+      "onProgress failed; its call goes on",
+    );
   }
 }

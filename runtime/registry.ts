@@ -12,6 +12,11 @@ export interface Registry {
   /** `flat`: `tasks.addition(…)`; `byContract`: `tasks.math.addition(…)`. */
   readonly shape: "flat" | "byContract";
   readonly contracts: readonly Contract[];
+  /**
+   * Whose contracts these are: the name of the package that they were generated in, or the `owner` of its configuration. No handler
+   * of another owner gets their calls. @default anybody's
+   */
+  readonly owner?: string | undefined;
   /** The texts of the tasks' doc comments, by the names on the wire: loaded by those who ask. */
   readonly docs?: (() => Promise<{ readonly [name: string]: string }>) | undefined;
 }

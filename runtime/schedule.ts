@@ -30,9 +30,11 @@ type SchedulePeriod =
     }
   | {
       /**
-       * Minute, hour, day of the month, month, weekday, and a second before them if there are six: `"30 3 * * *"`. When a clock
-       * is set forward, what falls into the hour that is left out comes right after it; when it is set back, a time of day
-       * that comes twice is taken once, while what comes every hour goes on every hour.
+       * Minute, hour, day of the month, month, weekday, and a second before them if there are six: `"30 3 * * *"`.
+       *
+       * When clocks are set forward, the times that are left out run together, once, right after the gap. When clocks are set
+       * back, a time that comes twice runs once, at the first. This holds for single hours, lists, ranges and steps.
+       * An expression that names every hour (`*`, `0-23`) goes by elapsed time: it runs both times, and nothing for a gap.
        */
       readonly cron: string;
       /** An IANA name: `"Europe/Berlin"`. @default "UTC" */

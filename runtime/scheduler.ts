@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Broker } from "./broker.ts";
 import { nameArguments } from "./call.ts";
 import { type Clock, settles, systemClock } from "./clock.ts";
+import { encode } from "./codec.ts";
 import type { Declaration } from "./declaration.ts";
 import { writeRequest } from "./envelope.ts";
 import { TaskError } from "./errors.ts";
@@ -143,6 +144,8 @@ async function planOf(declaration: Declaration): Promise<Plan> {
     const args = declaration.paramNames.map((name) => schedule.params?.[name]);
     const params = nameArguments(declaration, args);
     const parsed = declaration.params.pass(params);
+    // What can't be carried would keep each of its slots from being fired.
+    encode({ params });
     const limitKeys = declaration.limited ? limitKeysOf(declaration.task, parsed) : undefined;
     return { declaration, schedule, params, slots: await slotsOf(schedule), limitKeys };
   } catch (thrown) {
@@ -152,12 +155,12 @@ async function planOf(declaration: Declaration): Promise<Plan> {
 }
 
 /** The call of a slot: all workers make the same one. */
-function callOf({ declaration: { name, task }, schedule, params, limitKeys }: Plan, slot: number) {
+function callOf({ declaration: { name, owner, task }, schedule, params, limitKeys }: Plan, slot: number) {
   const { jitterMs = 0, overlap = "skip" } = schedule;
   const id = slotId(name, slot);
   const { priority = "normal", keepRequest = false } = task;
   const header = newHeader({ priority, keepRequest, fingerprint: fingerprintOf(name, params), limitKeys });
-  const record = writeRequest(header, { task: name, params });
+  const record = writeRequest(header, { task: name, params, owner });
   return { id, record, overlap, queuedAt: slot + Math.floor(partOf(id) * jitterMs) };
 }
 

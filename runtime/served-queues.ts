@@ -32,6 +32,11 @@ function served(name: string, declared: readonly Declaration[]): ServedQueue {
   };
 }
 
+/** Those of a worker's tasks that it serves in a queue, by their names on the wire. */
+export function declaredIn(served: readonly string[], tasks: ReadonlyMap<string, BoundTask>): readonly Declaration[] {
+  return served.flatMap((name) => tasks.get(name)?.declaration ?? []);
+}
+
 function toldLimits({ name, task: { maxConcurrency, rateLimit } }: Declaration): ToldLimits {
   return { task: name, maxConcurrency, rate: rateLimit && { limit: rateLimit.limit, perMs: rateLimit.perMs } };
 }

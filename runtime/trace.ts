@@ -1,3 +1,5 @@
+import { isWellFormed } from "./well-formed.ts";
+
 /** The trace that a call belongs to, as in W3C Trace Context. */
 export interface Trace {
   /** `00-<trace id>-<span id>-<flags>`. */
@@ -15,6 +17,7 @@ export function checkedTrace({ traceparent, tracestate }: Trace, fail: (reason: 
   if (tracestate === undefined) return { traceparent };
   if (typeof tracestate !== "string" || tracestate.length > longestState)
     fail(`trace.tracestate must be a string of at most ${longestState} characters`);
+  if (!isWellFormed(tracestate)) fail("trace.tracestate has half of a surrogate pair");
   return { traceparent, tracestate };
 }
 

@@ -1,6 +1,7 @@
 import type { Broker } from "./broker.ts";
 import { checkCount, checkDuration, checkNames, checkOneOf } from "./checks.ts";
 import { checkPoolOptions, type PoolOptions } from "./cpu/pool-options.ts";
+import { checkDescribeError, type DescribeError } from "./describe-error.ts";
 import { TaskError } from "./errors.ts";
 import type { Hook } from "./hook.ts";
 import { checkHooks } from "./hooks.ts";
@@ -50,6 +51,13 @@ export interface WorkerOptions {
   readonly handleSignals?: boolean | undefined;
   /** What runs around its attempts, and around the calls that its handlers make, the first outermost. @default none */
   readonly hooks?: readonly Hook[] | undefined;
+  /**
+   * What goes into the record of a call whose handler throws an error that its contract does not declare: what callers read of it,
+   * and what operators do. Of a task with `cpu` it is given the error as it crossed, a TaskError with `remoteStack`.
+   *
+   * @default `describeError`: the message and the stack, without the credentials of URLs
+   */
+  readonly describeError?: DescribeError | undefined;
   /** Whether it fires the schedules of the tasks that it implements, as any number of workers may. @default true */
   readonly schedule?: boolean | undefined;
   /**
@@ -71,6 +79,7 @@ const durations = ["leaseMs", "unhealthyAfterMs"] as const;
 const switches = ["handleSignals", "schedule", "stopWhenStuck"] as const;
 const known: readonly (keyof WorkerOptions)[] = [
   "broker",
+  "describeError",
   "implementations",
   "namespace",
   "graceMs",
@@ -95,6 +104,7 @@ export function checkWorkerOptions(options: WorkerOptions): void {
   for (const name of switches) checkOneOf(name, options[name], [true, false], refuse);
   checkPoolOptions(options.pool, refuse);
   checkHooks(options.hooks, refuse);
+  checkDescribeError(options.describeError, refuse);
   checkLog(options.log, refuse);
   checkNodeQueue(options.nodeQueue, refuse);
   // A grace of 0 gives back at once.

@@ -7,6 +7,7 @@ import { CpuPool } from "./cpu/pool.ts";
 import { poolSettings } from "./cpu/pool-options.ts";
 import { defaultGraceMs, defaultMaxBytes, defaultMaxReadBytes, lastWordsMs } from "./defaults.ts";
 import { Dependencies } from "./dependencies.ts";
+import type { DescribeError } from "./describe-error.ts";
 import { TaskError } from "./errors.ts";
 import { Executions } from "./executions.ts";
 import { Health, type WorkerHealth } from "./health.ts";
@@ -19,11 +20,12 @@ import { LockRoom } from "./lock-room.ts";
 import { childLogger, inMakersContext, type Logger, loggerOf } from "./log.ts";
 import { NestedCalls } from "./nested-calls.ts";
 import { NodeDuty } from "./node-duty.ts";
+import { ownersTold, warnOfOwners } from "./owners.ts";
 import { performance } from "./real-time.ts";
 import { Reaper } from "./reaper.ts";
 import { Reports } from "./reports.ts";
 import { Scheduler } from "./scheduler.ts";
-import { nodeQueueServed, poolQueuesOf, queuesOf } from "./served-queues.ts";
+import { declaredIn, nodeQueueServed, poolQueuesOf, queuesOf } from "./served-queues.ts";
 import { onStopSignals } from "./signals.ts";
 import { Throughput } from "./throughput.ts";
 import { Undertaker } from "./undertaker.ts";
@@ -50,6 +52,8 @@ export interface WorkerParts {
   readonly pooled: readonly BoundTask[];
   /** The queue that it alone serves, if there is one. */
   readonly nodeQueue: string | undefined;
+  /** What is said of errors that its handlers throw. */
+  readonly describe: DescribeError;
   /** Whether it leaves the queues of its tasks to others. @default false */
   readonly onlyNode?: boolean | undefined;
 }
@@ -101,7 +105,7 @@ export class RunningWorker {
   #fault: TaskError | undefined;
 
   constructor(options: WorkerOptions, parts: WorkerParts) {
-    const { id, broker, keepers, tasks, pooled, nodeQueue, onlyNode = false } = parts;
+    const { id, broker, keepers, tasks, pooled, nodeQueue, describe, onlyNode = false } = parts;
     const { concurrency = defaultConcurrency } = options;
     const { leaseMs = defaultLeaseMs, maxResultBytes = defaultMaxBytes } = options;
     const { maxParamsBytes = defaultMaxReadBytes } = options;
@@ -157,6 +161,7 @@ export class RunningWorker {
       pool: this.#pool,
       dependencies: this.#dependencies,
       hooks: Hooks.of(options.hooks, log),
+      describe,
       maxResultBytes,
       maxParamsBytes,
       log: written,
@@ -187,6 +192,7 @@ export class RunningWorker {
     this.#node =
       node && new NodeDuty(this.#broker, log, { worker: id, node, serves: (serves) => this.#claims.serve(serves) });
     const beat = { worker: id, leaseMs, presenceMs, maxDeliveries: options.maxDeliveries ?? 3 };
+    const owners = new Map(queues.map(({ name, tasks: served }) => [name, ownersTold(declaredIn(served, tasks))]));
     this.#reaper = new Reaper(this.#broker, log, beat, {
       intervalMs,
       awake: () => this.#awake(),
@@ -195,7 +201,7 @@ export class RunningWorker {
         // Who stands by for a queue is not there yet.
         const present = queues.filter(({ name }) => name !== nodeQueue || this.#isOnDuty(name));
         return present.map(({ name, tasks }) => {
-          const info = { ...told, perSecond: this.#throughput.perSecond(name) };
+          const info = { ...told, ...owners.get(name), perSecond: this.#throughput.perSecond(name) };
           return { name, tasks, fences: this.#leases.fences(name), info };
         });
       },
@@ -248,6 +254,7 @@ export class RunningWorker {
       this.#leases.warn();
       await this.#node?.begin();
       await this.#reaper.start();
+      await warnOfOwners(this.#broker, this.#log, this.#queues);
       await this.#node?.make();
       this.#undertaker.start();
       await this.#scheduler.start();

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Worker } from "node:worker_threads";
 import type { CpuKind } from "../contract.ts";
+import { redacted } from "../redaction.ts";
+import { thrownText, tried } from "../thrown.ts";
 import { loadersOf } from "./loaders.ts";
 import { type FromMember, isFromMember, type ToMember } from "./message.ts";
 import type { Place } from "./place.ts";
@@ -84,9 +86,9 @@ function threadBody(module: string, { heapMb, execArgv }: PoolSettings): Body {
   return {
     listen(hear, died) {
       thread.on("message", hear);
-      thread.on("error", (error: Error & { code?: string }) => {
-        const outOfMemory = error.code === "ERR_WORKER_OUT_OF_MEMORY";
-        fault = outOfMemory ? "ran out of memory" : `died of an error: ${error.message ?? String(error)}`;
+      thread.on("error", (thrown: (Error & { code?: string }) | null | undefined) => {
+        const outOfMemory = tried(() => thrown?.code) === "ERR_WORKER_OUT_OF_MEMORY";
+        fault = outOfMemory ? "ran out of memory" : `died of an error: ${redacted(thrownText(thrown))}`;
       });
       thread.on("exit", (code) => died(`the thread that ran it ${fault ?? `exited with code ${code}`}`));
     },

@@ -1,10 +1,12 @@
 import type { RetryWish } from "../backoff.ts";
 import type { BoundTask } from "../bound-task.ts";
 import { after } from "../clock.ts";
+import { type DescribeError, described } from "../describe-error.ts";
 import { fromWire, readReply, toWire } from "../envelope.ts";
 import { type AnyTaskError, TaskError } from "../errors.ts";
 import { type Outcome, timedOut } from "../invoke.ts";
 import type { Logger } from "../log.ts";
+import { redacted } from "../redaction.ts";
 import { type Member, startMs } from "./member.ts";
 import type { FromMember } from "./message.ts";
 import { type Place, placeOf } from "./place.ts";
@@ -36,6 +38,8 @@ export interface PooledCall {
   readonly leftMs: number;
   /** The largest progress, bytes as encoded. */
   readonly maxBytes: number;
+  /** What is said of an error that the handler threw: of one that has crossed as data and text. */
+  readonly describe: DescribeError;
   /** Its handler begins, with so long to run. */
   onBegun?(limitMs: number, limitedByCall: boolean): void;
   /** Takes the handler's progress, checked and encoded. */
@@ -134,7 +138,7 @@ export class PooledAttempt {
         this.#line.log[message.level](message.fields, message.message);
         return;
       case "missing": {
-        const reason = `its module can't be imported: ${message.reason}`;
+        const reason = `its module can't be imported: ${redacted(message.reason)}`;
         this.#end({ ok: false, error: new TaskError<string, unknown>("unavailable", reason, this.#about()) });
         return this.#release();
       }
@@ -161,7 +165,9 @@ export class PooledAttempt {
     if (reply === undefined || "value" in reply)
       return { ok, error: new TaskError<string, unknown>("internal", "a pool's answer can't be read", this.#about()) };
     const { name } = this.#bound.declaration;
-    return { ok, error: fromWire(reply.error, name, this.#call.callId).with(this.#about()), wish };
+    const { callId, describe } = this.#call;
+    const error = fromWire(reply.error, name, callId, true).with(this.#about());
+    return { ok, error: error.code === "failed" ? described(error, describe) : error, wish };
   }
 
   #died(words: string): void {

@@ -24,6 +24,13 @@ export const program = `(() => {
     if (found === undefined) throw new Error('it exports no implementation of contract "' + contract + '"');
     return found;
   };
+  const textOf = (error) => {
+    try {
+      return String(error?.message ?? error);
+    } catch {
+      return "it threw a value that can't be read";
+    }
+  };
   let abort;
   port.on("message", async (message) => {
     if (message.kind === "abort") return abort?.(message.error);
@@ -32,7 +39,7 @@ export const program = `(() => {
     try {
       found = await find(message);
     } catch (error) {
-      return send({ kind: "missing", reason: String(error?.message ?? error) });
+      return send({ kind: "missing", reason: textOf(error) });
     }
     send({ kind: "ready" });
     if (message.kind === "run") abort = found[serve](message, send);

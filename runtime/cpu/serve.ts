@@ -1,12 +1,14 @@
 import type { BoundTask } from "../bound-task.ts";
 import { checkProgressBytes } from "../carried.ts";
 import { encode } from "../codec.ts";
+import { describeError } from "../describe-error.ts";
 import { fromWire, type Reply, readRequest, toWire, type WireError, writeReply } from "../envelope.ts";
 import { TaskError } from "../errors.ts";
 import { newHeader } from "../header.ts";
 import { Attempt, type Nest, type Outcome } from "../invoke.ts";
 import type { LockGiver } from "../lock-room.ts";
 import type { Logger } from "../log.ts";
+import { thrownText } from "../thrown.ts";
 import type { FromMember, RunMessage } from "./message.ts";
 import { clearTimeout, performance, setTimeout } from "../real-time.ts";
 
@@ -59,6 +61,7 @@ export function serve(tasks: readonly BoundTask[], run: RunMessage, send: Send):
     fence,
     limitMs,
     limitedByCall,
+    describe: describeError,
     get dependencies(): never {
       throw new TaskError(
         "unimplemented",
@@ -144,7 +147,10 @@ function sentLines(send: Send): Logger {
     try {
       send({ kind: "log", level, fields, message });
     } catch {
-      const told = Object.entries(fields).map(([name, value]) => [name, isCloneable(value) ? value : String(value)]);
+      const told = Object.entries(fields).map(([name, value]) => [
+        name,
+        isCloneable(value) ? value : thrownText(value),
+      ]);
       send({ kind: "log", level, fields: Object.fromEntries(told) as object, message });
     }
   };

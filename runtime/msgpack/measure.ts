@@ -1,3 +1,4 @@
+import { isWellFormed } from "../well-formed.ts";
 import type { Output } from "./output.ts";
 
 /** What {@link Packer} puts values into: bytes, or what only counts them. */
@@ -23,12 +24,14 @@ export class Measure implements Sink {
     else this.size += value >= -0x20 ? 1 : value >= -0x80 ? 2 : value >= -0x8000 ? 3 : 5;
   }
 
-  string(value: string): void {
+  /** @returns whether it can be written as it is. */
+  string(value: string): boolean {
     const { length } = value;
     let ascii = 0;
     if (length <= shortString) while (ascii < length && value.charCodeAt(ascii) < 0x80) ascii++;
     const size = ascii === length ? length : Buffer.byteLength(value);
     this.size += size + (size < 0x20 ? 1 : sizeHead(size));
+    return size === length || isWellFormed(value);
   }
 
   bytes(bytes: Uint8Array): void {

@@ -1,9 +1,14 @@
+import { isWellFormed } from "../well-formed.ts";
 import { extension } from "./extension.ts";
 
 /** A string of up to this many characters is written here, as a call into native code takes 100 ns. */
 const shortString = 24;
 /** From this many characters on, a string's bytes are counted before it is written. */
 const longString = 262_144;
+/** From this many bytes on, it is faster to look for U+FFFD in what was written than to look at the string itself. */
+const searchedString = 512;
+/** U+FFFD, which is written in place of a lone surrogate. */
+const replacement = Buffer.from("\ufffd");
 /** The space that is kept from one value to the next, bytes. */
 const keptSpace = 1_048_576;
 const firstSpace = 4_096;
@@ -76,7 +81,8 @@ export class Output {
     this.#at += 9;
   }
 
-  string(value: string): void {
+  /** @returns whether it was written as it is: UTF-8 has no bytes for a lone surrogate. */
+  string(value: string): boolean {
     const length = value.length;
     if (length <= shortString) {
       this.#room(length + 1);
@@ -91,7 +97,7 @@ export class Output {
       }
       if (index === length) {
         this.#at = at;
-        return;
+        return true;
       }
     }
     // Counting the bytes takes longer than writing them: room for the most is cheap, and the head mostly fits.
@@ -104,6 +110,13 @@ export class Output {
     if (size < 0x20) this.#target[this.#at++] = 0xa0 | size;
     else this.#sizeHead(size, 0xd9);
     this.#at += size;
+    // Of ASCII, which most strings are, nothing was replaced.
+    return size === length || !this.#mayBeReplaced(size) || isWellFormed(value);
+  }
+
+  /** Whether the last bytes, so many, may hold a U+FFFD. */
+  #mayBeReplaced(size: number): boolean {
+    return size < searchedString || this.#target.subarray(this.#at - size, this.#at).includes(replacement);
   }
 
   bytes(bytes: Uint8Array): void {

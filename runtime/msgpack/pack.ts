@@ -54,7 +54,8 @@ export class Packer {
   #write(value: unknown, depth: number): void {
     switch (typeof value) {
       case "string":
-        return this.#output.string(value);
+        if (!this.#output.string(value)) this.#fail(depth, loneSurrogate);
+        return;
       case "number":
         return this.#output.number(value);
       case "object":
@@ -109,8 +110,8 @@ export class Packer {
     this.#output.head(keys.length, 0x80, 0xde);
     for (let index = 0; index < keys.length; index++) {
       const key = keys[index]!;
-      this.#output.string(key);
       this.#path[depth] = key;
+      if (!this.#output.string(key)) this.#fail(depth + 1, loneSurrogate);
       this.#write(record[key], depth + 1);
     }
   }
@@ -176,6 +177,10 @@ export class Packer {
     });
   }
 }
+
+/** Two of them would arrive as one and the same text. */
+const loneSurrogate =
+  "a string with half of a surrogate pair can't be carried; cut text between code points, or send text.toWellFormed()";
 
 /** Whether this is the `Object.prototype` of another realm, such as a test runner's: its objects are plain all the same. */
 function isRootOfAnotherRealm(prototype: object | null): boolean {

@@ -98,9 +98,21 @@ function errorType({ code, name }: AnyTaskError): string {
   return code === "declared" ? name : code;
 }
 
-/** What the handler threw, or else the error that its attempt ended with. */
+/** What the handler threw, as it is described, or else the error that its attempt ended with. */
 export function exceptionOf(error: AnyTaskError): Exception {
-  if (error.code === "failed" && error.cause instanceof Error) return error.cause;
-  const { name, message, remoteStack, stack } = error;
-  return { name, message, ...((remoteStack ?? stack) !== undefined && { stack: (remoteStack ?? stack)! }) };
+  const { code, cause, reason, message, remoteStack, stack } = error;
+  const isFailure = code === "failed";
+  const name = (isFailure ? nameOf(cause) : undefined) ?? error.name;
+  const traceback = remoteStack ?? stack;
+  return { name, message: isFailure ? reason : message, ...(traceback !== undefined && { stack: traceback }) };
+}
+
+/** The name of a thrown error; undefined for what has none, or can't be read. */
+function nameOf(thrown: unknown): string | undefined {
+  try {
+    const { name } = thrown as Error;
+    return typeof name === "string" && name !== "" ? name : undefined;
+  } catch {
+    return undefined;
+  }
 }

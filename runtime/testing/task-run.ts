@@ -8,6 +8,7 @@ import { decode, encode } from "../codec.ts";
 import type { Context } from "../context.ts";
 import type { ParamsShape } from "../contract.ts";
 import type { Declaration } from "../declaration.ts";
+import { describeError, forCallers } from "../describe-error.ts";
 import { toWire, writeReply } from "../envelope.ts";
 import { TaskError } from "../errors.ts";
 import type { Face } from "../face.ts";
@@ -172,6 +173,7 @@ async function outcomeOf(
     queue: declaration.queue,
     dependencies: dependencies ?? {},
     locks: alone,
+    describe: describeError,
     log: recorder(lines, about),
     onProgress: (value) => progress.push(declaration.progress.pass(carried(value))),
   });
@@ -227,7 +229,8 @@ function carried(value: unknown): unknown {
 /** What a caller would make of an outcome. */
 function received(declaration: Declaration, about: About, outcome: Outcome): Settled {
   // One that is not declared carries no data, and its cause, which stays behind on the wire, is what tests want to see.
-  if (!outcome.ok && outcome.error.code !== "declared") return { ok: false, error: outcome.error, started: true };
+  if (!outcome.ok && outcome.error.code !== "declared")
+    return { ok: false, error: forCallers(outcome.error), started: true };
   const { callId, attempt } = about;
   const header = newHeader({ state: outcome.ok ? "succeeded" : "failed", attempt });
   let record: Uint8Array;

@@ -60,6 +60,7 @@ const registry: Registry = {
   contracts: [
     crawlerContract,
   ],
+  owner: "taskpact",
   docs: async () => (await import("./task-docs.ts")).docs,
 };
 

@@ -129,6 +129,7 @@ const registry: Registry = {
     shippingContract,
     stockContract,
   ],
+  owner: "taskpact",
   docs: async () => (await import("./task-docs.ts")).docs,
 };
 

@@ -83,6 +83,7 @@ const registry: Registry = {
     readingsContract,
     reportContract,
   ],
+  owner: "taskpact",
   docs: async () => (await import("./task-docs.ts")).docs,
 };
 
