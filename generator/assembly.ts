@@ -3,7 +3,7 @@ import type { Settings } from "./config.ts";
 import { type ContractSyntax, type ExportSyntax, partName, partOf } from "./contract-syntax.ts";
 import type { Described, TaskDescription } from "./describe.ts";
 import { type Diagnostic, errorAt, type Place, placeText, startOf, warningAt } from "./diagnostic.ts";
-import type { LoadedContract } from "./load.ts";
+import type { LoadedContract, LoadFailure } from "./load.ts";
 import type { ContractModel, Model, ParamModel, TaskModel, WireModel } from "./model.ts";
 import {
   contractNameFault,
@@ -40,8 +40,12 @@ interface FoundTask {
 }
 
 /** Joins what texts and values tell, and finds every mistake in it. */
-export function assemble(settings: Settings, readings: readonly ContractReading[]): Assembly {
-  const diagnostics: Diagnostic[] = [];
+export function assemble(
+  settings: Settings,
+  readings: readonly ContractReading[],
+  refusals: readonly LoadFailure[] = [],
+): Assembly {
+  const diagnostics = refusals.map(({ at, message }) => errorAt(at, message, mendDeclaration));
   const places = new Map<string, Place>();
   const contracts: ContractModel[] = [];
   const found = foundTasks(readings);
@@ -49,7 +53,9 @@ export function assemble(settings: Settings, readings: readonly ContractReading[
     const own = found.filter((task) => task.contract === syntax);
     diagnostics.push(...syntax.faults, ...contractFaults(syntax, loaded, readings));
     if (own.length === 0 && former.length === 0) {
-      if (loaded?.failure === undefined && syntax.faults.length === 0) diagnostics.push(emptyWarning(syntax));
+      const isRefused = refusals.some(({ at }) => at.file === syntax.path);
+      if (loaded?.failure === undefined && syntax.faults.length === 0 && !isRefused)
+        diagnostics.push(emptyWarning(syntax));
       continue;
     }
     const nameFault = contractNameFault(syntax.name);
@@ -160,10 +166,12 @@ function contractFaults(
   const isKnown = readings.some((reading) => reading.loaded === undefined && reading.syntax.path === failure.at.file);
   if (isKnown) return [];
   const [, reason] = /^\[invalid_argument\] (task\(\): .*)/s.exec(failure.message) ?? [];
-  if (reason !== undefined) return [errorAt(failure.at, reason, "mend the declaration, and generate again")];
+  if (reason !== undefined) return [errorAt(failure.at, reason, mendDeclaration)];
   const remedy = "a contract is imported to be read: it declares tasks, and needs nothing to be running for that";
   return [errorAt(failure.at, `${syntax.path} can't be imported: ${failure.message}`, remedy)];
 }
+
+const mendDeclaration = "mend the declaration, and generate again";
 
 function emptyWarning(syntax: ContractSyntax): Diagnostic {
   return warningAt(
@@ -175,10 +183,9 @@ function emptyWarning(syntax: ContractSyntax): Diagnostic {
 
 function taskFaults({ syntax, description }: FoundTask): readonly Diagnostic[] {
   const { name, params, result, errors, progress } = description;
-  const faults = [fault(syntax.at, taskNameFault(name))];
-  faults.push(fault(partOf(syntax, "schedule").at, description.scheduleFault));
-  const { limitFault } = description;
-  if (limitFault !== undefined) faults.push(fault(partOf(syntax, limitFault.part).at, limitFault));
+  const faults: (Diagnostic | undefined)[] = [fault(syntax.at, taskNameFault(name))];
+  faults.push(...description.scheduleFaults.map((found) => fault(partOf(syntax, "schedule").at, found)));
+  faults.push(...description.limitFaults.map((found) => fault(partOf(syntax, found.part).at, found)));
   for (const param of params) {
     const part = partName("params", param.name);
     faults.push(fault(partOf(syntax, part).at, paramNameFault(param.name)), ...refusals(syntax, part, param));

@@ -1,11 +1,11 @@
 import type { $ZodType } from "zod/v4/core";
 import { type Refusal, refusalsIn } from "./carriage.ts";
 import type { NamedWireModel, ParamModel, WireModel } from "./model.ts";
-import { limitFault, type LimitFault, type LimitsValue } from "./limits.ts";
+import { type LimitFault, limitFaults, type LimitsValue } from "./limits.ts";
 import { isOmittable } from "./optionality.ts";
 import type { NameFault } from "./names.ts";
 import { typeOf } from "./print.ts";
-import { scheduleFault, type ScheduleValue } from "./schedule.ts";
+import { scheduleFaults, type ScheduleValue } from "./schedule.ts";
 import { taskBrand } from "./symbols.ts";
 import { typeText, withoutUndefined } from "./type.ts";
 
@@ -22,9 +22,9 @@ export interface TaskDescription {
   readonly errors: readonly Described<NamedWireModel>[];
   readonly progress: Described<WireModel> | undefined;
   /** What keeps its schedule, if it has one, from being followed. */
-  readonly scheduleFault: NameFault | undefined;
+  readonly scheduleFaults: readonly NameFault[];
   /** What keeps the keys of its limits from being the same wherever they are made. */
-  readonly limitFault: LimitFault | undefined;
+  readonly limitFaults: readonly LimitFault[];
 }
 
 /** A part of a task, with what keeps it from being carried. */
@@ -33,7 +33,8 @@ export type Described<Part> = Part & { readonly refusals: readonly Refusal[] };
 /** What the generator reads of a task's value. */
 interface TaskValue extends LimitsValue {
   readonly params: Readonly<Record<string, $ZodType>>;
-  readonly result: $ZodType;
+  /** Undefined of a task that is refused for it. */
+  readonly result: $ZodType | undefined;
   readonly errors: Readonly<Record<string, $ZodType>>;
   readonly progress: $ZodType | undefined;
   readonly policy?: string | undefined;
@@ -59,11 +60,11 @@ export function describeTask(name: string, task: object): TaskDescription {
     isLocalOnly: policy === "local-only",
     isPooled: cpu !== undefined,
     params: Object.entries(params).map(([param, schema]) => describeParam(param, schema)),
-    result: describeWire(result),
+    result: result === undefined ? { sent: undefined, received: undefined, refusals: [] } : describeWire(result),
     errors: Object.entries(errors).map(([error, schema]) => describeError(error, schema)),
     progress: progress && describeWire(progress),
-    scheduleFault: schedule && scheduleFault(schedule, params),
-    limitFault: limitFault(limits, params),
+    scheduleFaults: schedule === undefined ? [] : scheduleFaults(schedule, params),
+    limitFaults: limitFaults(limits, params),
   };
   described.set(task, description);
   return description;

@@ -44,13 +44,14 @@ export async function generate(settings: Settings, options: GenerateOptions = {}
       : [readContract({ name, folder: join(settings.root, settings.contracts) }, module, modules, visibility)];
   });
   const sound = syntaxes.filter((syntax) => !hasErrors(syntax.faults));
-  const loaded = new Map((await loadContracts(settings.root, sound)).map((contract) => [contract.name, contract]));
+  const { contracts, refusals } = await loadContracts(settings.root, sound);
+  const loaded = new Map(contracts.map((contract) => [contract.name, contract]));
   const readings = syntaxes.map((syntax) => ({
     syntax,
     loaded: loaded.get(syntax.name),
     former: prune ? [] : formerTasks(syntax, present.get(`${syntax.name}.ts`)),
   }));
-  const assembly = assemble(settings, readings);
+  const assembly = assemble(settings, readings, refusals);
   const wanted = emit(assembly.model);
   const all = sortedDiagnostics([...diagnostics, ...assembly.diagnostics, ...inTheWay(settings, wanted, present)]);
   const unwanted = [...present].filter(([name]) => !wanted.has(name));

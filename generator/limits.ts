@@ -14,25 +14,24 @@ export interface LimitFault extends NameFault {
 }
 
 /**
- * What is wrong with a task's keys: caller and worker each parse the params, and a default that a function makes differs
+ * All that is wrong with a task's keys: caller and worker each parse the params, and a default that a function makes differs
  * between the two, so that the key would, too.
  */
-export function limitFault(
+export function limitFaults(
   { concurrencyKey, rateLimit }: LimitsValue,
   params: Readonly<Record<string, $ZodType>>,
-): LimitFault | undefined {
+): readonly LimitFault[] {
   const part = concurrencyKey !== undefined ? "concurrencyKey" : rateLimit?.key === undefined ? undefined : "rateLimit";
-  if (part === undefined) return undefined;
-  for (const [name, schema] of Object.entries(params)) {
+  if (part === undefined) return [];
+  return Object.entries(params).flatMap(([name, schema]) => {
     const path = changingDefault(schema);
-    if (path === undefined) continue;
+    if (path === undefined) return [];
     return {
       part,
       reason: `${part === "rateLimit" ? "rateLimit.key" : part}: the default of params.${name}${path} is made by a function: caller and worker would get different keys`,
       remedy: "let callers give it, or give it a default that is a value",
     };
-  }
-  return undefined;
+  });
 }
 
 /** Where in a schema stands a default that is not always the same. */

@@ -4,6 +4,7 @@ import { isAbsolute, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describeTask, isTask, type TaskDescription } from "./describe.ts";
 import { type Place, startOf } from "./diagnostic.ts";
+import { refusedTasks } from "./symbols.ts";
 
 /** A contract to load. */
 export interface ContractFile {
@@ -22,7 +23,14 @@ export interface LoadedContract {
   readonly failure: LoadFailure | undefined;
 }
 
-/** What a module threw, and where. */
+/** What some contracts' values tell. */
+export interface LoadedContracts {
+  readonly contracts: readonly LoadedContract[];
+  /** What `task()` refused, in whichever file. */
+  readonly refusals: readonly LoadFailure[];
+}
+
+/** What a module threw, or would have thrown, and where. */
 export interface LoadFailure {
   readonly message: string;
   readonly at: Place;
@@ -34,6 +42,8 @@ let isRegistered = false;
 export interface ModuleLoader {
   /** @throws whatever the module throws */
   load(file: string): Readonly<Record<string, unknown>>;
+  /** Has what was loaded for the first time by the last {@link load} loaded anew by the next loader. */
+  forget(): void;
 }
 
 /**
@@ -51,15 +61,19 @@ export async function createModuleLoader(root: string): Promise<ModuleLoader> {
   }
   const require = createRequire(join(root, "package.json"));
   forgetChanged(root, require.cache);
+  let latest: readonly string[] = [];
   return {
     load(file) {
       const start = Date.now();
       try {
         return require(file) as Readonly<Record<string, unknown>>;
       } finally {
-        for (const path of Object.keys(require.cache))
-          if (!versions.has(path)) versions.set(path, versionOf(path, start));
+        latest = Object.keys(require.cache).filter((path) => !versions.has(path));
+        for (const path of latest) versions.set(path, versionOf(path, start));
       }
+    },
+    forget() {
+      for (const path of latest) versions.set(path, undefined);
     },
   };
 }
@@ -93,20 +107,52 @@ function isOwn(root: string, file: string): boolean {
   return path !== file && !path.includes("node_modules/");
 }
 
-/** Imports contracts, one after the other, and describes the tasks that they export. One that throws stops no other. */
-export async function loadContracts(root: string, files: readonly ContractFile[]): Promise<readonly LoadedContract[]> {
+/**
+ * Imports contracts, one after the other, and describes the tasks that they export. One that throws stops no other, and a
+ * declaration that is refused stops not even its own.
+ */
+export async function loadContracts(root: string, files: readonly ContractFile[]): Promise<LoadedContracts> {
   const modules = await createModuleLoader(root);
   const contracts: LoadedContract[] = [];
+  const refusals: LoadFailure[] = [];
   for (const { name, file } of files) {
+    const refused: LoadFailure[] = [];
+    Reflect.set(globalThis, refusedTasks, (error: Error, faults: readonly string[]) => {
+      const { at } = failureOf(error, root, file);
+      refused.push(...faults.map((reason) => ({ message: `task(): ${reason}`, at })));
+    });
     try {
       const exported = Object.entries(modules.load(file)).toSorted(([a], [b]) => (a < b ? -1 : 1));
-      const tasks = exported.flatMap(([key, value]) => (isTask(value) ? [describeTask(key, value)] : []));
+      const tasks = exported.flatMap(([key, value]) => described(key, value, root, file, refused));
       contracts.push({ name, tasks, failure: undefined });
     } catch (thrown) {
       contracts.push({ name, tasks: [], failure: failureOf(thrown, root, file) });
+    } finally {
+      Reflect.deleteProperty(globalThis, refusedTasks);
     }
+    // A file that is kept would not be refused again.
+    if (refused.length > 0) modules.forget();
+    refusals.push(...refused);
   }
-  return contracts;
+  return { contracts, refusals };
+}
+
+/** A task's description; the schema of one may throw when it is looked at, and stops no other. */
+function described(
+  name: string,
+  value: unknown,
+  root: string,
+  file: string,
+  refused: LoadFailure[],
+): readonly TaskDescription[] {
+  if (!isTask(value)) return [];
+  try {
+    return [describeTask(name, value)];
+  } catch (thrown) {
+    const { message, at } = failureOf(thrown, root, file);
+    refused.push({ message: `${name} can't be read: ${message}`, at });
+    return [];
+  }
 }
 
 /** What was thrown, in a line, and the place in the project nearest to where. */

@@ -10,12 +10,13 @@ export interface ScheduleValue {
   readonly params?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** What keeps workers from following a schedule. */
-export function scheduleFault(
+/** All that keeps workers from following a schedule. */
+export function scheduleFaults(
   schedule: ScheduleValue,
   shape: Readonly<Record<string, $ZodType>>,
-): NameFault | undefined {
-  return cronFault(schedule) ?? paramsFault(schedule, shape);
+): readonly NameFault[] {
+  const fault = cronFault(schedule);
+  return [...(fault === undefined ? [] : [fault]), ...paramsFaults(schedule, shape)];
 }
 
 function cronFault({ cron, timezone = "UTC" }: ScheduleValue): NameFault | undefined {
@@ -34,13 +35,13 @@ function cronFault({ cron, timezone = "UTC" }: ScheduleValue): NameFault | undef
   }
 }
 
-function paramsFault({ params = {} }: ScheduleValue, shape: Readonly<Record<string, $ZodType>>): NameFault | undefined {
-  for (const [name, schema] of Object.entries(shape)) {
-    if (!Object.hasOwn(params, name) && isOmittable(schema, "in")) continue;
-    const issue = safeParse(schema, params[name]).error?.issues[0];
-    if (issue === undefined) continue;
-    const path = [name, ...issue.path.map(String)].join(".");
-    return { reason: `schedule: params.${path}: ${issue.message}`, remedy: "give what a caller would give" };
-  }
-  return undefined;
+function paramsFaults({ params = {} }: ScheduleValue, shape: Readonly<Record<string, $ZodType>>): readonly NameFault[] {
+  return Object.entries(shape).flatMap(([name, schema]) => {
+    if (!Object.hasOwn(params, name) && isOmittable(schema, "in")) return [];
+    const issues = safeParse(schema, params[name]).error?.issues ?? [];
+    return issues.map((issue) => {
+      const path = [name, ...issue.path.map(String)].join(".");
+      return { reason: `schedule: params.${path}: ${issue.message}`, remedy: "give what a caller would give" };
+    });
+  });
 }

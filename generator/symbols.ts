@@ -13,6 +13,9 @@ export const codegenModule = "taskpact/codegen";
 /** By what a task is known, of whichever installed copy of the package. */
 export const taskBrand = Symbol.for("taskpact.task");
 
+/** Under which the global object holds what `task()` tells of a declaration that it refuses, in place of throwing. */
+export const refusedTasks = Symbol.for("taskpact.refusedTasks");
+
 /** What `taskpact/codegen` exports as a type. */
 export const codegenTypes = [
   "Calls",

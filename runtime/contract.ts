@@ -124,19 +124,12 @@ export function task<
 >(
   definition: TaskDefinition<Params, Result, Errors, Progress>,
 ): Task<Params extends ParamsShape ? Params : never, Result, Errors, Progress> {
-  const { params, result, errors = {}, progress, schedule, ...options } = definition as unknown as GivenTask;
-  checkShape("params", params);
-  checkSchema("result", result);
-  checkShape("errors", errors);
-  if ("TaskError" in errors) refuse('errors: "TaskError" is the name of the undeclared ones; choose another');
-  if (progress !== undefined) checkSchema("progress", progress);
-  checkOptions(options);
-  checkLimits(options, refuse);
-  if (isLimited(options) && options.policy === "local-only")
-    refuse("a local-only task can't have maxConcurrency or rateLimit: they are counted where workers claim");
-  checkSchedule(schedule, params, refuse);
-  if (schedule !== undefined && options.policy === "local-only")
-    refuse("a local-only task can't have a schedule: it has no queue");
+  const given: unknown = definition;
+  const faults = isObject(given)
+    ? faultsOf(given as unknown as GivenTask)
+    : [`it takes an object, like { params: { a: z.number() }, result: z.number() }; got ${shown(given)}`];
+  if (faults.length > 0) refuseAll(faults);
+  const { params, result, errors = {}, progress, schedule, ...options } = soundParts(given, faults);
   const declared = { params, result, errors, progress, ...(schedule && { schedule }), ...options };
   Object.defineProperty(declared, taskBrand, { value: true });
   return Object.freeze(declared) as unknown as Task<
@@ -160,18 +153,97 @@ export function isSchema(value: unknown): value is Schema {
 /** A definition, whatever its types say. */
 type GivenTask = Omit<Task, "errors"> & { readonly errors?: ErrorsShape | undefined };
 
+/** One thing that is wrong with a definition. */
+class Fault extends Error {}
+
 function refuse(reason: string): never {
-  throw new TaskError("invalid_argument", `task(): ${reason}`);
+  throw new Fault(reason);
 }
 
-function checkShape(part: "params" | "errors", shape: unknown): void {
-  if (isSchema(shape)) {
-    refuse(`${part} takes the bare shape: write { a: z.number() }, not z.object({ a: z.number() })`);
-  }
-  if (typeof shape !== "object" || shape === null || Array.isArray(shape)) {
-    refuse(`${part} must be an object of zod schemas, like { a: z.number() }; got ${shown(shape)}`);
-  }
-  for (const [name, schema] of Object.entries(shape)) checkSchema(`${part}.${name}`, schema);
+/** What the generator sets while it imports contracts, so that one bad declaration does not hide the others. */
+const refusedTasks = Symbol.for("taskpact.refusedTasks");
+
+/** Throws, or, while the generator imports contracts, tells it all that is wrong and goes on. */
+function refuseAll(faults: readonly string[]): void {
+  const error = new TaskError("invalid_argument", `task(): ${faults.join("; ")}`);
+  const listener: unknown = Reflect.get(globalThis, refusedTasks);
+  if (typeof listener !== "function") throw error;
+  listener(error, faults);
+}
+
+/** A definition without its faults: of a task that is refused, the generator looks through the rest. */
+function soundParts(given: unknown, faults: readonly string[]): GivenTask {
+  if (faults.length === 0) return given as GivenTask;
+  const { params, result, errors, progress, schedule, ...options } = (
+    isObject(given) ? given : {}
+  ) as Partial<GivenTask>;
+  const sound = (shape: unknown): ParamsShape =>
+    Object.fromEntries(
+      Object.entries(isObject(shape) ? shape : {}).filter(([, part]) => isSchema(part)),
+    ) as ParamsShape;
+  const isFollowed = isObject(schedule) && !faults.some((fault) => fault.startsWith("schedule: "));
+  const { cpu, policy } = options;
+  return {
+    params: sound(params),
+    result: (isSchema(result) ? result : undefined) as Schema,
+    errors: sound(errors),
+    progress: isSchema(progress) ? progress : undefined,
+    ...(isFollowed && { schedule }),
+    cpu,
+    policy,
+  };
+}
+
+/** All that is wrong with a definition. */
+function faultsOf({ params, result, errors = {}, progress, schedule, ...options }: GivenTask): readonly string[] {
+  const isLocalOnly = options.policy === "local-only";
+  const faults: string[] = [];
+  const attempt = (check: () => void): void => {
+    try {
+      check();
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown;
+      faults.push(thrown.message);
+    }
+  };
+  for (const check of [
+    ...shapeChecks("params", params),
+    () => checkSchema("result", result),
+    ...shapeChecks("errors", errors),
+    ...(progress === undefined ? [] : [() => checkSchema("progress", progress)]),
+    ...optionChecks(options),
+    () => checkLimits(options, refuse),
+  ])
+    attempt(check);
+  attempt(() => {
+    if (isLocalOnly && isLimited(options))
+      refuse("a local-only task can't have maxConcurrency or rateLimit: they are counted where workers claim");
+  });
+  attempt(() => checkSchedule(schedule, isObject(params) ? params : {}, refuse));
+  attempt(() => {
+    if (isLocalOnly && schedule !== undefined) refuse("a local-only task can't have a schedule: it has no queue");
+  });
+  return faults;
+}
+
+function shapeChecks(part: "params" | "errors", shape: unknown): readonly (() => void)[] {
+  if (isSchema(shape))
+    return [() => refuse(`${part} takes the bare shape: write { a: z.number() }, not z.object({ a: z.number() })`)];
+  if (!isObject(shape))
+    return [() => refuse(`${part} must be an object of zod schemas, like { a: z.number() }; got ${shown(shape)}`)];
+  const isTaken = part === "errors" && "TaskError" in shape;
+  return [
+    ...Object.entries(shape).map(
+      ([name, schema]) =>
+        () =>
+          checkSchema(`${part}.${name}`, schema),
+    ),
+    ...(isTaken ? [() => refuse('errors: "TaskError" is the name of the undeclared ones; choose another')] : []),
+  ];
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function checkSchema(part: string, schema: unknown): void {
@@ -190,22 +262,26 @@ const limits = ["maxConcurrency", "concurrencyKey", "rateLimit"];
 const settings = ["queue", "policy", "retry", "priority", "idempotent", "keepRequest", "tags", "cpu"];
 const knownOptions = [...durations, ...settings, ...limits];
 
-function checkOptions(options: TaskOptions & Limits): void {
-  checkNames(options, knownOptions, refuse);
-  for (const name of durations) checkDuration(name, options[name], refuse);
-  checkOneOf("policy", options.policy, policies, refuse);
-  checkOneOf("priority", options.priority, priorities, refuse);
-  checkOneOf("cpu", options.cpu, [true, "process"], refuse);
-  checkQueue(options.queue, refuse);
-  for (const name of ["idempotent", "keepRequest"] as const) {
-    if (options[name] !== undefined && typeof options[name] !== "boolean")
-      refuse(`${name} must be true or false; got ${shown(options[name])}`);
-  }
-  checkRetry(options.retry, refuse);
-  if (options.tags !== undefined) checkTags(options.tags);
+function optionChecks(options: TaskOptions & Limits): readonly (() => void)[] {
+  return [
+    ...Object.keys(options).map((name) => () => checkNames({ [name]: true }, knownOptions, refuse)),
+    ...durations.map((name) => () => checkDuration(name, options[name], refuse)),
+    () => checkOneOf("policy", options.policy, policies, refuse),
+    () => checkOneOf("priority", options.priority, priorities, refuse),
+    () => checkOneOf("cpu", options.cpu, [true, "process"], refuse),
+    () => checkQueue(options.queue, refuse),
+    ...(["idempotent", "keepRequest"] as const).map((name) => () => checkBoolean(name, options[name])),
+    () => checkRetry(options.retry, refuse),
+    () => checkTags(options.tags),
+  ];
+}
+
+function checkBoolean(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "boolean") refuse(`${name} must be true or false; got ${shown(value)}`);
 }
 
 function checkTags(tags: unknown): void {
+  if (tags === undefined) return;
   if (!Array.isArray(tags)) refuse(`tags must be a list of words; got ${shown(tags)}`);
   for (const tag of tags as readonly unknown[]) {
     if (typeof tag !== "string" || !/^[\w.:-]{1,128}$/.test(tag))
