@@ -11,6 +11,7 @@ import {
   hasHeader,
   type Header,
   noFingerprint,
+  newestVersion,
   protocolVersion,
   readHeader,
   underHeader,
@@ -46,6 +47,8 @@ export interface ExecutionSettings {
   readonly nest: Nest;
   readonly locks: LockGiver;
   report(queue: string, report: Report): void;
+  /** A suspect has come to an end without its worker's. */
+  readonly suspectEnded?: (() => void) | undefined;
 }
 
 /** The longest that a reply can be kept, ms: a year. */
@@ -77,6 +80,8 @@ export class Execution {
   #attempt: Attempt | PooledAttempt | undefined;
   /** Whether the last that is to be said of it has been said, by its report or by others. */
   #over = false;
+  /** Whether its handler may have begun. */
+  #hasBegun = false;
   #seenOverAt: number | undefined;
   readonly #lease: Lease;
   /** What its running attempt is known by to the lease keeper. */
@@ -103,8 +108,15 @@ export class Execution {
   /** Gives it back to its queue, unfinished and not counted. */
   release(): void {
     if (this.#over) return;
-    this.#report({ kind: "release" });
+    if (!this.#hasBegun) this.#report({ kind: "release" });
+    else if (!this.#header.atMostOnce) this.#report({ kind: "release", begun: true });
+    else this.#lose("its worker stopped before it had ended");
     this.abort(new TaskError<string, unknown>("unavailable", "its worker is stopping"));
+  }
+
+  /** Its record as it was claimed. */
+  get record(): Uint8Array {
+    return this.#call.record;
   }
 
   /** The name of its task. */
@@ -121,7 +133,7 @@ export class Execution {
     const { record } = this.#call;
     try {
       this.#header = readHeader(record) ?? this.#header;
-      if (this.#header.version > protocolVersion) {
+      if (this.#header.version > newestVersion) {
         this.#report({ kind: "aside", task: versionTask(this.#header.version) });
         return undefined;
       }
@@ -133,6 +145,10 @@ export class Execution {
     this.#bound = this.#settings.tasks.get(this.#request.task);
     if (this.#bound === undefined) {
       this.#report({ kind: "aside", task: this.#request.task });
+      return undefined;
+    }
+    if (this.#header.atMostOnce && this.#mayHaveBegun()) {
+      this.#lose("a worker that may have begun it died");
       return undefined;
     }
     if (this.#bound.declaration.limited && this.#gaveLimits(this.#bound.declaration)) return undefined;
@@ -150,6 +166,7 @@ export class Execution {
       return this.#follow(this.#attempt);
     }
     if (this.#settings.leases.kept) this.#tellKeeper(limitMs, limitedByCall, left);
+    this.#hasBegun = true;
     this.#attempt = new Attempt(this.#bound, this.#request.params, {
       queue: this.queue,
       nodeQueue: this.#settings.nodeQueue,
@@ -188,6 +205,9 @@ export class Execution {
       attemptMs,
       leftMs: Math.max(0, leftMs),
       maxBytes: this.#settings.maxResultBytes,
+      onSent: () => {
+        this.#hasBegun = true;
+      },
       onBegun: (limitMs, limitedByCall) => {
         this.#begunAt = performance.now();
         if (this.#settings.leases.kept) this.#tellKeeper(limitMs, limitedByCall, this.#leftMs(this.#begunAt));
@@ -255,6 +275,7 @@ export class Execution {
 
   /** After how long another attempt follows one that failed like this; undefined if none does. */
   #retryMs(code: TaskErrorCode, leftMs: number, wish?: RetryWish): number | undefined {
+    if (this.#header.atMostOnce) return undefined;
     const retry = this.#request?.options?.retry ?? this.#bound?.declaration.retry;
     const delayMs = retryDelay(retry, this.#header.attempt + 1, code, wish);
     // Without time for another attempt, this one's error is the answer.
@@ -328,6 +349,24 @@ export class Execution {
       { queue: this.queue, callId: this.id, error: error.message },
       "a record can't be read; parked",
     );
+    this.#reportParked(error);
+  }
+
+  /** Whether a handler may have begun with it before. */
+  #mayHaveBegun(): boolean {
+    const { begun, attempt, deaths } = this.#header;
+    return begun || attempt > 0 || deaths > 0 || this.suspect;
+  }
+
+  /** Ends a call that is delivered at most once, and whose handler may have begun. Its request is kept. */
+  #lose(reason: string): void {
+    const attempt = this.#header.attempt + 1;
+    const words = `${reason}; it is delivered at most once, and not run again`;
+    this.#settings.log.warn({ task: this.task, callId: this.id, attempt, error: words }, "a call was lost; parked");
+    this.#reportParked(new TaskError<string, unknown>("worker_lost", words, { attempt }));
+  }
+
+  #reportParked(error: AnyTaskError): void {
     const header: Header = { ...this.#header, version: protocolVersion, state: "parked", fence: this.fence };
     const record = writeReply(header, { error: toWire(error) }, this.#call.record);
     this.#report({ kind: "park", record, ttlMs: parkedTtlMs });
@@ -355,6 +394,7 @@ export class Execution {
   #report(what: Kind): void {
     if (this.#over) return;
     this.#over = what.kind !== "progress";
+    if (this.suspect && (what.kind === "finish" || what.kind === "retry")) this.#settings.suspectEnded?.();
     this.#settings.report(this.queue, { id: this.id, fence: this.fence, ...what });
   }
 }

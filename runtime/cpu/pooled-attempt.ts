@@ -35,6 +35,8 @@ export interface PooledCall {
   readonly leftMs: number;
   /** The largest progress, bytes as encoded. */
   readonly maxBytes: number;
+  /** It goes to the place where its handler will begin. */
+  onSent?(): void;
   /** Its handler begins, with so long to run. */
   onBegun?(limitMs: number, limitedByCall: boolean): void;
   /** Takes the handler's progress, checked and encoded. */
@@ -98,6 +100,7 @@ export class PooledAttempt {
     const { declaration } = this.#bound;
     const { module, contract } = placeOf(this.#bound);
     const left = this.#left();
+    this.#call.onSent?.();
     member.attend({ hear: (message) => this.#hear(message), died: (words) => this.#died(words) });
     member.post({
       kind: "run",

@@ -19,7 +19,7 @@ const ttlMs = fc.oneof(duration, fc.constant(1_000_000 + stepMs / 2));
 
 const id = fc.constantFrom(...callIds);
 const worker = fc.constantFrom(...(Object.keys(workerTasks) as WorkerName[]));
-const maxDeliveries = fc.integer({ min: 1, max: 3 });
+const maxDeliveries = fc.integer({ min: 0, max: 3 });
 
 function command<Given>(
   name: string,
@@ -61,6 +61,9 @@ const submit = command(
         deadlineMs: fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, duration),
         awaited: fc.boolean(),
         priority: fc.constantFrom("high", "normal", "low"),
+        // Most say nothing of their delivery.
+        atMostOnce: fc.nat({ max: 4 }).map((number) => number === 0),
+        maxDeliveries: fc.constantFrom(0, 0, 0, 1, 2, 4),
       }),
       { minLength: 1, maxLength: 3 },
     ),
@@ -75,7 +78,14 @@ const submit = command(
 
 const claim = command(
   "claim",
-  fc.record({ worker, limit: fc.integer({ min: 1, max: 4 }), suspect: fc.boolean(), leaseMs: duration }),
+  fc.record({
+    worker,
+    limit: fc.integer({ min: 1, max: 4 }),
+    suspect: fc.boolean(),
+    mostSuspects: fc.integer({ min: 1, max: 4 }),
+    besideSuspects: fc.boolean(),
+    leaseMs: duration,
+  }),
   (model, history, wish) => history.claim(model, wish),
 );
 
@@ -85,7 +95,7 @@ const what: fc.Arbitrary<ModelReport> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant("retry"), delayMs: fc.oneof(fc.constant(0), duration) }),
   },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("release") }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("release"), begun: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("aside"), task: fc.constantFrom(...asideTasks) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("park"), ttlMs }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("progress"), value: fc.nat({ max: 9 }) }) },

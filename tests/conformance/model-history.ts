@@ -5,8 +5,8 @@ import { keptRequest, nextGeneration, readRequest, writeReply } from "../../runt
 import { newHeader, readHeader } from "../../runtime/header.ts";
 import { type Claimed, ids, Lab, queue, submission } from "../../runtime/testing/conformance/lab.ts";
 import type { Harness } from "./harness.ts";
-import type { ModelReport, ModelSubmission } from "./model-call.ts";
-import { expected, possibleOrigins, told } from "./model-sight.ts";
+import { type ModelReport, type ModelSubmission, runsAlone } from "./model-call.ts";
+import { expected, possibleOrigins, suspectCounts, told } from "./model-sight.ts";
 import type { Model } from "./model.ts";
 
 /** Calls and workers of a history: few, so that they meet again and again. */
@@ -52,13 +52,11 @@ export class History {
     twice: boolean,
   ): Promise<void> {
     await this.#settle(model, [...ids(calls), ...acknowledged]);
-    const submissions = calls.map(({ id, number, fingerprint, delayMs, deadlineMs, awaited, priority }) =>
-      submission(id, {
-        delayMs,
-        params: { number },
-        header: { deadline: deadlineMs, awaited, priority, fingerprint },
-      }),
-    );
+    const submissions = calls.map(({ id, number, delayMs, deadlineMs, ...others }) => {
+      const { awaited, priority, fingerprint, atMostOnce, maxDeliveries } = others;
+      const header = { deadline: deadlineMs, awaited, priority, fingerprint, atMostOnce, maxDeliveries };
+      return submission(id, { delayMs, params: { number }, header });
+    });
     for (const id of acknowledged) model.acknowledge(id);
     // What was received is not told again: the id may be in use again.
     for (const again of twice ? [false, true] : [false]) {
@@ -70,22 +68,32 @@ export class History {
 
   async claim(
     model: Model,
-    wish: { readonly worker: WorkerName; readonly limit: number; readonly suspect: boolean; readonly leaseMs: number },
+    wish: {
+      readonly worker: WorkerName;
+      readonly limit: number;
+      readonly suspect: boolean;
+      readonly mostSuspects?: number;
+      readonly besideSuspects?: boolean;
+      readonly leaseMs: number;
+    },
   ): Promise<void> {
-    const { worker, limit, suspect, leaseMs } = wish;
+    const { worker, limit, suspect, mostSuspects = 1, besideSuspects = false, leaseMs } = wish;
     const tasks = workerTasks[worker];
     const lists = model.claimable(tasks);
-    const claimed = await this.#lab.claim({ worker, limit, suspect, leaseMs, queues: [{ name: queue, tasks }] });
+    const request = { worker, limit, suspect, mostSuspects, besideSuspects, leaseMs };
+    const claimed = await this.#lab.claim({ ...request, queues: [{ name: queue, tasks }] });
     const suspects = claimed.filter((call) => call.suspect);
     if (model.haunted) {
       expect(ids([...lists.values()].flat())).toEqual(expect.arrayContaining([...ids(claimed)]));
       expect(new Set(ids(claimed)).size).toBe(claimed.length);
       expect(claimed.length).toBeLessThanOrEqual(limit);
-      expect(suspects.length).toBeLessThanOrEqual(suspect ? 1 : 0);
+      expect(suspects.length).toBeLessThanOrEqual(suspect ? mostSuspects : 0);
     } else {
       const origins = claimed.map(({ id }) => [...lists].find(([, calls]) => ids(calls).includes(id))?.[0]);
-      expect(possibleOrigins(lists, limit, suspect)).toContainEqual(origins);
-      const everywhere = worker === "w2" && suspect && suspects.length === 0;
+      const most = suspect ? Math.min(limit, mostSuspects) : 0;
+      expect(suspectCounts(lists.get("suspects") ?? [], most, besideSuspects)).toContain(suspects.length);
+      expect(possibleOrigins(lists, limit, suspects.length)).toContainEqual(origins);
+      const everywhere = worker === "w2" && suspect && !lists.has("suspects");
       if (claimed.length < limit) model.drained(everywhere);
     }
     for (const [origin, calls] of lists) {
@@ -95,9 +103,14 @@ export class History {
       const places = [...given, ...left].map(({ place }) => place);
       expect(places).toEqual(places.toSorted((one, other) => one - other));
     }
+    const isAlone = ({ id }: Claimed): boolean => runsAlone(model.calls.get(id)!);
+    if (suspects.length > 1 || besideSuspects) expect(suspects.filter(isAlone)).toEqual([]);
     for (const call of claimed) {
       const { attempt, deaths, suspect, awaited, priority, fingerprint, number, deadline } = model.calls.get(call.id)!;
+      const { begun, beside: besideOthers, lost: lostAmongOthers, ...delivery } = model.calls.get(call.id)!;
+      const { atMostOnce, maxDeliveries } = delivery;
       const header = readHeader(call.record);
+      expect(header).toMatchObject({ begun, besideOthers, lostAmongOthers, atMostOnce, maxDeliveries });
       expect({ ...header, suspect: call.suspect }).toMatchObject({
         attempt,
         deaths,

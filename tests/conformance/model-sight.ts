@@ -2,7 +2,7 @@ import type { StoredCall } from "../../runtime/broker.ts";
 import { decode } from "../../runtime/codec.ts";
 import { readReply, readRequest } from "../../runtime/envelope.ts";
 import { readHeader } from "../../runtime/header.ts";
-import { isTerminal, type Origin } from "./model-call.ts";
+import { isTerminal, type ModelCall, type Origin, runsAlone } from "./model-call.ts";
 import type { Model } from "./model.ts";
 
 /** Tasks that a worker may put a call aside for. */
@@ -12,20 +12,38 @@ export const asideTasks = ["q.other", "q.third"] as const;
 export function possibleOrigins(
   lists: ReadonlyMap<Origin, readonly unknown[]>,
   limit: number,
-  suspect: boolean,
+  suspectCount: number,
 ): readonly (readonly Origin[])[] {
   const [other, third] = asideTasks.map((task): Origin => `aside ${task}`) as [Origin, Origin];
   const orders: Origin[][] = [];
   for (const first of ["high", "normal", "low"] as const) {
     orders.push([other, third, first, "high", "normal", "low"], [third, other, first, "high", "normal", "low"]);
   }
-  const suspects: Origin[] = suspect && lists.has("suspects") ? ["suspects"] : [];
+  const suspects = Array.from({ length: suspectCount }, (): Origin => "suspects");
   return orders.map((order) =>
     [...suspects, ...[...new Set(order)].flatMap((origin) => (lists.get(origin) ?? []).map(() => origin))].slice(
       0,
       limit,
     ),
   );
+}
+
+/**
+ * How many suspects a claim may give, of those that wait: the first ones, up to one that is to run alone; more than one number
+ * where some have one place, as their order is not known.
+ */
+export function suspectCounts(waiting: readonly ModelCall[], most: number, beside: boolean): readonly number[] {
+  const counts: number[] = [];
+  const asks = Math.min(most, waiting.length);
+  for (let count = 0; count <= asks; count++) {
+    const isLast = count === asks;
+    const last = waiting.filter(({ place }) => place === waiting[count - 1]?.place);
+    const next = waiting.filter(({ place }) => place === waiting[count]?.place);
+    // The first one alone, or those before one that is to run alone.
+    const isOneAlone = count === 1 && !beside && last.some(runsAlone);
+    if (isLast || isOneAlone || ((count > 0 || beside) && next.some(runsAlone))) counts.push(count);
+  }
+  return counts;
 }
 
 /** What the model says of a call, in the same words. */

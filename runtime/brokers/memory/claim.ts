@@ -11,6 +11,8 @@ export interface Wish {
   readonly limit: number;
   readonly leaseMs: number;
   readonly suspect: boolean;
+  readonly mostSuspects?: number | undefined;
+  readonly besideSuspects?: boolean | undefined;
   readonly nestedOnly?: boolean | undefined;
 }
 
@@ -33,8 +35,9 @@ export function claim(queue: Queue, served: ServedQueue, wish: Wish, now: number
   queue.promote(now, promotedAtOnce);
   const limits = new Map(served.limits?.map((told) => [told.task, told]));
   const taken: Call[] = [];
-  const fill = (list: WaitingList, limit: number) => fillFrom(queue, taken, list, { limit, now, limits });
-  if (wish.suspect) fill(queue.suspects, 1);
+  const terms = { now, limits, besideSuspects: wish.besideSuspects === true };
+  const fill = (list: WaitingList, limit: number) => fillFrom(queue, taken, list, { ...terms, limit });
+  if (wish.suspect) fill(queue.suspects, Math.min(wish.limit, wish.mostSuspects ?? 1));
   for (const [task, list] of asideFor(queue, served.tasks)) {
     fill(list, wish.limit);
     if (list.calls.size === 0) queue.aside.delete(task);
@@ -55,9 +58,11 @@ interface Terms {
   readonly limit: number;
   readonly now: number;
   readonly limits: ReadonlyMap<string, ToldLimits>;
+  readonly besideSuspects: boolean;
 }
 
-function fillFrom(queue: Queue, taken: Call[], list: WaitingList, { limit, now, limits }: Terms): void {
+function fillFrom(queue: Queue, taken: Call[], list: WaitingList, terms: Terms): void {
+  const { limit, now, limits, besideSuspects } = terms;
   while (taken.length < limit) {
     const call = queue.take(list, now);
     if (call === undefined) return;
@@ -66,8 +71,23 @@ function fillFrom(queue: Queue, taken: Call[], list: WaitingList, { limit, now, 
     if (task !== undefined && queue.pausedTasks.has(task)) queue.putAside(call, task);
     // One that waited elsewhere, as its task was paused, joins the others.
     else if (call.suspect && list !== queue.suspects) queue.enqueue(call);
-    else if (!limited || queue.lanes.mayStart(call, limits.get(task ?? ""), now)) taken.push(call);
+    else if (runsAlone(call) && (taken.length > 0 || besideSuspects)) return putBack(call, list);
+    else if (!limited || queue.lanes.mayStart(call, limits.get(task ?? ""), now)) {
+      taken.push(call);
+      if (runsAlone(call)) return;
+    }
   }
+}
+
+/** Whether it is a suspect that no worker may run beside others. */
+function runsAlone({ suspect, header: { besideOthers, deaths } }: Call): boolean {
+  return suspect && (!besideOthers || deaths > 1);
+}
+
+/** Lets a call wait at the head of its list as if it had not been taken. */
+function putBack(call: Call, list: WaitingList): void {
+  list.calls.pushFront(call);
+  call.list = list;
 }
 
 /** The lists of calls that were put aside for these tasks. */
