@@ -6,7 +6,7 @@ import type { Broker, Submission, SubmissionCaller, Submitted } from "./broker.t
 import { about, type AllOptions, type Call, notTaken, refusal, type Settled } from "./call.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { type RequestOptions, writeRequest } from "./envelope.ts";
-import { emptyHeader, type Header, type Rank, noFingerprint } from "./header.ts";
+import { atMostOnceVersion, emptyHeader, type Header, noFingerprint, protocolVersion, type Rank } from "./header.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import { limitKeysOf } from "./limits.ts";
 import type { PresenceView } from "./presence.ts";
@@ -173,6 +173,9 @@ export class RemoteCalls implements Owner {
     };
     const header: Header = {
       ...emptyHeader,
+      version: declaration.atMostOnce ? atMostOnceVersion : protocolVersion,
+      atMostOnce: declaration.atMostOnce,
+      maxDeliveries: declaration.task.maxDeliveries ?? 0,
       awaited: send.awaited,
       deadline: send.deadlineMs,
       priority,
