@@ -48,8 +48,8 @@ local paused, judged = nil, false
 local nested_only = ARGV[10] == '1'
 -- 48 while nested calls alone may be taken.
 local least = 0
--- The task of which calls that were put aside are looked at.
-local aside
+-- The tasks that the worker implements of which calls are put aside, if there are any.
+local asides
 
 local function rarely()
 
@@ -155,6 +155,12 @@ local function delay(id, due)
   if not first[2] or due < tonumber(first[2]) then ring() end
 end
 
+-- Has an open call that stands in no list by priority end by its deadline: reap looks for those that are late.
+local function bounded(id, r)
+  local deadline = has_header(r) and deadline_of(r) or 0
+  if deadline > 0 then call('ZADD', P .. 'deadlines', number(deadline), id) end
+end
+
 local lanes_made
 local function lanes()
   if lanes_made then return lanes_made end
@@ -188,6 +194,7 @@ local function lanes()
   function L.leave(lane, id)
     if call('ZREM', P .. 'line:' .. lane, id) == 0 then return false end
     call('DECR', P .. 'blocked')
+    redis.pcall('ZREM', P .. 'deadlines', id)
     return true
   end
 
@@ -297,7 +304,10 @@ local function lanes()
       local place, from = L.place(r)
       local first = call('ZRANGE', P .. 'line:' .. lane, from, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')[2]
       place = math.min(place, (first or place) - 1)
-      if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then call('INCR', P .. 'blocked') end
+      if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then
+        call('INCR', P .. 'blocked')
+        bounded(id, r)
+      end
     end
     if had_slot then L.pass(slots) end
     return to_line
@@ -372,6 +382,44 @@ local function kept_for(least, before)
   return math.max(least, math.min(math.ceil(deadline_of(before) - now), 31536000000000))
 end
 
+-- The name under which a call is put aside: its task, or, of a newer protocol, that; nil where its record hides the task.
+local function aside_name(r)
+  local version = byte(r, 6--[[VERSION]])
+  return version > 1 and '@protocol-' .. version or lanes().task_of(r)
+end
+
+-- Forgets that a call is put aside or stands in a line. A key of a wrong type is for others to tell of.
+local function not_held(id, r)
+  redis.pcall('ZREM', P .. 'deadlines', id)
+  local task = aside_name(r)
+  if task then redis.pcall('ZREM', P .. 'put-aside:' .. task, id) end
+end
+
+-- Puts a call in its order among those that are put aside for a task: by priority, as the ranges of a claim have it, and
+-- then by time.
+local ranked = 0
+local function rank_aside(id, r, task)
+  local priority, place = has_header(r) and bit.band(byte(r, 9--[[FLAGS]]), 48) or 0, math.floor(now * 1000) + ranked
+  ranked = ranked + 1
+  if priority > 0 then place = place + (priority == 48 and -8e15 or priority == 16 and -4e15 or 4e15) end
+  call('ZADD', P .. 'put-aside:' .. task, 'NX', number(place), id)
+  call('PEXPIRE', P .. 'put-aside:' .. task, 604800000--[[LONG]])
+  bounded(id, r)
+end
+
+-- Puts an open call aside for a worker that implements its task.
+local function put_aside(id, r, task)
+  call('RPUSH', P .. 'aside:' .. task, id)
+  call('SADD', P .. 'asides', task)
+  rank_aside(id, r, task)
+end
+
+-- How many calls are put aside for a task. Those that have ended stay in its list for a while, and are not in its order;
+-- those that a worker of before there was an order took are not in its list.
+local function count_aside(task)
+  return math.min(call('LLEN', P .. 'aside:' .. task), call('ZCARD', P .. 'put-aside:' .. task))
+end
+
 -- Ends a call without a worker's word: what is left is its header, and 'more' entries besides. Returns its record.
 local function conclude(id, r, state, more)
   local head = sub(r, 2, 6) .. string.char(state) .. sub(r, 8, 45)
@@ -379,6 +427,7 @@ local function conclude(id, r, state, more)
   call('SET', RESULT .. id, last, 'PX', kept_for(flagged(r, 1--[[AWAITED]]) and 60000 or 3600000, r))
   local before = byte(r, 7--[[STATE]])
   if before == 1--[[DELAYED]] or before == 3--[[RETRYING]] then call('ZREM', P .. 'delayed', id) end
+  not_held(id, r)
   ended(id, r, last)
   return last
 end
@@ -394,6 +443,47 @@ end
 local function is_late(r)
   local deadline = deadline_of(r)
   return deadline > 0 and deadline <= now and (flagged(r, 1--[[AWAITED]]) or not has_begun(r))
+end
+
+-- Whether nothing is left of a call that waits: it has ended, or is unknown, or ends now as its deadline is past.
+local function is_over(id)
+  local r = call('GETRANGE', RESULT .. id, 0, 511)
+  if r == '' or has_ended(r) then return true end
+  if not has_header(r) or not is_late(r) or call('ZSCORE', LEASES, id) then return false end
+  conclude(id, r, 7--[[EXPIRED]])
+  return true
+end
+
+-- Looks at the first ids in the list of a task for which calls are put aside: those of calls that have ended, or are
+-- elsewhere by now, leave it, the others go to its end, and those that have no place in the task's order get one. Returns
+-- whether it is worth while to go on.
+local function tidy_aside(task, most)
+  local list, order = P .. 'aside:' .. task, P .. 'put-aside:' .. task
+  local ids, stay = call('LRANGE', list, 0, most - 1), {}
+  if #ids > 0 then
+    local fences, places = call('ZMSCORE', LEASES, unpack(ids)), call('ZMSCORE', order, unpack(ids))
+    for i, id in ipairs(ids) do
+      local here = not fences[i] and not is_over(id)
+      if here and not places[i] then
+        local r = call('GETRANGE', RESULT .. id, 0, 511)
+        here = not has_header(r) or byte(r, 7--[[STATE]]) == 0--[[QUEUED]] and aside_name(r) == task
+        if here then rank_aside(id, r, task) end
+      end
+      if here then
+        stay[#stay + 1] = id
+      elseif places[i] then
+        call('ZREM', order, id)
+      end
+    end
+    if #stay > 0 then call('RPUSH', list, unpack(stay)) end
+    call('LTRIM', list, #ids, -1)
+  end
+  local length = call('LLEN', list)
+  if length == 0 then
+    call('DEL', order)
+    call('SREM', P .. 'asides', task)
+  end
+  return #stay < #ids and length > 64 + 1.5 * call('ZCARD', order)
 end
 
 -- The limits that the worker tells, by task; a task of which it tells none has none.
@@ -423,7 +513,10 @@ end
 local function line_up(lane, id, r)
   local place = lanes().place(r) + lined_up
   lined_up = lined_up + 1
-  if call('ZADD', P .. 'line:' .. lane, 'NX', number(place), id) == 1 then call('INCR', P .. 'blocked') end
+  if call('ZADD', P .. 'line:' .. lane, 'NX', number(place), id) == 1 then
+    call('INCR', P .. 'blocked')
+    bounded(id, r)
+  end
 end
 
 -- A lane waits until a gate opens: those with nested calls before all others.
@@ -514,8 +607,7 @@ end
 local function is_held(id, r)
   local task = has_header(r) and lanes().task_of(r)
   if not task or not paused[task] then return false end
-  call('RPUSH', P .. 'aside:' .. task, id)
-  call('SADD', P .. 'asides', task)
+  put_aside(id, r, task)
   return true
 end
 
@@ -584,23 +676,55 @@ local function promote()
   due = next_due()
 end
 
--- What comes before the lists: what is due, a suspect, and calls that others could not run.
-local function prepare(take, drain)
+-- What comes before the lists: what is due, and a suspect.
+local function prepare(take)
   promote()
-  local asides = call('SMEMBERS', P .. 'asides')
   while ARGV[5] == '1' and count == 0 and spare > 0 and not fault do
     local popped = call('LPOP', P .. 'suspects', 1)
     if not popped then break end
     take(popped, true)
   end
   suspect = ids[1]
+end
+
+-- Forgets what has ended of what is put aside for the worker's tasks, and those tasks of which nothing is left, or that are
+-- paused. A key of a wrong type is told of before anything is popped.
+local function tidy_all()
+  local those = {}
   for _, task in ipairs(asides) do
-    if string.find(ARGV[7], ' ' .. task .. ' ', 1, true) and not (paused and paused[task]) then
-      aside = task
-      if drain(P .. 'aside:' .. task) and not fault then call('SREM', P .. 'asides', task) else empty = false end
+    if call('LLEN', P .. 'aside:' .. task) > call('ZCARD', P .. 'put-aside:' .. task) then tidy_aside(task, 64) end
+    if count_aside(task) > 0 and not (paused and paused[task]) then those[#those + 1] = task end
+  end
+  asides = those[1] and those
+end
+
+-- Where the calls of a list stand in the order of those that are put aside: see rank_aside.
+local ranges = {
+  ['queue:nested'] = { '-inf', '(-4e15' }, ['queue:high'] = { '-4e15', '(0' }, queue = { '0', '(4e15' },
+  ['queue:low'] = { '4e15', '+inf' },
+}
+
+-- Takes what is put aside for the worker's tasks and would wait in this list, before what waits there.
+local function take_aside(name, take)
+  local from, to = unpack(ranges[name])
+  for _, task in ipairs(asides) do
+    local order = P .. 'put-aside:' .. task
+    while count < limit and spare > 0 and bytes < 4194304 and not fault do
+      local some = call('ZRANGE', order, from, to, 'BYSCORE', 'LIMIT', 0, math.min(limit - count, 64))
+      if #some == 0 then break end
+      call('ZREM', order, unpack(some))
+      redis.pcall('ZREM', P .. 'deadlines', unpack(some))
+      take(some)
     end
   end
-  aside = nil
+end
+
+-- Whether anything is left aside that the worker could have: of nested calls alone, if it claims those.
+local function is_aside()
+  for _, task in ipairs(asides) do
+    if call('ZCOUNT', P .. 'put-aside:' .. task, '-inf', nested_only and '(-4e15' or '+inf') > 0 then return true end
+  end
+  return false
 end
 
 -- The record of a popped id if its call waits in this list. An id may stand in a list more than once, if it was
@@ -630,9 +754,8 @@ local function waiting(id, r, among_suspects)
     if not has_ended(call('GET', RESULT .. id)) then conclude(id, r, 7--[[EXPIRED]]) end
     return nil
   end
-  -- Another call, nested or put aside, was canceled here, and its id is used again: it waits in this one's list.
-  local asked = aside and nested_only and lanes().task_of(r) ~= aside and 48 or least
-  if bit.band(flags, 48) < asked then
+  -- Another call, a nested one, was canceled here, and its id is used again: it waits in this one's list.
+  if bit.band(flags, 48) < least then
     if not call('ZSCORE', LEASES, id) then call('RPUSH', list_of(r), id) end
     return nil
   end
@@ -672,13 +795,25 @@ local function without_ghosts(fence)
   -- A lease of nothing would stay until it lapses.
   if count == 0 then call('ZREMRANGEBYSCORE', LEASES, fence, fence) end
 end
-return { given_before = given_before, prepare = prepare, waiting = waiting, without_ghosts = without_ghosts, given_back = given_back, look_for_pauses = look_for_pauses, next_due = next_due, publish = publish, happened = happened }
+return { given_before = given_before, prepare = prepare, take_aside = take_aside, tidy_all = tidy_all, is_aside = is_aside, waiting = waiting, without_ghosts = without_ghosts, given_back = given_back, look_for_pauses = look_for_pauses, next_due = next_due, publish = publish, happened = happened }
 end
 local rare
 -- Whether there is nothing but what waits in the lists. If none of that has a low priority, the normal calls are mostly the last
 -- that are popped, and no look is needed whether there are more.
 local none_is_low = call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused', P .. 'queue:low') == 0
-local bare = none_is_low or call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused') == 0
+local rarities = none_is_low and 0 or call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused')
+local bare = rarities == 0
+if not bare then
+  local tasks = call('SMEMBERS', P .. 'asides')
+  for i = 1, #tasks do
+    if string.find(ARGV[7], ' ' .. tasks[i] .. ' ', 1, true) then
+      asides = asides or {}
+      asides[#asides + 1] = tasks[i]
+    end
+  end
+  -- What is put aside for others alone is no concern of this claim.
+  bare = rarities == 1 and tasks[1] and not asides
+end
 local last_list = none_is_low and ARGV[6] ~= 'queue' and P .. 'queue'
 
 local function take(popped, among_suspects)
@@ -695,7 +830,7 @@ local function take(popped, among_suspects)
         ordinary = state == 0--[[QUEUED]] and flags >= least and flags < 64--[[SUSPECT]] and (deadline == 0 or deadline > now)
       end
       -- What was popped with a call that could not be judged goes back with it.
-      if (not ordinary or among_suspects or paused or aside) and not fault then
+      if (not ordinary or among_suspects or paused) and not fault then
         rare = rare or rarely()
         local done, answer = pcall(rare.waiting, id, r, among_suspects)
         if done then r = answer else fault = { err = answer.err or answer } end
@@ -745,13 +880,23 @@ if not bare then
   rare = rare or rarely()
   rare.look_for_pauses()
   if paused and paused['*'] then return { 0, now, -1, 0, 0, '' } end
-  rare.prepare(take, drain)
+  if asides then rare.tidy_all() end
+  rare.prepare(take)
 end
-if nested_only then
-  least = 48
-  if not drain(P .. 'queue:nested') then empty = empty and call('EXISTS', P .. 'queue:nested') == 0 end
+if nested_only then least = 48 end
+if asides then
+  -- What comes back from there comes in its turn, as it would have without that.
+  local names = nested_only and { 'queue:nested' } or { ARGV[6], 'queue:high', 'queue:nested', 'queue', 'queue:low' }
+  for _, name in ipairs(names) do
+    rare.take_aside(name, take)
+    drain(P .. name)
+  end
+  local lists = nested_only and 0 or call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:low')
+  empty = lists + call('EXISTS', P .. 'queue:nested') == 0 and not rare.is_aside()
+elseif nested_only then
+  if not drain(P .. 'queue:nested') then empty = call('EXISTS', P .. 'queue:nested') == 0 end
 elseif not drain(P .. ARGV[6], P .. 'queue:high', P .. 'queue:nested', P .. 'queue', P .. 'queue:low') then
-  empty = empty and call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:nested', P .. 'queue:low') == 0
+  empty = call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:nested', P .. 'queue:low') == 0
 end
 
 local fence = 0
@@ -800,6 +945,8 @@ if fence ~= 0 and count > 0 then
   end
 end
 
+-- What was taken from aside is leased by now, and leaves the list.
+if asides then rare.tidy_all() end
 if nested_only then
   if not empty then
     left = 1

@@ -1,7 +1,7 @@
 import type { ClaimedBatch, ClaimRequest, ServedQueue } from "../../broker.ts";
 import { TaskError } from "../../errors.ts";
 import { type QueueKeys, queueKeys } from "../../keys.ts";
-import { Askings } from "./asking.ts";
+import { type Asking, Askings } from "./asking.ts";
 import { Bells, type Fused, type Wait } from "./bells.ts";
 import type { Connection } from "./connection.ts";
 import { unavailable } from "./failure.ts";
@@ -182,7 +182,7 @@ export class Claims {
     const asking = this.#askings.begin(queue, request, request.limit);
     try {
       const reply = await this.#settings.commands.run(asking.script, asking.key, (again) => asking.args(again));
-      return this.#learn(queue.name, reply, request.nestedOnly);
+      return this.#learn(queue.name, reply, request.nestedOnly, asking);
     } catch (error) {
       asking.unanswered();
       throw error;
@@ -224,7 +224,7 @@ export class Claims {
           return { rung: [] };
         }
         this.#heardAt = performance.now();
-        const batch = this.#learn(queue.name, reply, request.nestedOnly);
+        const batch = this.#learn(queue.name, reply, request.nestedOnly, asking);
         return batch === undefined ? { rung: [] } : { batch };
       },
       (error: unknown) => {
@@ -234,11 +234,12 @@ export class Claims {
     );
   }
 
-  #learn(queue: string, reply: unknown, nestedOnly: boolean | undefined): ClaimedBatch | undefined {
+  #learn(queue: string, reply: unknown, nestedOnly: boolean | undefined, asking: Asking): ClaimedBatch | undefined {
     if (!Array.isArray(reply)) throw new TaskError("internal", "Redis answered a claim with what is no list");
     const [fence, now, dueMs, left, suspect, given] = reply as (Buffer | number)[];
     this.#viewsOf(nestedOnly).learn(queue, kindsLeft[Number(left)] ?? "nothing", Number(dueMs));
     const calls = unpackedCalls(given as Buffer, Number(suspect) - 1);
+    asking.answered(calls);
     return calls.length === 0 ? undefined : { queue, fence: Number(fence), now: Number(now), calls };
   }
 

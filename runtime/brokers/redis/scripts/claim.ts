@@ -36,10 +36,10 @@ local paused, judged = nil, false
 local nested_only = ARGV[10] == '1'
 -- 48 while nested calls alone may be taken.
 local least = 0
--- The task of which calls that were put aside are looked at.
-local aside
+-- The tasks that the worker implements of which calls are put aside, if there are any.
+local asides
 
-@rarely given_before, prepare, waiting, without_ghosts, given_back, look_for_pauses, next_due, publish, happened
+@rarely given_before, prepare, take_aside, tidy_all, is_aside, waiting, without_ghosts, given_back, look_for_pauses, next_due, publish, happened
 ${judgeLimits}
 -- The calls of the claim whose reply was lost: they are not to wait until their lease lapses, nor to be blamed for it.
 -- Those that are too many by now go back to the head of their lists.
@@ -98,23 +98,55 @@ local function promote()
   due = next_due()
 end
 
--- What comes before the lists: what is due, a suspect, and calls that others could not run.
-local function prepare(take, drain)
+-- What comes before the lists: what is due, and a suspect.
+local function prepare(take)
   promote()
-  local asides = call('SMEMBERS', P .. 'asides')
   while ARGV[5] == '1' and count == 0 and spare > 0 and not fault do
     local popped = call('LPOP', P .. 'suspects', 1)
     if not popped then break end
     take(popped, true)
   end
   suspect = ids[1]
+end
+
+-- Forgets what has ended of what is put aside for the worker's tasks, and those tasks of which nothing is left, or that are
+-- paused. A key of a wrong type is told of before anything is popped.
+local function tidy_all()
+  local those = {}
   for _, task in ipairs(asides) do
-    if string.find(ARGV[7], ' ' .. task .. ' ', 1, true) and not (paused and paused[task]) then
-      aside = task
-      if drain(P .. 'aside:' .. task) and not fault then call('SREM', P .. 'asides', task) else empty = false end
+    if call('LLEN', P .. 'aside:' .. task) > call('ZCARD', P .. 'put-aside:' .. task) then tidy_aside(task, 64) end
+    if count_aside(task) > 0 and not (paused and paused[task]) then those[#those + 1] = task end
+  end
+  asides = those[1] and those
+end
+
+-- Where the calls of a list stand in the order of those that are put aside: see rank_aside.
+local ranges = {
+  ['queue:nested'] = { '-inf', '(-4e15' }, ['queue:high'] = { '-4e15', '(0' }, queue = { '0', '(4e15' },
+  ['queue:low'] = { '4e15', '+inf' },
+}
+
+-- Takes what is put aside for the worker's tasks and would wait in this list, before what waits there.
+local function take_aside(name, take)
+  local from, to = unpack(ranges[name])
+  for _, task in ipairs(asides) do
+    local order = P .. 'put-aside:' .. task
+    while count < limit and spare > 0 and bytes < 4194304 and not fault do
+      local some = call('ZRANGE', order, from, to, 'BYSCORE', 'LIMIT', 0, math.min(limit - count, 64))
+      if #some == 0 then break end
+      call('ZREM', order, unpack(some))
+      redis.pcall('ZREM', P .. 'deadlines', unpack(some))
+      take(some)
     end
   end
-  aside = nil
+end
+
+-- Whether anything is left aside that the worker could have: of nested calls alone, if it claims those.
+local function is_aside()
+  for _, task in ipairs(asides) do
+    if call('ZCOUNT', P .. 'put-aside:' .. task, '-inf', nested_only and '(-4e15' or '+inf') > 0 then return true end
+  end
+  return false
 end
 
 -- The record of a popped id if its call waits in this list. An id may stand in a list more than once, if it was
@@ -144,9 +176,8 @@ local function waiting(id, r, among_suspects)
     if not has_ended(call('GET', RESULT .. id)) then conclude(id, r, EXPIRED) end
     return nil
   end
-  -- Another call, nested or put aside, was canceled here, and its id is used again: it waits in this one's list.
-  local asked = aside and nested_only and lanes().task_of(r) ~= aside and 48 or least
-  if bit.band(flags, 48) < asked then
+  -- Another call, a nested one, was canceled here, and its id is used again: it waits in this one's list.
+  if bit.band(flags, 48) < least then
     if not call('ZSCORE', LEASES, id) then call('RPUSH', list_of(r), id) end
     return nil
   end
@@ -191,7 +222,19 @@ local rare
 -- Whether there is nothing but what waits in the lists. If none of that has a low priority, the normal calls are mostly the last
 -- that are popped, and no look is needed whether there are more.
 local none_is_low = call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused', P .. 'queue:low') == 0
-local bare = none_is_low or call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused') == 0
+local rarities = none_is_low and 0 or call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused')
+local bare = rarities == 0
+if not bare then
+  local tasks = call('SMEMBERS', P .. 'asides')
+  for i = 1, #tasks do
+    if string.find(ARGV[7], ' ' .. tasks[i] .. ' ', 1, true) then
+      asides = asides or {}
+      asides[#asides + 1] = tasks[i]
+    end
+  end
+  -- What is put aside for others alone is no concern of this claim.
+  bare = rarities == 1 and tasks[1] and not asides
+end
 local last_list = none_is_low and ARGV[6] ~= 'queue' and P .. 'queue'
 
 local function take(popped, among_suspects)
@@ -208,7 +251,7 @@ local function take(popped, among_suspects)
         ordinary = state == QUEUED and flags >= least and flags < SUSPECT and (deadline == 0 or deadline > now)
       end
       -- What was popped with a call that could not be judged goes back with it.
-      if (not ordinary or among_suspects or paused or aside) and not fault then
+      if (not ordinary or among_suspects or paused) and not fault then
         rare = rare or rarely()
         local done, answer = pcall(rare.waiting, id, r, among_suspects)
         if done then r = answer else fault = { err = answer.err or answer } end
@@ -258,13 +301,23 @@ if not bare then
   rare = rare or rarely()
   rare.look_for_pauses()
   if paused and paused['*'] then return { 0, now, -1, 0, 0, '' } end
-  rare.prepare(take, drain)
+  if asides then rare.tidy_all() end
+  rare.prepare(take)
 end
-if nested_only then
-  least = 48
-  if not drain(P .. 'queue:nested') then empty = empty and call('EXISTS', P .. 'queue:nested') == 0 end
+if nested_only then least = 48 end
+if asides then
+  -- What comes back from there comes in its turn, as it would have without that.
+  local names = nested_only and { 'queue:nested' } or { ARGV[6], 'queue:high', 'queue:nested', 'queue', 'queue:low' }
+  for _, name in ipairs(names) do
+    rare.take_aside(name, take)
+    drain(P .. name)
+  end
+  local lists = nested_only and 0 or call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:low')
+  empty = lists + call('EXISTS', P .. 'queue:nested') == 0 and not rare.is_aside()
+elseif nested_only then
+  if not drain(P .. 'queue:nested') then empty = call('EXISTS', P .. 'queue:nested') == 0 end
 elseif not drain(P .. ARGV[6], P .. 'queue:high', P .. 'queue:nested', P .. 'queue', P .. 'queue:low') then
-  empty = empty and call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:nested', P .. 'queue:low') == 0
+  empty = call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:nested', P .. 'queue:low') == 0
 end
 
 local fence = 0
@@ -295,6 +348,8 @@ if fence ~= 0 and count > 0 then
   end
 end
 
+-- What was taken from aside is leased by now, and leaves the list.
+if asides then rare.tidy_all() end
 if nested_only then
   if not empty then
     left = 1
