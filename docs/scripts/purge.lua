@@ -396,8 +396,10 @@ local function tidy_aside(task, most)
   if #ids > 0 then
     local fences, places = call('ZMSCORE', LEASES, unpack(ids)), call('ZMSCORE', order, unpack(ids))
     for i, id in ipairs(ids) do
-      local here = not fences[i] and not is_over(id)
-      if here and not places[i] then
+      -- One that can't be judged, as a key of a wrong type is in its way, stays.
+      local done, over = pcall(is_over, id)
+      local here = not fences[i] and not (done and over)
+      if here and done and not places[i] then
         local r = call('GETRANGE', RESULT .. id, 0, 511)
         here = not has_header(r) or byte(r, 7--[[STATE]]) == 0--[[QUEUED]] and aside_name(r) == task
         if here then rank_aside(id, r, task) end

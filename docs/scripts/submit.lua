@@ -473,8 +473,10 @@ local function tidy_aside(task, most)
   if #ids > 0 then
     local fences, places = call('ZMSCORE', LEASES, unpack(ids)), call('ZMSCORE', order, unpack(ids))
     for i, id in ipairs(ids) do
-      local here = not fences[i] and not is_over(id)
-      if here and not places[i] then
+      -- One that can't be judged, as a key of a wrong type is in its way, stays.
+      local done, over = pcall(is_over, id)
+      local here = not fences[i] and not (done and over)
+      if here and done and not places[i] then
         local r = call('GETRANGE', RESULT .. id, 0, 511)
         here = not has_header(r) or byte(r, 7--[[STATE]]) == 0--[[QUEUED]] and aside_name(r) == task
         if here then rank_aside(id, r, task) end
@@ -503,31 +505,30 @@ local function sift(name, most)
   local from = tonumber(call('HGET', P .. 'mending', cursor) or 0)
   local range = is_list and 'LRANGE' or 'ZRANGE'
   local ids = call(range, key, from, from + most - 1)
-  if #ids == 0 and from > 0 then
-    from = 0
-    ids = call(range, key, 0, most - 1)
-  end
-  local over, first, marked = 0, 0, false
+  local length, gone, over, first = is_list and call('LLEN', key), {}, 0, 0
   for i, id in ipairs(ids) do
+    local done, is_gone = pcall(is_over, id)
     -- What begins with a zero byte is a gate.
-    local done, gone = pcall(is_over, id)
-    if byte(id) ~= 0 and done and gone then
-      over = over + 1
-      if not is_list then
-        call('ZREM', key, id)
-      elseif from == 0 and first == i - 1 then
-        first = i
-      else
-        marked = not redis.pcall('LSET', key, from + i - 1, '').err
-        if not marked then over = over - 1 end
-      end
+    gone[i] = byte(id) ~= 0 and done and is_gone
+  end
+  -- Before all stand now those whom their ends let go on, who waited for a limit.
+  local moved = is_list and call('LLEN', key) - length
+  for i, id in ipairs(ids) do
+    if gone[i] and not is_list then
+      over = over + call('ZREM', key, id)
+    elseif gone[i] and moved == 0 and from == 0 and first == i - 1 then
+      first, over = i, over + 1
+    elseif gone[i] and call('LINDEX', key, from + moved + i - 1) == id then
+      if not redis.pcall('LSET', key, from + moved + i - 1, '').err then over = over + 1 end
     end
   end
   if first > 0 then call('LTRIM', key, first, -1) end
-  if marked then redis.pcall('LREM', key, 0, '') end
-  if #ids > 0 then
-    call('HSET', P .. 'mending', cursor, #ids < most and 0 or from + #ids - over)
+  if over > first and is_list then redis.pcall('LREM', key, 0, '') end
+  if #ids == most then
+    call('HSET', P .. 'mending', cursor, from + #ids - over)
     call('PEXPIRE', P .. 'mending', 60000)
+  elseif from > 0 then
+    call('HDEL', P .. 'mending', cursor)
   end
 end
 

@@ -9,7 +9,7 @@ import { historiesOf, historiesTimeout as timeout, replay } from "./model-replay
 /** Long histories of limited, nested and paused calls. */
 export function limitedRules(open: () => Promise<Harness>): void {
   async function run(commands: readonly fc.Arbitrary<LimitedStep>[], numRuns: number): Promise<void> {
-    const histories = historiesOf<LimitedModel, LimitedHistory>(commands, 200);
+    const histories = historiesOf<LimitedModel, LimitedHistory>(commands, 60);
     const property = fc.asyncProperty(histories, async (history) => {
       const harness = await open();
       try {

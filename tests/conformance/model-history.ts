@@ -344,7 +344,7 @@ export class History {
 /** Whether a key of a queue may be there when no call is. */
 function mayRemain(key: string, parked: readonly string[]): boolean {
   return (
-    /^(fence|bell|parked|excused|workers|worker:\w+)$/.test(key) ||
+    /^(fence|bell|bell:nested|mending|parked|excused|workers|worker:\w+)$/.test(key) ||
     parked.some((id) => key === `result:${id}` || key === `failures:${id}`)
   );
 }

@@ -6,7 +6,7 @@ import { History } from "./model-history.ts";
 import { historiesOf, historiesTimeout as timeout, replay } from "./model-replay.ts";
 import { Model } from "./model.ts";
 
-const histories = historiesOf<Model, History>(commands, 300);
+const histories = historiesOf<Model, History>(commands, 50);
 
 /** Long histories of all steps against a plain model. */
 export function modelRules(open: () => Promise<Harness>): void {

@@ -349,7 +349,7 @@ if fence ~= 0 and count > 0 then
 end
 
 -- What was taken from aside is leased by now, and leaves the list.
-if asides then rare.tidy_all() end
+if asides then pcall(rare.tidy_all) end
 if nested_only then
   if not empty then
     left = 1
