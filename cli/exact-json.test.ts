@@ -62,6 +62,7 @@ describe("JSON", () => {
   it("is read as JSON.parse reads it, but for numbers that it would change", () => {
     fc.assert(
       fc.property(fc.json(), (text) => {
+        fc.pre(!/\d{16}|e\+?\d{3}/i.test(text)); // Those that it would change are below.
         expect(parseJson(text)).toEqual(JSON.parse(text));
       }),
     );

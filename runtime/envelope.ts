@@ -352,12 +352,12 @@ function wireIssue({ path, message }: TaskIssue): TaskIssue {
 }
 
 /**
- * An error from the wire.
+ * An error from the wire; a code of a newer version reads as `internal`.
  *
  * @param stack - whether it is to have the stack of what its handler threw: operators see it, callers don't. @default false
  */
 export function fromWire(error: WireError, task: string | undefined, callId: string, stack = false): AnyTaskError {
-  const { code } = error;
+  const code = taskErrorCodes.includes(error.code) ? error.code : "internal";
   return new TaskError<string, unknown>(code, error.message, {
     name: code === "declared" ? error.name : undefined,
     data: error.data,
