@@ -124,7 +124,8 @@ export function handleRules(lab: () => CallLab): void {
   it("one that waits past expiresInMs never starts, and reads as deadline_exceeded", async () => {
     const it = lab();
     const tasks = it.client();
-    const handle = await tasks.with({ expiresInMs: 30 }).submit.held("x");
+    await tasks.submit.addition(1, 2); // Its time begins with the call, and connecting is not to be a part of it.
+    const handle = await tasks.with({ expiresInMs: 300 }).submit.held("x");
     await expect.poll(async () => (await handle.status()).state).toBe("expired");
     await it.worker();
     await expect(handle.result()).rejects.toMatchObject({ code: "deadline_exceeded" });

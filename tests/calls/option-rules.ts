@@ -167,6 +167,7 @@ export function optionRules(lab: () => CallLab): void {
       const it = lab();
       const tasks = await open(it);
       if (where === "here") await it.worker();
+      await tasks.addition(1, 2); // Connecting is not to be a part of its time.
       const answer = await tasks.with({ timeoutMs: 400 }).safe.parental("x");
       // Both end at the same moment: the parent may just have had its child's error.
       const { code } = answer.ok ? (answer.value as { code: string }) : answer.error;
