@@ -2,7 +2,12 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, onTestFinished } from "vitest";
-import { reportedOnBrokers } from "./reported.ts";
+import { createClient } from "taskpact/codegen";
+import { RedisBroker } from "../../runtime/brokers/redis/broker.ts";
+import { type LooseTasks, quiet, registry } from "../calls/lab.ts";
+import { startRedis } from "../redis/server.ts";
+import { describeRedis } from "../redis/suite.ts";
+import { reported, reportedOnBrokers } from "./reported.ts";
 
 const store = new AsyncLocalStorage<string | object>();
 
@@ -87,3 +92,29 @@ reportedOnBrokers(
   },
   60_000,
 );
+
+describeRedis("on a Redis that asks for a login", () => {
+  reported(
+    "D1",
+    "credentials are asked for in the context of who gave them",
+    async (got) => {
+      const server = await startRedis({ config: ["user ann on >secret ~* &* +@all"] });
+      onTestFinished(() => server.stop());
+      const seen = new Set<unknown>();
+      const credentials = () => {
+        seen.add(store.getStore());
+        return { username: "ann", password: "secret" };
+      };
+      const broker = store.run("giver", () => new RedisBroker(server.url, { namespace: "contexts", credentials }));
+      const tasks = createClient<LooseTasks>(registry, { broker, log: quiet });
+      onTestFinished(async () => {
+        await tasks.client.close();
+        await broker.close();
+      });
+      await store.run("first", () => tasks.submit.addition(1, 2));
+      got([...seen].join(", "));
+      expect([...seen]).toEqual(["giver"]);
+    },
+    60_000,
+  );
+});

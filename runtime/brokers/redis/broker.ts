@@ -21,7 +21,8 @@ import { checkDuration } from "../../checks.ts";
 import { settles } from "../../clock.ts";
 import { type AnyTaskError, TaskError } from "../../errors.ts";
 import { queueKeys } from "../../keys.ts";
-import { type Logger, streamLogger } from "../../log.ts";
+import { inMakersContext, type Logger, streamLogger } from "../../log.ts";
+import { inGiversContext } from "../../own-context.ts";
 import { readPresence } from "../../presence-record.ts";
 import { Channels } from "./channels.ts";
 import { Connection } from "./connection.ts";
@@ -98,7 +99,7 @@ export class RedisBroker implements Broker {
     const options = tls === undefined ? given : { ...given, tls: { ...given.tls, ...tls } };
     if (credentials !== undefined && typeof credentials !== "function") refuse("credentials must be a function");
     const id = randomBytes(4).toString("hex");
-    const log = settings.log ?? streamLogger();
+    const log = inMakersContext(settings.log ?? streamLogger());
     if (isInstance(source)) log.info({}, "of an ioredis instance Taskpact takes the options, and connects by itself");
     const warned = new Set<string>();
     const warn = (words: string) => {
@@ -106,7 +107,14 @@ export class RedisBroker implements Broker {
       warned.add(words);
     };
     const listeners = new Listeners(() => this.#commands.ready);
-    const of = { patienceMs: connectTimeoutMs, silenceMs, clockOffset, listeners, warn, credentials };
+    const of = {
+      patienceMs: connectTimeoutMs,
+      silenceMs,
+      clockOffset,
+      listeners,
+      warn,
+      credentials: credentials && inGiversContext(credentials),
+    };
     const connection = (name: string) => new Connection(options, { name: `${name}:${id}`, ...of });
     this.#namespace = namespace;
     this.#commands = connection("commands");
