@@ -1,43 +1,15 @@
 import { describe, expect, it } from "vitest";
 import * as mini from "zod/mini";
 import * as z from "zod";
-import { contractHead, type TemporaryProject, temporaryProject } from "../tests/temporary-project.ts";
-import { corpusHead, corpusParts, hiddenSchemas, hiddenTasks, knownSchemas } from "./schema-corpus.ts";
+import { temporaryProject } from "../tests/temporary-project.ts";
+import { corpusFiles, hiddenSchemas, knownSchemas } from "./schema-corpus.ts";
 import { schemaMethods, zodFunctions } from "./zod-arguments.ts";
 
 const schemas = [...knownSchemas, ...hiddenSchemas];
 
-/** Each schema as a parameter, a result, an error and a progress; and tasks as a whole. */
-function corpusProject(): TemporaryProject {
-  const tasks = schemas.map(
-    (schema, index) =>
-      `export const s${index} = task({ params: { v: ${schema} }, result: ${schema}, errors: { e: ${schema} }, progress: ${schema} });`,
-  );
-  const whole = hiddenTasks.map((task, index) => `export const t${index} = ${task};`);
-  return temporaryProject({
-    "contracts/corpus.ts": [contractHead, corpusHead, ...tasks, ...whole, ""].join("\n"),
-    "contracts/_parts.ts": corpusParts,
-    // What is not asked of contracts here: that they hold to erasable syntax, and use all that they declare.
-    "tsconfig.json": JSON.stringify({
-      compilerOptions: {
-        module: "nodenext",
-        target: "es2023",
-        types: ["node"],
-        customConditions: ["taskpact-source"],
-        strict: true,
-        exactOptionalPropertyTypes: true,
-        noUncheckedIndexedAccess: true,
-        rewriteRelativeImportExtensions: true,
-        skipLibCheck: true,
-        noEmit: true,
-      },
-    }),
-  });
-}
-
 describe("schemas as people write them", () => {
   it("are printed where they are known, pointed at where not, and proven", { timeout: 240_000 }, () => {
-    const project = corpusProject();
+    const project = temporaryProject(corpusFiles());
     expect(project.gen().stderr).toBe("");
     const generated = project.read("generated/corpus.ts");
     const lineOf = (name: string): string => generated.split("\n").find((line) => line.includes(` ${name}: `)) ?? "";

@@ -1,12 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { type ImportExtension, type Settings, settingsOf } from "./config.ts";
 import { configName, readConfig } from "./config-file.ts";
 import { type Diagnostic, errorAt } from "./diagnostic.ts";
 import type { ContractFile } from "./load.ts";
 import { allowsTsExtensions } from "./read.ts";
-import { packageName } from "./symbols.ts";
+import { oldestZod, packageName } from "./symbols.ts";
 
 /** Reads how a project is laid out; without `taskpact.config.ts`, as one usually is. */
 export async function openProject(
@@ -14,7 +15,32 @@ export async function openProject(
 ): Promise<{ readonly settings: Settings; readonly diagnostics: readonly Diagnostic[] }> {
   const project = { root, importExtension: importExtensionOf(root), owner: ownerOf(root), command: commandOf(root) };
   const { config, diagnostics } = await readConfig(root);
-  return { settings: settingsOf(config, project), diagnostics };
+  return { settings: settingsOf(config, project), diagnostics: [...zodFaults(root), ...diagnostics] };
+}
+
+/** Contracts made by a zod that is too old can't be imported; of one that is missing, their imports tell. */
+function zodFaults(root: string): readonly Diagnostic[] {
+  const found = zodVersionOf(root);
+  if (found === undefined || !isOlder(found, oldestZod)) return [];
+  const reason = `${packageName} needs zod ${oldestZod} or newer, and finds ${found}`;
+  return [errorAt(undefined, reason, "update it: npm install zod@latest")];
+}
+
+function zodVersionOf(root: string): string | undefined {
+  try {
+    const file = createRequire(join(root, "package.json")).resolve("zod/package.json");
+    const { version } = JSON.parse(readFileSync(file, "utf8")) as { readonly version?: unknown };
+    return typeof version === "string" ? version : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a release is older than another; a pre-release counts as the one that it comes before. */
+function isOlder(version: string, than: string): boolean {
+  const [left, right] = [version, than].map((text) => text.replace(/-.*/s, "").split(".").map(Number));
+  const differing = left!.findIndex((part, index) => part !== right![index]);
+  return differing !== -1 && left![differing]! < right![differing]!;
 }
 
 /**

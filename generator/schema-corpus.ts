@@ -4,7 +4,9 @@
  */
 
 /** What stands before them in their contract. */
-export const corpusHead = `
+const corpusHead = `
+import { task } from "taskpact";
+import * as z from "zod";
 import { blue, Color as ImportedColor, Id as ImportedId, kinds, label, makeList, shapes, z as zz } from "./_parts.ts";
 import * as parts from "./_parts.ts";
 import { literal, string as text, coerce as force } from "zod";
@@ -77,7 +79,7 @@ type Loose = z.ZodType<number, string>;
 `;
 
 /** A file beside the contract. */
-export const corpusParts = `
+const corpusParts = `
 import * as z from "zod";
 export { z };
 export const Id = z.string().brand<"PartId">();
@@ -391,7 +393,7 @@ export const hiddenSchemas: readonly string[] = [
 ];
 
 /** Whole tasks, of which the text shows less than their values. */
-export const hiddenTasks: readonly string[] = [
+const hiddenTasks: readonly string[] = [
   "task({ params: Object.fromEntries(COLORS.map((c) => [c, z.number()])) as Record<string, z.ZodNumber>, result: z.void() })",
   "task({ params: Object.fromEntries(COLORS.map((c) => [c, z.number().optional()])) as Record<string, z.ZodOptional<z.ZodNumber>>, result: z.void() })",
   "task({ params: { first: z.string(), ...AnnotatedRecord }, result: z.void() })",
@@ -409,3 +411,32 @@ export const hiddenTasks: readonly string[] = [
   "task({ params: shape, result: z.void() } satisfies { params: z.ZodRawShape; result: z.ZodType })",
   "task({ params: { a: z.string() }, result: z.void(), progress: flag ? z.int() : undefined })",
 ];
+
+/** A project with each schema as a parameter, a result, an error and a progress; and with the tasks as a whole. */
+export function corpusFiles(): Readonly<Record<string, string>> {
+  const tasks = [...knownSchemas, ...hiddenSchemas].map(
+    (schema, index) =>
+      `export const s${index} = task({ params: { v: ${schema} }, result: ${schema}, errors: { e: ${schema} }, progress: ${schema} });`,
+  );
+  const whole = hiddenTasks.map((text, index) => `export const t${index} = ${text};`);
+  return {
+    "contracts/corpus.ts": [corpusHead, ...tasks, ...whole, ""].join("\n"),
+    "contracts/_parts.ts": corpusParts,
+    // What is not asked of contracts here: that they hold to erasable syntax, and use all that they declare.
+    "tsconfig.json": JSON.stringify({
+      compilerOptions: {
+        module: "nodenext",
+        target: "es2023",
+        types: ["node"],
+        customConditions: ["taskpact-source"],
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noUncheckedIndexedAccess: true,
+        rewriteRelativeImportExtensions: true,
+        skipLibCheck: true,
+        noEmit: true,
+      },
+      include: ["contracts", "generated"],
+    }),
+  };
+}

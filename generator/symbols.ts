@@ -10,6 +10,9 @@ export const packageName = "taskpact";
 /** The door for generated code. */
 export const codegenModule = "taskpact/codegen";
 
+/** The oldest zod that the runtime takes. */
+export const oldestZod = "4.5.0";
+
 /** By what a task is known, of whichever installed copy of the package. */
 export const taskBrand = Symbol.for("taskpact.task");
 

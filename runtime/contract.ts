@@ -4,6 +4,7 @@ import { checkDuration, checkNames, checkOneOf, checkQueue, checkRetry, shown } 
 import { TaskError } from "./errors.ts";
 import { checkLimits, isLimited, type Limits } from "./limits.ts";
 import { checkSchedule, type Schedule, type ScheduleOf } from "./schedule.ts";
+import { isTooOld, oldestZod, versionText } from "./zod-version.ts";
 
 /** Any zod 4 schema, of zod or of zod/mini. */
 export type Schema = $ZodType;
@@ -247,7 +248,13 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function checkSchema(part: string, schema: unknown): void {
-  if (isSchema(schema)) return;
+  if (isSchema(schema)) {
+    const { version } = schema._zod;
+    if (!isTooOld(version)) return;
+    refuse(
+      `${part} was made by zod ${versionText(version)}, and taskpact needs ${oldestZod} or newer: \`npm ls zod\` shows where it comes from`,
+    );
+  }
   const remedy =
     typeof schema === "function"
       ? "; is a call missing, as in z.number()?"

@@ -1,4 +1,5 @@
-import { $ZodAsyncError, $ZodObjectJIT, safeParse } from "zod/v4/core";
+// Not by its names: one that an old zod lacks would end the import before `zod-version.ts` can say what is wrong.
+import * as zod from "zod/v4/core";
 import type { ParamsShape, Schema } from "./contract.ts";
 import { TaskError, type TaskErrorCode, type TaskIssue } from "./errors.ts";
 import { redacted } from "./redaction.ts";
@@ -17,16 +18,16 @@ export function gateOf(schema: Schema, code: TaskErrorCode, subject: string): Ga
 
 /** The gate of a task's parameters, as one object. Unknown keys, as a newer caller may send, are dropped. */
 export function paramsGate(params: ParamsShape): Gate {
-  return gateOf(new $ZodObjectJIT({ type: "object", shape: params }), "invalid_argument", "params");
+  return gateOf(new zod.$ZodObjectJIT({ type: "object", shape: params }), "invalid_argument", "params");
 }
 
 function pass(schema: Schema, value: unknown, code: TaskErrorCode, subject: string): unknown {
-  let parsed: ReturnType<typeof safeParse>;
+  let parsed: ReturnType<typeof zod.safeParse>;
   try {
-    parsed = safeParse(schema, value);
+    parsed = zod.safeParse(schema, value);
   } catch (cause) {
     const reason =
-      cause instanceof $ZodAsyncError
+      cause instanceof zod.$ZodAsyncError
         ? "its schema is asynchronous, and gates are not: do that check in the handler"
         : `its schema threw: ${redacted(thrownText(cause))}`;
     throw new TaskError(code, `${subject}: ${reason}`, { cause });
