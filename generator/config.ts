@@ -23,7 +23,7 @@ export interface Config {
    * Whose contracts these are. Workers run no calls that were made by another owner's contract of the same name: two packages that
    * generate the same contract on purpose give the same owner here.
    *
-   * @default the name in the nearest package.json that has one
+   * @default the name in the nearest package.json
    */
   readonly owner?: string | undefined;
   /** The URL of the broker that the `taskpact` command goes to; `--broker` and `TASKPACT_BROKER` go before it. */

@@ -221,6 +221,18 @@ export const again: Promise<string> = tasks.client.handle("b.same", "id").result
     expect(project.read("src/gen/a.ts")).toContain(`from "../tasks/a";`);
   });
 
+  it("carry the name of the nearest package, or the owner of the configuration", async () => {
+    const project = temporaryProject({ ...files });
+    await write(project);
+    expect(project.read("generated/index.ts")).not.toContain("owner:");
+    project.write("package.json", `{ "name": "@shop/mailer", "type": "module" }`);
+    await write(project);
+    expect(project.read("generated/index.ts")).toContain(`  owner: "@shop/mailer",\n`);
+    project.write("taskpact.config.ts", `export default { owner: "mail" };\n`);
+    await write(project);
+    expect(project.read("generated/index.ts")).toContain(`  owner: "mail",\n`);
+  });
+
   it("are made in a project of CommonJS modules, too", async () => {
     const project = temporaryProject({
       "package.json": "{}",

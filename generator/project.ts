@@ -103,12 +103,12 @@ export function isModulePackage(root: string): boolean {
   }
 }
 
-/** The name of the package that a folder belongs to: of the nearest package.json that has one. */
+/** The name of the package that a folder belongs to. The nearest package.json alone: what is above may differ by machine. */
 function ownerOf(folder: string): string | undefined {
-  const name = packageIn(folder)?.name;
-  if (typeof name === "string" && name !== "") return name;
+  const found = packageIn(folder);
   const above = dirname(folder);
-  return above === folder ? undefined : ownerOf(above);
+  if (found === undefined) return above === folder ? undefined : ownerOf(above);
+  return typeof found.name === "string" && found.name !== "" ? found.name : undefined;
 }
 
 /** The script that people have for it, or the command itself. */

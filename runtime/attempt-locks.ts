@@ -1,8 +1,9 @@
-import { hasLoneSurrogate, shown } from "./checks.ts";
+import { shown } from "./checks.ts";
 import type { Context, LockOptions } from "./context.ts";
 import { TaskError } from "./errors.ts";
 import { newId } from "./id.ts";
 import type { LockGiver } from "./lock-room.ts";
+import { isWellFormed } from "./well-formed.ts";
 
 /** An attempt, as far as its locks are concerned. */
 export interface LockingAttempt {
@@ -61,7 +62,7 @@ const longestName = 256;
 function check(name: unknown, fn: unknown, options: LockOptions): void {
   if (typeof name !== "string" || name.length === 0 || name.length > longestName)
     return refuse(`a lock's name must be 1 to ${longestName} characters; got ${shown(name)}`);
-  if (hasLoneSurrogate(name))
+  if (!isWellFormed(name))
     refuse(`a lock's name holds a lone surrogate, which others' names share; got ${shown(name)}`);
   if (typeof fn !== "function") refuse(`takes a function that runs while the lock is held; got ${shown(fn)}`);
   const { waitMs = 0 } = options;

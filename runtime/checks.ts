@@ -31,11 +31,6 @@ export function isQueueName(value: unknown): value is string {
   return typeof value === "string" && /^[\w.:-]{1,128}$/.test(value);
 }
 
-/** Whether a text holds half of a character: as UTF-8, all of these are the same. */
-export function hasLoneSurrogate(text: string): boolean {
-  return /\p{Cs}/u.test(text);
-}
-
 /** Refuses options whose names nobody knows: misspelt, they would be ignored. */
 export function checkNames(options: object, known: readonly string[], fail: (reason: string) => never): void {
   for (const name of Object.keys(options)) {

@@ -295,7 +295,7 @@ describe("msgpackr, as another library of MessagePack", () => {
   });
 });
 
-describe("half of a surrogate pair", () => {
+describe("a lone surrogate", () => {
   /** Wherever it stands in a text of whichever length and script. */
   const cut = fc
     .tuple(
@@ -319,7 +319,7 @@ describe("half of a surrogate pair", () => {
       { numRuns: 500 },
     );
     expect(refusal(() => encode({ params: { text: [{ name: "\ud83d" }] } })).message).toMatch(
-      /params\.text\[0\]\.name: a string with half of a surrogate pair can't be carried; cut text between code points/,
+      /params\.text\[0\]\.name: a string with a lone surrogate can't be carried; cut text between code points/,
     );
   });
 });

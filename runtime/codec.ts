@@ -20,8 +20,8 @@ let idle: Packer | undefined;
  *
  * @param free - how many bytes, whatever is in them, to leave before the value's own, at most 4,096.
  * @throws TaskError `invalid_argument` for anything else, with the path as its issue: functions, symbols, instances of
- * other classes, invalid Dates, arrays with holes, values that contain themselves, and strings and keys with half of a
- * surrogate pair, for which UTF-8 has no bytes.
+ * other classes, invalid Dates, arrays with holes, values that contain themselves, and strings and keys with a lone
+ * surrogate, for which UTF-8 has no bytes.
  */
 export function encode(value: unknown, free = 0): Buffer {
   const packer = idle ?? new Packer();

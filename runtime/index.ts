@@ -45,6 +45,7 @@ export type { LogFormat, Logger, LogLevel } from "./log.ts";
 export type { AttemptError } from "./kept-record.ts";
 export type { KeptCall, Parked, ParkedCall, ParkedPage, ParkedQuery, ReplayOptions } from "./parked.ts";
 export type { Pausable, Paused, Pauses } from "./pauses.ts";
+export type { OwnerConflict } from "./owners.ts";
 export type {
   JsonSchema,
   Overview,

@@ -94,7 +94,7 @@ function hashOf(name: string, key: Limits["concurrencyKey"], params: unknown): s
   const text = `${typeof value} ${value}`;
   return (
     createHash("sha256")
-      // Keys with halves of surrogate pairs, as cut texts have, all have the same UTF-8.
+      // Keys with lone surrogates, as cut texts have, all have the same UTF-8.
       .update(isWellFormed(text) ? text : Buffer.from(text, "utf16le"))
       .digest("hex")
       .slice(0, 8)

@@ -1,4 +1,3 @@
-import { hasLoneSurrogate } from "./checks.ts";
 import { encode } from "./codec.ts";
 import { isWellFormed } from "./well-formed.ts";
 
@@ -17,7 +16,7 @@ export function checkTexts(name: string, value: unknown, fail: (reason: string) 
   if (typeof value !== "object" || value === null || Array.isArray(value)) fail(`${name} must be an object of strings`);
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== "string") fail(`${name} must be an object of strings; ${JSON.stringify(key)} is none`);
-    if (hasLoneSurrogate(key) || hasLoneSurrogate(text))
+    if (!isWellFormed(key) || !isWellFormed(text))
       fail(`${name} must be text; ${JSON.stringify(key)} holds a lone surrogate, which can't be carried`);
   }
 }
@@ -29,8 +28,6 @@ export function mergedMetadata(
   fail: (reason: string) => never,
 ): Metadata | undefined {
   if (more === undefined) return before;
-  for (const text of Object.entries(more).flat())
-    if (!isWellFormed(text)) fail(`metadata can't carry ${JSON.stringify(text)}, which has half of a surrogate pair`);
   const merged = Object.freeze({ ...before, ...more });
   const { length } = encode(merged);
   if (length > maxMetadataBytes) fail(`metadata takes ${length} bytes, more than the ${maxMetadataBytes} allowed`);

@@ -17,7 +17,7 @@ export function checkedTrace({ traceparent, tracestate }: Trace, fail: (reason: 
   if (tracestate === undefined) return { traceparent };
   if (typeof tracestate !== "string" || tracestate.length > longestState)
     fail(`trace.tracestate must be a string of at most ${longestState} characters`);
-  if (!isWellFormed(tracestate)) fail("trace.tracestate has half of a surrogate pair");
+  if (!isWellFormed(tracestate)) fail("trace.tracestate holds a lone surrogate, which can't be carried");
   return { traceparent, tracestate };
 }
 

@@ -4,12 +4,12 @@ interface Text {
   toWellFormed(): string;
 }
 
-/** Whether a text has no half of a surrogate pair, for which UTF-8 has no bytes. */
+/** Whether a text holds no lone surrogate, for which UTF-8 has no bytes. */
 export function isWellFormed(text: string): boolean {
   return (text as string & Text).isWellFormed();
 }
 
-/** A text with U+FFFD in place of each half of a surrogate pair. */
+/** A text with U+FFFD in place of each lone surrogate. */
 export function wellFormed(text: string): string {
   return (text as string & Text).toWellFormed();
 }

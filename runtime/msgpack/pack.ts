@@ -180,7 +180,7 @@ export class Packer {
 
 /** Two of them would arrive as one and the same text. */
 const loneSurrogate =
-  "a string with half of a surrogate pair can't be carried; cut text between code points, or send text.toWellFormed()";
+  "a string with a lone surrogate can't be carried; cut text between code points, or send text.toWellFormed()";
 
 /** Whether this is the `Object.prototype` of another realm, such as a test runner's: its objects are plain all the same. */
 function isRootOfAnotherRealm(prototype: object | null): boolean {

@@ -197,7 +197,8 @@ export class Unpacker {
     const source = this.#source;
     const start = this.#skip(length);
     const end = this.#at;
-    this.#take(cost.string + length);
+    // V8 has one empty string, and one of each character of a byte.
+    if (length > 1) this.#take(cost.string + length);
     if (length > shortString) return source.toString("utf8", start, end);
     let text = "";
     let at = start;
