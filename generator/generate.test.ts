@@ -117,7 +117,7 @@ export const render = task({ params: {}, result: z.string(), cpu: true });
 ${ping("y")}${ping("w")}`,
     });
     expect((await write(project)).diagnostics).toEqual([]);
-    expect(project.read("generated/task-docs.ts").split("\n").slice(2)).toEqual([
+    expect(project.read("generated/task-docs.ts").split("\n").slice(3)).toEqual([
       "/** What the contracts say of their tasks, by the names on the wire. */",
       "export const docs: { readonly [name: string]: string } = {",
       String.raw`  "a.x": "One line, with \"quotes\" and ${"`ticks`"}.",`,
@@ -134,6 +134,7 @@ ${ping("y")}${ping("w")}`,
     await write(project);
     expect(project.read("generated/math.ts")).toBe(`\
 // Generated from contracts/math.ts. Do not edit: change the contract and run \`npm run gen\`.
+/* eslint-disable */
 import {
   type Calls,
   type Contract,
