@@ -26,13 +26,15 @@ export interface Broker {
   /**
    * Leases waiting calls to a worker, up to `limit` in all; waits up to `waitMs` for the first.
    * Terminal ids are dropped, expired ones ended and told; delayed ones that are due are promoted before. Calls whose
-   * limits are reached wait aside, and nothing waits behind them; so do those of paused tasks.
+   * limits are reached wait aside, and nothing waits behind them; so do those of paused tasks. What was put aside comes in
+   * its turn, by its priority.
    */
   claim(request: ClaimRequest): Promise<readonly ClaimedBatch[]>;
   /** Ends, repeats, gives back or reports on attempts, each only while its fence still holds the call. */
   finish(queue: string, reports: readonly Report[]): Promise<readonly Verdict[]>;
   /**
-   * One beat of a worker: keeps its leases and its presence, and takes back the leases that others let lapse.
+   * One beat of a worker: keeps its leases and its presence, and takes back the leases that others let lapse. It ends what is
+   * past its deadline where no claim may ever come by: put aside, in a line, or in a paused queue.
    *
    * A worker that dies while it runs a suspect is charged to that one alone, in whichever of its claims; else to all
    * that it held. All that it held become suspects, charged or not: the one to blame may be a new one, whose deaths

@@ -13,6 +13,12 @@ local function number(n) return string.format('%.17g', n) end
 
 local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
 
+-- How many calls are put aside for a task. Those that have ended stay in its list for a while, and are not in its order;
+-- those that a worker of before there was an order took are not in its list.
+local function count_aside(task)
+  return math.min(call('LLEN', P .. 'aside:' .. task), call('ZCARD', P .. 'put-aside:' .. task))
+end
+
 -- census
 -- KEYS[1] -> <namespace>:{<queue>}:queue
 -- ARGV[1] -> clock offset, ms
@@ -21,7 +27,7 @@ local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' en
 -- many retrying; how many run; how many are parked; '*' if the queue is paused, or ''; the ids that have waited longest in the
 -- lists; and the tasks with calls put aside.
 local aside, tasks = 0, call('SMEMBERS', P .. 'asides')
-for _, task in ipairs(tasks) do aside = aside + call('LLEN', P .. 'aside:' .. task) end
+for _, task in ipairs(tasks) do aside = aside + count_aside(task) end
 local some = call('ZRANDMEMBER', P .. 'delayed', 100)
 local delayed, retrying = 0, 0
 for _, id in ipairs(some) do

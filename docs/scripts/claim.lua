@@ -50,8 +50,8 @@ local nested_only = ARGV[10] == '1'
 local largest = tonumber(ARGV[11]) or math.huge
 -- 48 while nested calls alone may be taken.
 local least = 0
--- The task of which calls that were put aside are looked at.
-local aside
+-- The tasks that the worker implements of which calls are put aside, if there are any.
+local asides
 
 local function rarely()
 
@@ -158,6 +158,12 @@ local function delay(id, due)
   if not first[2] or due < tonumber(first[2]) then ring() end
 end
 
+-- Has an open call that stands in no list by priority end by its deadline: reap looks for those that are late.
+local function bounded(id, r)
+  local deadline = has_header(r) and deadline_of(r) or 0
+  if deadline > 0 then call('ZADD', P .. 'deadlines', number(deadline), id) end
+end
+
 local lanes_made
 local function lanes()
   if lanes_made then return lanes_made end
@@ -191,6 +197,7 @@ local function lanes()
   function L.leave(lane, id)
     if call('ZREM', P .. 'line:' .. lane, id) == 0 then return false end
     call('DECR', P .. 'blocked')
+    redis.pcall('ZREM', P .. 'deadlines', id)
     return true
   end
 
@@ -300,7 +307,10 @@ local function lanes()
       local place, from = L.place(r)
       local first = call('ZRANGE', P .. 'line:' .. lane, from, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')[2]
       place = math.min(place, (first or place) - 1)
-      if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then call('INCR', P .. 'blocked') end
+      if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then
+        call('INCR', P .. 'blocked')
+        bounded(id, r)
+      end
     end
     if had_slot then L.pass(slots) end
     return to_line
@@ -375,6 +385,44 @@ local function kept_for(least, before)
   return math.max(least, math.min(math.ceil(deadline_of(before) - now), 31536000000000))
 end
 
+-- The name under which a call is put aside: its task, or, of a newer protocol, that; nil where its record hides the task.
+local function aside_name(r)
+  local version = byte(r, 6--[[VERSION]])
+  return version > 1 and '@protocol-' .. version or lanes().task_of(r)
+end
+
+-- Forgets that a call is put aside or stands in a line. A key of a wrong type is for others to tell of.
+local function not_held(id, r)
+  redis.pcall('ZREM', P .. 'deadlines', id)
+  local task = aside_name(r)
+  if task then redis.pcall('ZREM', P .. 'put-aside:' .. task, id) end
+end
+
+-- Puts a call in its order among those that are put aside for a task: by priority, as the ranges of a claim have it, and
+-- then by time.
+local ranked = 0
+local function rank_aside(id, r, task)
+  local priority, place = has_header(r) and bit.band(byte(r, 9--[[FLAGS]]), 48) or 0, math.floor(now * 1000) + ranked
+  ranked = ranked + 1
+  if priority > 0 then place = place + (priority == 48 and -8e15 or priority == 16 and -4e15 or 4e15) end
+  call('ZADD', P .. 'put-aside:' .. task, 'NX', number(place), id)
+  call('PEXPIRE', P .. 'put-aside:' .. task, 604800000--[[LONG]])
+  bounded(id, r)
+end
+
+-- Puts an open call aside for a worker that implements its task.
+local function put_aside(id, r, task)
+  call('RPUSH', P .. 'aside:' .. task, id)
+  call('SADD', P .. 'asides', task)
+  rank_aside(id, r, task)
+end
+
+-- How many calls are put aside for a task. Those that have ended stay in its list for a while, and are not in its order;
+-- those that a worker of before there was an order took are not in its list.
+local function count_aside(task)
+  return math.min(call('LLEN', P .. 'aside:' .. task), call('ZCARD', P .. 'put-aside:' .. task))
+end
+
 -- Ends a call without a worker's word: what is left is its header, and 'more' entries besides. Returns its record.
 local function conclude(id, r, state, more)
   local head = sub(r, 2, 6) .. string.char(state) .. sub(r, 8, 45)
@@ -382,6 +430,7 @@ local function conclude(id, r, state, more)
   call('SET', RESULT .. id, last, 'PX', kept_for(flagged(r, 1--[[AWAITED]]) and 60000 or 3600000, r))
   local before = byte(r, 7--[[STATE]])
   if before == 1--[[DELAYED]] or before == 3--[[RETRYING]] then call('ZREM', P .. 'delayed', id) end
+  not_held(id, r)
   ended(id, r, last)
   return last
 end
@@ -397,6 +446,49 @@ end
 local function is_late(r)
   local deadline = deadline_of(r)
   return deadline > 0 and deadline <= now and (flagged(r, 1--[[AWAITED]]) or not has_begun(r))
+end
+
+-- Whether nothing is left of a call that waits: it has ended, or is unknown, or ends now as its deadline is past.
+local function is_over(id)
+  local r = call('GETRANGE', RESULT .. id, 0, 511)
+  if r == '' or has_ended(r) then return true end
+  if not has_header(r) or not is_late(r) or call('ZSCORE', LEASES, id) then return false end
+  conclude(id, r, 7--[[EXPIRED]])
+  return true
+end
+
+-- Looks at the first ids in the list of a task for which calls are put aside: those of calls that have ended, or are
+-- elsewhere by now, leave it, the others go to its end, and those that have no place in the task's order get one. Returns
+-- whether it is worth while to go on.
+local function tidy_aside(task, most)
+  local list, order = P .. 'aside:' .. task, P .. 'put-aside:' .. task
+  local ids, stay = call('LRANGE', list, 0, most - 1), {}
+  if #ids > 0 then
+    local fences, places = call('ZMSCORE', LEASES, unpack(ids)), call('ZMSCORE', order, unpack(ids))
+    for i, id in ipairs(ids) do
+      -- One that can't be judged, as a key of a wrong type is in its way, stays.
+      local done, over = pcall(is_over, id)
+      local here = not fences[i] and not (done and over)
+      if here and done and not places[i] then
+        local r = call('GETRANGE', RESULT .. id, 0, 511)
+        here = not has_header(r) or byte(r, 7--[[STATE]]) == 0--[[QUEUED]]
+        if here then rank_aside(id, r, task) end
+      end
+      if here then
+        stay[#stay + 1] = id
+      elseif places[i] then
+        call('ZREM', order, id)
+      end
+    end
+    if #stay > 0 then call('RPUSH', list, unpack(stay)) end
+    call('LTRIM', list, #ids, -1)
+  end
+  local length = call('LLEN', list)
+  if length == 0 then
+    call('DEL', order)
+    call('SREM', P .. 'asides', task)
+  end
+  return #stay < #ids and length > 64 + 1.5 * call('ZCARD', order)
 end
 
 -- The limits that the worker tells, by task; a task of which it tells none has none.
@@ -426,7 +518,10 @@ end
 local function line_up(lane, id, r)
   local place = lanes().place(r) + lined_up
   lined_up = lined_up + 1
-  if call('ZADD', P .. 'line:' .. lane, 'NX', number(place), id) == 1 then call('INCR', P .. 'blocked') end
+  if call('ZADD', P .. 'line:' .. lane, 'NX', number(place), id) == 1 then
+    call('INCR', P .. 'blocked')
+    bounded(id, r)
+  end
 end
 
 -- A lane waits until a gate opens: those with nested calls before all others.
@@ -517,8 +612,7 @@ end
 local function is_held(id, r)
   local task = has_header(r) and lanes().task_of(r)
   if not task or not paused[task] then return false end
-  call('RPUSH', P .. 'aside:' .. task, id)
-  call('SADD', P .. 'asides', task)
+  put_aside(id, r, task)
   return true
 end
 
@@ -587,25 +681,61 @@ local function promote()
   due = next_due()
 end
 
--- What comes before the lists: what is due, a suspect, and calls that others could not run.
-local function prepare(take, drain)
+-- What comes before the lists: what is due, and a suspect.
+local function prepare(take)
   promote()
-  local asides = call('SMEMBERS', P .. 'asides')
   while ARGV[5] == '1' and count == 0 and spare > 0 and not fault do
     local popped = call('LPOP', P .. 'suspects', 1)
     if not popped then break end
     take(popped, P .. 'suspects')
   end
   suspect = ids[1]
+end
+
+-- Forgets what has ended of what is put aside for the worker's tasks, and those tasks of which nothing is left, or that are
+-- paused. A key of a wrong type is told of before anything is popped.
+local function tidy_all()
+  local those = {}
   for _, task in ipairs(asides) do
-    -- What can't be the name of a task is put aside for nobody: its calls are judged anew.
-    local is_for_us = string.find(ARGV[7], ' ' .. task .. ' ', 1, true) or string.find(task, '[%s%c]') or task == ''
-    if is_for_us and not (paused and paused[task]) then
-      aside = task
-      if drain(P .. 'aside:' .. task) and not fault then call('SREM', P .. 'asides', task) else empty = false end
+    if call('LLEN', P .. 'aside:' .. task) > call('ZCARD', P .. 'put-aside:' .. task) then tidy_aside(task, 64) end
+    if count_aside(task) > 0 and not (paused and paused[task]) then those[#those + 1] = task end
+  end
+  asides = those[1] and those
+end
+
+-- Where the calls of a list stand in the order of those that are put aside: see rank_aside.
+local ranges = {
+  ['queue:nested'] = { '-inf', '(-4e15' }, ['queue:high'] = { '-4e15', '(0' }, queue = { '0', '(4e15' },
+  ['queue:low'] = { '4e15', '+inf' },
+}
+
+-- Takes what is put aside for the worker's tasks and would wait in this list, before what waits there.
+local function take_aside(name, take)
+  local from, to = unpack(ranges[name])
+  for _, task in ipairs(asides) do
+    local order = P .. 'put-aside:' .. task
+    while count < limit and spare > 0 and bytes < 524288 and not fault do
+      local found = call('ZRANGE', order, from, to, 'BYSCORE', 'LIMIT', 0, math.min(limit - count, 64), 'WITHSCORES')
+      if #found == 0 then break end
+      local some = {}
+      for i = 1, #found, 2 do some[#some + 1] = found[i] end
+      call('ZREM', order, unpack(some))
+      redis.pcall('ZREM', P .. 'deadlines', unpack(some))
+      local left = take(some)
+      for i = left or #some + 1, #some do
+        call('ZADD', order, found[2 * i], some[i])
+        bounded(some[i], call('GETRANGE', RESULT .. some[i], 0, 44))
+      end
     end
   end
-  aside = nil
+end
+
+-- Whether anything is left aside that the worker could have: of nested calls alone, if it claims those.
+local function is_aside()
+  for _, task in ipairs(asides) do
+    if call('ZCOUNT', P .. 'put-aside:' .. task, '-inf', nested_only and '(-4e15' or '+inf') > 0 then return true end
+  end
+  return false
 end
 
 -- Ends a call whose record is larger than may be given: who waits for it is answered, else it is parked with its request.
@@ -657,9 +787,8 @@ local function waiting(id, r, among_suspects)
     if not has_ended(call('GET', RESULT .. id)) then conclude(id, r, 7--[[EXPIRED]]) end
     return nil
   end
-  -- Another call, nested or put aside, was canceled here, and its id is used again: it waits in this one's list.
-  local asked = aside and nested_only and lanes().task_of(r) ~= aside and 48 or least
-  if bit.band(flags, 48) < asked then
+  -- Another call, a nested one, was canceled here, and its id is used again: it waits in this one's list.
+  if bit.band(flags, 48) < least then
     if not call('ZSCORE', LEASES, id) then call('RPUSH', list_of(r), id) end
     return nil
   end
@@ -700,17 +829,30 @@ local function without_ghosts(fence)
   -- A lease of nothing would stay until it lapses.
   if count == 0 then call('ZREMRANGEBYSCORE', LEASES, fence, fence) end
 end
-return { given_before = given_before, prepare = prepare, waiting = waiting, without_ghosts = without_ghosts, given_back = given_back, look_for_pauses = look_for_pauses, next_due = next_due, publish = publish, happened = happened }
+return { given_before = given_before, prepare = prepare, take_aside = take_aside, tidy_all = tidy_all, is_aside = is_aside, waiting = waiting, without_ghosts = without_ghosts, given_back = given_back, look_for_pauses = look_for_pauses, next_due = next_due, publish = publish, happened = happened }
 end
 local rare
 -- Whether there is nothing but what waits in the lists. If none of that has a low priority, the normal calls are mostly the last
 -- that are popped, and no look is needed whether there are more.
 local none_is_low = call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused', P .. 'queue:low') == 0
-local bare = none_is_low or call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused') == 0
+local rarities = none_is_low and 0 or call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused')
+local bare = rarities == 0
+if not bare then
+  local tasks = call('SMEMBERS', P .. 'asides')
+  for i = 1, #tasks do
+    -- What can't be the name of a task is put aside for nobody: its calls are judged anew.
+    if string.find(ARGV[7], ' ' .. tasks[i] .. ' ', 1, true) or string.find(tasks[i], '[%s%c]') or tasks[i] == '' then
+      asides = asides or {}
+      asides[#asides + 1] = tasks[i]
+    end
+  end
+  -- What is put aside for others alone is no concern of this claim.
+  bare = rarities == 1 and tasks[1] and not asides
+end
 local last_list = none_is_low and ARGV[6] ~= 'queue' and P .. 'queue'
 
--- Takes ids that were popped from a list. Returns true if some went back to it: a reply of many records would be long on its
--- way, and leases run meanwhile.
+-- Takes ids that were popped from a list. A reply of many records would be long on its way, and leases run meanwhile: returns
+-- the index from which on some went back to the list, or are to go back to where they were, if there is none.
 local function take(popped, list)
   local among_suspects = list == P .. 'suspects'
   local keys = {}
@@ -718,8 +860,8 @@ local function take(popped, list)
   local found = call('MGET', unpack(keys))
   for i = 1, #popped do
     if bytes >= 524288 then
-      for back = #popped, i, -1 do call('LPUSH', list, popped[back]) end
-      return true
+      for back = #popped, list and i or math.huge, -1 do call('LPUSH', list, popped[back]) end
+      return i
     end
     local id, r = popped[i], found[i]
     if r and byte(id) ~= 0 then -- Before all ids in a claim's leases stands who made it.
@@ -731,7 +873,7 @@ local function take(popped, list)
           and (deadline == 0 or deadline > now)
       end
       -- What was popped with a call that could not be judged goes back with it.
-      if (not ordinary or among_suspects or paused or aside) and not fault then
+      if (not ordinary or among_suspects or paused) and not fault then
         rare = rare or rarely()
         local done, answer = pcall(rare.waiting, id, r, among_suspects)
         if done then r = answer else fault = { err = answer.err or answer } end
@@ -784,13 +926,23 @@ if not bare then
     call('LTRIM', P .. 'bell', 0, 0)
     return { 0, now, -1, 0, 0, '' }
   end
-  rare.prepare(take, drain)
+  if asides then rare.tidy_all() end
+  rare.prepare(take)
 end
-if nested_only then
-  least = 48
-  if not drain(P .. 'queue:nested') then empty = empty and call('EXISTS', P .. 'queue:nested') == 0 end
+if nested_only then least = 48 end
+if asides then
+  -- What comes back from there comes in its turn, as it would have without that.
+  local names = nested_only and { 'queue:nested' } or { ARGV[6], 'queue:high', 'queue:nested', 'queue', 'queue:low' }
+  for _, name in ipairs(names) do
+    rare.take_aside(name, take)
+    drain(P .. name)
+  end
+  local lists = nested_only and 0 or call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:low')
+  empty = lists + call('EXISTS', P .. 'queue:nested') == 0 and not rare.is_aside()
+elseif nested_only then
+  if not drain(P .. 'queue:nested') then empty = call('EXISTS', P .. 'queue:nested') == 0 end
 elseif not drain(P .. ARGV[6], P .. 'queue:high', P .. 'queue:nested', P .. 'queue', P .. 'queue:low') then
-  empty = empty and call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:nested', P .. 'queue:low') == 0
+  empty = call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:nested', P .. 'queue:low') == 0
 end
 
 local fence = 0
@@ -839,6 +991,8 @@ if fence ~= 0 and count > 0 then
   end
 end
 
+-- What was taken from aside is leased by now, and leaves the list.
+if asides then pcall(rare.tidy_all) end
 if nested_only then
   if not empty then
     left = 1

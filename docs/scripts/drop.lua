@@ -28,5 +28,5 @@ for _, key in ipairs({ 'parked', 'fence', 'leases' }) do
   if parked then call('PEXPIRE', P .. key, 604800000--[[LONG]]) else call('DEL', P .. key) end
 end
 call('DEL', P .. 'bell', P .. 'bell:nested', P .. 'expiry', P .. 'suspected', P .. 'excused', P .. 'workers', P .. 'paused',
-  P .. 'blocked', P .. 'lanes')
+  P .. 'blocked', P .. 'lanes', P .. 'deadlines')
 return 1

@@ -112,6 +112,12 @@ local function ring()
   if call('RPUSH', P .. 'bell', '1') > 1 then call('LPOP', P .. 'bell') end
 end
 
+-- Has an open call that stands in no list by priority end by its deadline: reap looks for those that are late.
+local function bounded(id, r)
+  local deadline = has_header(r) and deadline_of(r) or 0
+  if deadline > 0 then call('ZADD', P .. 'deadlines', number(deadline), id) end
+end
+
 local lanes_made
 local function lanes()
   if lanes_made then return lanes_made end
@@ -145,6 +151,7 @@ local function lanes()
   function L.leave(lane, id)
     if call('ZREM', P .. 'line:' .. lane, id) == 0 then return false end
     call('DECR', P .. 'blocked')
+    redis.pcall('ZREM', P .. 'deadlines', id)
     return true
   end
 
@@ -254,7 +261,10 @@ local function lanes()
       local place, from = L.place(r)
       local first = call('ZRANGE', P .. 'line:' .. lane, from, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')[2]
       place = math.min(place, (first or place) - 1)
-      if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then call('INCR', P .. 'blocked') end
+      if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then
+        call('INCR', P .. 'blocked')
+        bounded(id, r)
+      end
     end
     if had_slot then L.pass(slots) end
     return to_line

@@ -92,6 +92,12 @@ local function delay(id, due)
   if not first[2] or due < tonumber(first[2]) then ring() end
 end
 
+-- Has an open call that stands in no list by priority end by its deadline: reap looks for those that are late.
+local function bounded(id, r)
+  local deadline = has_header(r) and deadline_of(r) or 0
+  if deadline > 0 then call('ZADD', P .. 'deadlines', number(deadline), id) end
+end
+
 local lanes_made
 local function lanes()
   if lanes_made then return lanes_made end
@@ -125,6 +131,7 @@ local function lanes()
   function L.leave(lane, id)
     if call('ZREM', P .. 'line:' .. lane, id) == 0 then return false end
     call('DECR', P .. 'blocked')
+    redis.pcall('ZREM', P .. 'deadlines', id)
     return true
   end
 
@@ -234,7 +241,10 @@ local function lanes()
       local place, from = L.place(r)
       local first = call('ZRANGE', P .. 'line:' .. lane, from, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')[2]
       place = math.min(place, (first or place) - 1)
-      if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then call('INCR', P .. 'blocked') end
+      if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then
+        call('INCR', P .. 'blocked')
+        bounded(id, r)
+      end
     end
     if had_slot then L.pass(slots) end
     return to_line
@@ -312,6 +322,19 @@ local function kept_for(least, before)
   return math.max(least, math.min(math.ceil(deadline_of(before) - now), 31536000000000))
 end
 
+-- The name under which a call is put aside: its task, or, of a newer protocol, that; nil where its record hides the task.
+local function aside_name(r)
+  local version = byte(r, 6--[[VERSION]])
+  return version > 1 and '@protocol-' .. version or lanes().task_of(r)
+end
+
+-- Forgets that a call is put aside or stands in a line. A key of a wrong type is for others to tell of.
+local function not_held(id, r)
+  redis.pcall('ZREM', P .. 'deadlines', id)
+  local task = aside_name(r)
+  if task then redis.pcall('ZREM', P .. 'put-aside:' .. task, id) end
+end
+
 -- Ends a call without a worker's word: what is left is its header, and 'more' entries besides. Returns its record.
 local function conclude(id, r, state, more)
   local head = sub(r, 2, 6) .. string.char(state) .. sub(r, 8, 45)
@@ -319,6 +342,7 @@ local function conclude(id, r, state, more)
   call('SET', RESULT .. id, last, 'PX', kept_for(flagged(r, 1--[[AWAITED]]) and 60000 or 3600000, r))
   local before = byte(r, 7--[[STATE]])
   if before == 1--[[DELAYED]] or before == 3--[[RETRYING]] then call('ZREM', P .. 'delayed', id) end
+  not_held(id, r)
   ended(id, r, last)
   return last
 end

@@ -11,6 +11,11 @@ local function ring()
   if call('RPUSH', P .. 'bell', '1') > 1 then call('LPOP', P .. 'bell') end
 end
 
+-- The same of one who waits for nested calls alone.
+local function ring_nested()
+  if call('RPUSH', P .. 'bell:nested', '1') > 1 then call('LPOP', P .. 'bell:nested') end
+end
+
 -- halt
 -- KEYS[1] -> <namespace>:{<queue>}:queue
 -- ARGV[1] -> clock offset, ms
@@ -21,6 +26,7 @@ if ARGV[3] == '1' then
   call('HSET', P .. 'paused', ARGV[2], '1')
 elseif ARGV[3] == '0' and call('HDEL', P .. 'paused', ARGV[2]) == 1 then
   ring()
+  ring_nested()
 end
 local flat, names = call('HGETALL', P .. 'paused'), {}
 for i = 1, #flat, 2 do names[#names + 1] = flat[i] end

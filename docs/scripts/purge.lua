@@ -99,6 +99,12 @@ local function ring()
   if call('RPUSH', P .. 'bell', '1') > 1 then call('LPOP', P .. 'bell') end
 end
 
+-- Has an open call that stands in no list by priority end by its deadline: reap looks for those that are late.
+local function bounded(id, r)
+  local deadline = has_header(r) and deadline_of(r) or 0
+  if deadline > 0 then call('ZADD', P .. 'deadlines', number(deadline), id) end
+end
+
 local lanes_made
 local function lanes()
   if lanes_made then return lanes_made end
@@ -132,6 +138,7 @@ local function lanes()
   function L.leave(lane, id)
     if call('ZREM', P .. 'line:' .. lane, id) == 0 then return false end
     call('DECR', P .. 'blocked')
+    redis.pcall('ZREM', P .. 'deadlines', id)
     return true
   end
 
@@ -241,7 +248,10 @@ local function lanes()
       local place, from = L.place(r)
       local first = call('ZRANGE', P .. 'line:' .. lane, from, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')[2]
       place = math.min(place, (first or place) - 1)
-      if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then call('INCR', P .. 'blocked') end
+      if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then
+        call('INCR', P .. 'blocked')
+        bounded(id, r)
+      end
     end
     if had_slot then L.pass(slots) end
     return to_line
@@ -319,6 +329,31 @@ local function kept_for(least, before)
   return math.max(least, math.min(math.ceil(deadline_of(before) - now), 31536000000000))
 end
 
+-- The name under which a call is put aside: its task, or, of a newer protocol, that; nil where its record hides the task.
+local function aside_name(r)
+  local version = byte(r, 6--[[VERSION]])
+  return version > 1 and '@protocol-' .. version or lanes().task_of(r)
+end
+
+-- Forgets that a call is put aside or stands in a line. A key of a wrong type is for others to tell of.
+local function not_held(id, r)
+  redis.pcall('ZREM', P .. 'deadlines', id)
+  local task = aside_name(r)
+  if task then redis.pcall('ZREM', P .. 'put-aside:' .. task, id) end
+end
+
+-- Puts a call in its order among those that are put aside for a task: by priority, as the ranges of a claim have it, and
+-- then by time.
+local ranked = 0
+local function rank_aside(id, r, task)
+  local priority, place = has_header(r) and bit.band(byte(r, 9--[[FLAGS]]), 48) or 0, math.floor(now * 1000) + ranked
+  ranked = ranked + 1
+  if priority > 0 then place = place + (priority == 48 and -8e15 or priority == 16 and -4e15 or 4e15) end
+  call('ZADD', P .. 'put-aside:' .. task, 'NX', number(place), id)
+  call('PEXPIRE', P .. 'put-aside:' .. task, 604800000--[[LONG]])
+  bounded(id, r)
+end
+
 -- Ends a call without a worker's word: what is left is its header, and 'more' entries besides. Returns its record.
 local function conclude(id, r, state, more)
   local head = sub(r, 2, 6) .. string.char(state) .. sub(r, 8, 45)
@@ -326,8 +361,65 @@ local function conclude(id, r, state, more)
   call('SET', RESULT .. id, last, 'PX', kept_for(flagged(r, 1--[[AWAITED]]) and 60000 or 3600000, r))
   local before = byte(r, 7--[[STATE]])
   if before == 1--[[DELAYED]] or before == 3--[[RETRYING]] then call('ZREM', P .. 'delayed', id) end
+  not_held(id, r)
   ended(id, r, last)
   return last
+end
+
+-- Whether a handler may have begun with it.
+local function has_begun(r)
+  local deaths, flags, high, low = byte(r, 8--[[DEATHS]], 10--[[ATTEMPT]] + 1)
+  return deaths + high + low > 0 or flags % 128--[[LIMITED]] >= 64--[[SUSPECT]]
+end
+
+-- Whether an open call that no worker has is to end by its deadline: an awaited call's bounds all of it, any other's
+-- the wait for its start.
+local function is_late(r)
+  local deadline = deadline_of(r)
+  return deadline > 0 and deadline <= now and (flagged(r, 1--[[AWAITED]]) or not has_begun(r))
+end
+
+-- Whether nothing is left of a call that waits: it has ended, or is unknown, or ends now as its deadline is past.
+local function is_over(id)
+  local r = call('GETRANGE', RESULT .. id, 0, 511)
+  if r == '' or has_ended(r) then return true end
+  if not has_header(r) or not is_late(r) or call('ZSCORE', LEASES, id) then return false end
+  conclude(id, r, 7--[[EXPIRED]])
+  return true
+end
+
+-- Looks at the first ids in the list of a task for which calls are put aside: those of calls that have ended, or are
+-- elsewhere by now, leave it, the others go to its end, and those that have no place in the task's order get one. Returns
+-- whether it is worth while to go on.
+local function tidy_aside(task, most)
+  local list, order = P .. 'aside:' .. task, P .. 'put-aside:' .. task
+  local ids, stay = call('LRANGE', list, 0, most - 1), {}
+  if #ids > 0 then
+    local fences, places = call('ZMSCORE', LEASES, unpack(ids)), call('ZMSCORE', order, unpack(ids))
+    for i, id in ipairs(ids) do
+      -- One that can't be judged, as a key of a wrong type is in its way, stays.
+      local done, over = pcall(is_over, id)
+      local here = not fences[i] and not (done and over)
+      if here and done and not places[i] then
+        local r = call('GETRANGE', RESULT .. id, 0, 511)
+        here = not has_header(r) or byte(r, 7--[[STATE]]) == 0--[[QUEUED]]
+        if here then rank_aside(id, r, task) end
+      end
+      if here then
+        stay[#stay + 1] = id
+      elseif places[i] then
+        call('ZREM', order, id)
+      end
+    end
+    if #stay > 0 then call('RPUSH', list, unpack(stay)) end
+    call('LTRIM', list, #ids, -1)
+  end
+  local length = call('LLEN', list)
+  if length == 0 then
+    call('DEL', order)
+    call('SREM', P .. 'asides', task)
+  end
+  return #stay < #ids and length > 64 + 1.5 * call('ZCARD', order)
 end
 
 -- purge
@@ -417,6 +509,7 @@ else
   -- Before them stand now those whom their ends let go on, who waited for a limit.
   if call('LLEN', P .. where) > length then first = 0 end
   if first > 0 then call('LTRIM', P .. where, first, -1) end
+  if sub(where, 1, 6) == 'aside:' then tidy_aside(sub(where, 7), 100) end
   if #ids == 100 then next = tostring(from + #ids - first) end
 end
 publish()

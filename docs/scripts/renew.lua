@@ -15,6 +15,8 @@ local function number(n) return string.format('%.17g', n) end
 
 local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' end
 
+local function deadline_of(r) return (struct.unpack('>d', r, 22--[[DEADLINE]])) end
+
 -- The list that a call waits in, by the priority in its flags.
 local function list_of(r)
   local priority = bit.band(byte(r, 9--[[FLAGS]]), 48)
@@ -37,6 +39,12 @@ local function bin(bytes) return '\198' .. struct.pack('>I4', #bytes) .. bytes e
 -- Wakes one worker. One token is enough for whoever comes.
 local function ring()
   if call('RPUSH', P .. 'bell', '1') > 1 then call('LPOP', P .. 'bell') end
+end
+
+-- Has an open call that stands in no list by priority end by its deadline: reap looks for those that are late.
+local function bounded(id, r)
+  local deadline = has_header(r) and deadline_of(r) or 0
+  if deadline > 0 then call('ZADD', P .. 'deadlines', number(deadline), id) end
 end
 
 local lanes_made
@@ -72,6 +80,7 @@ local function lanes()
   function L.leave(lane, id)
     if call('ZREM', P .. 'line:' .. lane, id) == 0 then return false end
     call('DECR', P .. 'blocked')
+    redis.pcall('ZREM', P .. 'deadlines', id)
     return true
   end
 
@@ -181,7 +190,10 @@ local function lanes()
       local place, from = L.place(r)
       local first = call('ZRANGE', P .. 'line:' .. lane, from, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')[2]
       place = math.min(place, (first or place) - 1)
-      if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then call('INCR', P .. 'blocked') end
+      if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then
+        call('INCR', P .. 'blocked')
+        bounded(id, r)
+      end
     end
     if had_slot then L.pass(slots) end
     return to_line

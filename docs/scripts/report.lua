@@ -72,11 +72,22 @@ local function ring()
   if call('RPUSH', P .. 'bell', '1') > 1 then call('LPOP', P .. 'bell') end
 end
 
+-- The same of one who waits for nested calls alone.
+local function ring_nested()
+  if call('RPUSH', P .. 'bell:nested', '1') > 1 then call('LPOP', P .. 'bell:nested') end
+end
+
 -- Puts an id among the delayed. If it is now the first one due, it wakes a worker, who may wait longer than that.
 local function delay(id, due)
   local first = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
   call('ZADD', P .. 'delayed', number(due), id)
   if not first[2] or due < tonumber(first[2]) then ring() end
+end
+
+-- Has an open call that stands in no list by priority end by its deadline: reap looks for those that are late.
+local function bounded(id, r)
+  local deadline = has_header(r) and deadline_of(r) or 0
+  if deadline > 0 then call('ZADD', P .. 'deadlines', number(deadline), id) end
 end
 
 local lanes_made
@@ -112,6 +123,7 @@ local function lanes()
   function L.leave(lane, id)
     if call('ZREM', P .. 'line:' .. lane, id) == 0 then return false end
     call('DECR', P .. 'blocked')
+    redis.pcall('ZREM', P .. 'deadlines', id)
     return true
   end
 
@@ -221,7 +233,10 @@ local function lanes()
       local place, from = L.place(r)
       local first = call('ZRANGE', P .. 'line:' .. lane, from, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')[2]
       place = math.min(place, (first or place) - 1)
-      if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then call('INCR', P .. 'blocked') end
+      if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then
+        call('INCR', P .. 'blocked')
+        bounded(id, r)
+      end
     end
     if had_slot then L.pass(slots) end
     return to_line
@@ -316,6 +331,25 @@ local function kept_for(least, before)
   return math.max(least, math.min(math.ceil(deadline_of(before) - now), 31536000000000))
 end
 
+-- Puts a call in its order among those that are put aside for a task: by priority, as the ranges of a claim have it, and
+-- then by time.
+local ranked = 0
+local function rank_aside(id, r, task)
+  local priority, place = has_header(r) and bit.band(byte(r, 9--[[FLAGS]]), 48) or 0, math.floor(now * 1000) + ranked
+  ranked = ranked + 1
+  if priority > 0 then place = place + (priority == 48 and -8e15 or priority == 16 and -4e15 or 4e15) end
+  call('ZADD', P .. 'put-aside:' .. task, 'NX', number(place), id)
+  call('PEXPIRE', P .. 'put-aside:' .. task, 604800000--[[LONG]])
+  bounded(id, r)
+end
+
+-- Puts an open call aside for a worker that implements its task.
+local function put_aside(id, r, task)
+  call('RPUSH', P .. 'aside:' .. task, id)
+  call('SADD', P .. 'asides', task)
+  rank_aside(id, r, task)
+end
+
 -- report
 -- KEYS[1] -> <namespace>:{<queue>}:queue
 -- ARGV[1] -> clock offset, ms
@@ -373,9 +407,9 @@ function steps.limit(id, r, keys)
 end
 function steps.aside(id, r, task)
   returned(id, r, 0--[[QUEUED]], attempts_of(r))
-  call('RPUSH', P .. 'aside:' .. task, id)
-  call('SADD', P .. 'asides', task)
+  put_aside(id, r, task)
   ring()
+  if has_header(r) and list_of(r) == P .. 'queue:nested' then ring_nested() end
 end
 function steps.park(id, r, record, ttl)
   local kept = has_header(r) and kept_for(tonumber(ttl), r) or ttl

@@ -42,8 +42,6 @@ export class LimitedModel {
   toldAnew = false;
   paused = false;
   readonly pausedTasks = new Set<string>();
-  /** Tasks that were paused at any time: some of their calls may be aside, for whoever claims. */
-  readonly everPaused = new Set<string>();
   /** When calls started, by what they share their rate with, by the broker's clock. */
   readonly #starts = new Map<string, number[]>();
 

@@ -1,4 +1,4 @@
-import type { Priority } from "../../runtime/contract.ts";
+import type { Rank } from "../../runtime/header.ts";
 import type { CallState } from "../../runtime/state.ts";
 
 /** What a submission says. */
@@ -11,7 +11,7 @@ export interface ModelSubmission {
   /** A duration; 0 for none. */
   readonly deadlineMs: number;
   readonly awaited: boolean;
-  readonly priority: Priority;
+  readonly priority: Rank;
 }
 
 /** A call as the model knows it. */
@@ -20,7 +20,7 @@ export interface ModelCall {
   readonly number: number;
   readonly fingerprint: string;
   readonly awaited: boolean;
-  readonly priority: Priority;
+  readonly priority: Rank;
   /** By the model's clock; Infinity for none. */
   readonly deadline: number;
   /** How often it was replayed. */
@@ -62,8 +62,8 @@ export type ModelReport =
   | { readonly kind: "park"; readonly ttlMs: number }
   | { readonly kind: "progress"; readonly value: number };
 
-/** From where a claim took a call, in the order in which it looks. */
-export type Origin = "suspects" | `aside ${string}` | Priority | "haunted";
+/** From where a claim took a call. */
+export type Origin = "suspects" | `${Rank} aside ${string}` | Rank | "haunted";
 
 /** An hour. */
 export const hourMs = 3_600_000;

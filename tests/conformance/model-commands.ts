@@ -49,21 +49,20 @@ function picked(model: Model, { pick, old }: Pick): Model["leases"][number] {
   return some[pick % some.length]!;
 }
 
+const submission = fc.record({
+  id,
+  // Most calls of one id are the same call.
+  fingerprint: fc.nat({ max: 4 }).map((number) => (number === 0 ? "00000000000000ff" : "0000000000000000")),
+  delayMs: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, duration),
+  deadlineMs: fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, duration),
+  awaited: fc.boolean(),
+  priority: fc.constantFrom("high", "nested", "normal", "low"),
+});
+
 const submit = command(
   "submit",
   fc.record({
-    calls: fc.array(
-      fc.record({
-        id,
-        // Most calls of one id are the same call.
-        fingerprint: fc.nat({ max: 4 }).map((number) => (number === 0 ? "00000000000000ff" : "0000000000000000")),
-        delayMs: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, duration),
-        deadlineMs: fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, duration),
-        awaited: fc.boolean(),
-        priority: fc.constantFrom("high", "normal", "low"),
-      }),
-      { minLength: 1, maxLength: 3 },
-    ),
+    calls: fc.array(submission, { minLength: 1, maxLength: 3 }),
     acknowledged: fc.array(id, { maxLength: 2 }),
     twice: fc.boolean(),
   }),
@@ -75,8 +74,41 @@ const submit = command(
 
 const claim = command(
   "claim",
-  fc.record({ worker, limit: fc.integer({ min: 1, max: 4 }), suspect: fc.boolean(), leaseMs: duration }),
+  fc.record({
+    worker,
+    limit: fc.integer({ min: 1, max: 4 }),
+    suspect: fc.boolean(),
+    nestedOnly: fc.nat({ max: 3 }).map((number) => number === 0),
+    leaseMs: duration,
+  }),
   (model, history, wish) => history.claim(model, wish),
+);
+
+const crowding = fc.record({ call: submission, room: fc.constantFrom(0, 1) });
+type Crowding = typeof crowding extends fc.Arbitrary<infer Given> ? Given : never;
+
+async function makeCrowd(model: Model, history: History, { call, room }: Crowding): Promise<void> {
+  // What a broker has found full is not to be looked through again at once.
+  await history.advance(model, stepMs);
+  // An id that stands twice in a list is counted twice.
+  if (!model.haunted) await history.crowd(model, { ...call, number: ++model.number }, room);
+}
+
+const crowd = command("crowd", crowding, makeCrowd);
+
+const pause = command(
+  "pause",
+  fc.record({
+    whole: fc.boolean(),
+    claims: fc.array(fc.record({ worker, suspect: fc.boolean(), nestedOnly: fc.boolean() }), { maxLength: 2 }),
+    ms: steps(3),
+    reaps: fc.boolean(),
+    crowding: fc.option(crowding, { nil: undefined }),
+  }),
+  (model, history, { crowding: meanwhile, ...given }) =>
+    history.paused(model, given, async () => {
+      if (meanwhile !== undefined) await makeCrowd(model, history, meanwhile);
+    }),
 );
 
 const what: fc.Arbitrary<ModelReport> = fc.oneof(
@@ -182,6 +214,8 @@ const weights: readonly (readonly [number, fc.Arbitrary<Step>])[] = [
   [1, reconnect],
   [1, rollCall],
   [1, look],
+  [2, crowd],
+  [2, pause],
 ];
 
 /** Each as often as it is to be met: all have the same chance. */

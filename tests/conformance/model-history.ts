@@ -7,7 +7,7 @@ import { type Claimed, ids, Lab, queue, submission } from "../../runtime/testing
 import type { Harness } from "./harness.ts";
 import type { ModelReport, ModelSubmission } from "./model-call.ts";
 import { expected, possibleOrigins, told } from "./model-sight.ts";
-import type { Model } from "./model.ts";
+import { type Model, pausedTask } from "./model.ts";
 
 /** Calls and workers of a history: few, so that they meet again and again. */
 export const callIds = Array.from({ length: 12 }, (_, index) => `c${index}`);
@@ -18,6 +18,24 @@ export const workerTasks = {
   w2: ["q.task", "q.other", "q.third"],
 } as const;
 export type WorkerName = keyof typeof workerTasks;
+
+/** What a claim asks. */
+export interface ModelWish {
+  readonly worker: WorkerName;
+  readonly limit: number;
+  readonly suspect: boolean;
+  readonly leaseMs: number;
+  readonly nestedOnly?: boolean;
+}
+
+/** What happens while calls are held back. */
+export interface Pause {
+  /** The whole queue, and not the calls' task. */
+  readonly whole: boolean;
+  readonly claims: readonly Pick<Required<ModelWish>, "worker" | "suspect" | "nestedOnly">[];
+  readonly ms: number;
+  readonly reaps: boolean;
+}
 
 /** How far the clocks of a broker and the model may be apart: half of the smallest step of time. */
 const toleranceMs = 5_000;
@@ -63,19 +81,63 @@ export class History {
     // What was received is not told again: the id may be in use again.
     for (const again of twice ? [false, true] : [false]) {
       const submitted = await this.#lab.submitAll(submissions, again ? [] : acknowledged);
+      const known = new Set(model.calls.keys());
       const expected = calls.map((call) => model.submit(call));
+      model.putFirst(ids(calls).filter((id, at) => !known.has(id) && ids(calls).indexOf(id) === at));
       expect(submitted.map(({ outcome, ended }) => ({ outcome, ended: ended !== undefined }))).toEqual(expected);
     }
   }
 
-  async claim(
+  /** So many calls wait as are allowed, or one less: what is over does not count. */
+  async crowd(model: Model, call: ModelSubmission, room: 0 | 1): Promise<void> {
+    await this.#settle(model, [call.id]);
+    const { id, number, fingerprint, delayMs, deadlineMs, awaited, priority } = call;
+    const header = { deadline: deadlineMs, awaited, priority, fingerprint };
+    const known = model.look(id) !== undefined;
+    const maxLength = model.waiting + room;
+    const [submitted] = await this.#lab.submitAll(
+      [submission(id, { delayMs, params: { number }, header })],
+      [],
+      maxLength,
+    );
+    model.endLate();
+    if (room === 0 && !known) {
+      expect(submitted).toEqual({ outcome: "full" });
+      return;
+    }
+    const { outcome, ended } = model.submit(call);
+    if (!known) model.putFirst([id]);
+    expect({ outcome: submitted?.outcome, ended: submitted?.ended !== undefined }).toEqual({ outcome, ended });
+  }
+
+  /** The task of the calls is paused, or the queue, for a while in which a claim and a beat come by. */
+  async paused(
     model: Model,
-    wish: { readonly worker: WorkerName; readonly limit: number; readonly suspect: boolean; readonly leaseMs: number },
+    { whole, claims, ms, reaps }: Pause,
+    meanwhile: (model: Model) => Promise<void>,
   ): Promise<void> {
-    const { worker, limit, suspect, leaseMs } = wish;
+    const operator = this.#lab.broker.operator!;
+    const task = whole ? undefined : pausedTask;
+    await operator.pause(queue, task, true);
+    model.paused = whole;
+    for (const { worker, suspect, nestedOnly } of claims) {
+      const queues = [{ name: queue, tasks: workerTasks[worker] }];
+      expect(await this.#lab.claim({ worker, suspect, nestedOnly, queues })).toEqual([]);
+      if (!whole) model.hold(workerTasks[worker], suspect, nestedOnly);
+    }
+    await this.advance(model, ms);
+    if (reaps) await this.reap(model, 3, 1_000);
+    await meanwhile(model);
+    model.paused = false;
+    await operator.pause(queue, task, false);
+  }
+
+  async claim(model: Model, wish: ModelWish): Promise<void> {
+    const { worker, limit, suspect, leaseMs, nestedOnly = false } = wish;
     const tasks = workerTasks[worker];
     const lists = model.claimable(tasks);
-    const claimed = await this.#lab.claim({ worker, limit, suspect, leaseMs, queues: [{ name: queue, tasks }] });
+    const queues = [{ name: queue, tasks }];
+    const claimed = await this.#lab.claim({ worker, limit, suspect, leaseMs, nestedOnly, queues });
     const suspects = claimed.filter((call) => call.suspect);
     if (model.haunted) {
       expect(ids([...lists.values()].flat())).toEqual(expect.arrayContaining([...ids(claimed)]));
@@ -84,10 +146,12 @@ export class History {
       expect(suspects.length).toBeLessThanOrEqual(suspect ? 1 : 0);
     } else {
       const origins = claimed.map(({ id }) => [...lists].find(([, calls]) => ids(calls).includes(id))?.[0]);
-      expect(possibleOrigins(lists, limit, suspect)).toContainEqual(origins);
+      expect(possibleOrigins(lists, { limit, suspect, nestedOnly })).toContainEqual(origins);
       const everywhere = worker === "w2" && suspect && suspects.length === 0;
-      if (claimed.length < limit) model.drained(everywhere);
+      if (claimed.length < limit && !nestedOnly) model.drained(everywhere);
     }
+    const others = nestedOnly ? claimed.filter((call) => !call.suspect) : [];
+    expect(others.filter(({ id }) => model.calls.get(id)!.priority !== "nested")).toEqual([]);
     for (const [origin, calls] of lists) {
       if (origin === "haunted") continue;
       const given = claimed.flatMap(({ id }) => calls.filter((call) => call.id === id));
@@ -280,7 +344,7 @@ export class History {
 /** Whether a key of a queue may be there when no call is. */
 function mayRemain(key: string, parked: readonly string[]): boolean {
   return (
-    /^(fence|bell|parked|excused|workers|worker:\w+)$/.test(key) ||
+    /^(fence|bell|bell:nested|mending|parked|excused|workers|worker:\w+)$/.test(key) ||
     parked.some((id) => key === `result:${id}` || key === `failures:${id}`)
   );
 }

@@ -1,30 +1,40 @@
 import type { StoredCall } from "../../runtime/broker.ts";
 import { decode } from "../../runtime/codec.ts";
 import { readReply, readRequest } from "../../runtime/envelope.ts";
-import { readHeader } from "../../runtime/header.ts";
+import { type Rank, readHeader } from "../../runtime/header.ts";
 import { isTerminal, type Origin } from "./model-call.ts";
 import type { Model } from "./model.ts";
 
 /** Tasks that a worker may put a call aside for. */
 export const asideTasks = ["q.other", "q.third"] as const;
 
+/** All tasks for which calls may be put aside: those of the calls, too, as they may be paused. */
+const tasks = ["q.task", ...asideTasks] as const;
+const taskOrders = tasks.flatMap((first) => {
+  const [second, third] = tasks.filter((task) => task !== first) as [string, string];
+  return [
+    [first, second, third],
+    [first, third, second],
+  ];
+});
+
 /** From which lists a claim may take, in order: one of the priorities is its first, and tasks put aside have no order. */
 export function possibleOrigins(
   lists: ReadonlyMap<Origin, readonly unknown[]>,
-  limit: number,
-  suspect: boolean,
+  { limit, suspect, nestedOnly }: { readonly limit: number; readonly suspect: boolean; readonly nestedOnly: boolean },
 ): readonly (readonly Origin[])[] {
-  const [other, third] = asideTasks.map((task): Origin => `aside ${task}`) as [Origin, Origin];
-  const orders: Origin[][] = [];
-  for (const first of ["high", "normal", "low"] as const) {
-    orders.push([other, third, first, "high", "normal", "low"], [third, other, first, "high", "normal", "low"]);
-  }
+  const firsts: readonly Rank[] = nestedOnly ? ["nested"] : ["high", "normal", "low"];
+  const ranks = nestedOnly ? [] : (["high", "nested", "normal", "low"] as const);
   const suspects: Origin[] = suspect && lists.has("suspects") ? ["suspects"] : [];
-  return orders.map((order) =>
-    [...suspects, ...[...new Set(order)].flatMap((origin) => (lists.get(origin) ?? []).map(() => origin))].slice(
-      0,
-      limit,
-    ),
+  return firsts.flatMap((first) =>
+    taskOrders.map((order) => {
+      // What was put aside is before what is not, of one priority.
+      const origins = [first, ...ranks].flatMap((rank): Origin[] =>
+        order.map((task): Origin => `${rank} aside ${task}`).concat(rank),
+      );
+      const calls = [...new Set(origins)].flatMap((origin) => (lists.get(origin) ?? []).map(() => origin));
+      return [...suspects, ...calls].slice(0, limit);
+    }),
   );
 }
 

@@ -13,12 +13,17 @@ import {
   type Origin,
 } from "./model-call.ts";
 
+/** The task of all calls. */
+export const pausedTask = "q.task";
+
 /**
  * What a queue does, in the plainest words that could be found: one map of calls, looked through at each step. It
  * says which calls a claim may give, and in which order those of one list come; between lists, it leaves the choice.
  */
 export class Model {
   now = 0;
+  /** Whether the queue is paused. */
+  paused = false;
   /** The last number of a submission or a progress. */
   number = 0;
   /** The last fence. */
@@ -79,6 +84,42 @@ export class Model {
     return { outcome: "accepted", ended: false };
   }
 
+  /** Nested calls of one batch stand at the head of their list, in their order. */
+  putFirst(ids: readonly string[]): void {
+    for (const id of ids.toReversed()) {
+      const call = this.calls.get(id)!;
+      if (call.priority === "nested" && call.state === "queued") call.place = --this.#first;
+    }
+  }
+
+  /** How many calls wait that are not past their deadlines, suspects left out: as a limit of length has it. */
+  get waiting(): number {
+    const open = [...this.calls.values()].filter(({ state, lease }) => !isTerminal(state) && lease === undefined);
+    return open.filter((call) => !isLate(call, this.now) && !this.#isSuspect(call)).length;
+  }
+
+  /** All calls past their deadlines that wait end now. */
+  endLate(which: (call: ModelCall) => boolean = () => true): void {
+    for (const call of this.calls.values())
+      if (isLate(call, this.now) && which(call)) this.#end(call, "expired", bareTtl(call), call.metAt);
+  }
+
+  /** A claim comes by while the calls' task is paused, and puts aside what it could have. */
+  hold(tasks: readonly string[], suspect: boolean, nestedOnly: boolean): void {
+    const waiting = [...this.claimable(tasks.filter((task) => task !== pausedTask)).values()].flat();
+    // Those of other tasks' lists come first, nobody knows in which order.
+    const place = ++this.#last;
+    for (const call of waiting) {
+      if (call.suspect ? !suspect : nestedOnly && call.priority !== "nested") continue;
+      if (this.#ghosts.has(call.id)) continue;
+      call.place = call.aside === undefined ? ++this.#last : place;
+      call.aside = pausedTask;
+      // Some claim sends it back to the other suspects, nobody knows which.
+      if (call.suspect) this.#ghosts.set(call.id, true);
+    }
+    for (const call of waiting) if (call.suspect && this.#ghosts.has(call.id)) call.place = place;
+  }
+
   /** A client has received its reply. What is parked stays, for whoever looks after it, and what was run again. */
   acknowledge(id: string): void {
     const call = this.calls.get(id);
@@ -99,6 +140,8 @@ export class Model {
     const call = this.calls.get(id)!;
     this.calls.set(id, {
       ...call,
+      // Nobody waits for it any more.
+      priority: call.priority === "nested" ? "normal" : call.priority,
       awaited: false,
       deadline: Infinity,
       generation: call.generation + 1,
@@ -135,7 +178,7 @@ export class Model {
         ? "suspects"
         : call.aside === undefined
           ? call.priority
-          : (`aside ${call.aside}` as const);
+          : (`${call.priority} aside ${call.aside}` as const);
       lists.set(origin, [...(lists.get(origin) ?? []), call]);
     }
     for (const calls of lists.values()) calls.sort((one, other) => one.place - other.place);
@@ -219,7 +262,15 @@ export class Model {
         else this.#leave(call, "queued");
       }
     }
+    // Nobody else may ever come by.
+    this.endLate(({ id, aside }) => this.paused || (aside !== undefined && !this.#ghosts.has(id)));
+    for (const call of this.calls.values()) if (this.#ghosts.has(call.id)) this.#met(call);
     return lapsed.length;
+  }
+
+  /** Whether it waits among the suspects: in a time when it counts nowhere. */
+  #isSuspect({ suspect, state }: ModelCall): boolean {
+    return suspect && state === "queued";
   }
 
   /** A step comes by that may look at a call, or not. @returns whether it is late. */
@@ -236,7 +287,8 @@ export class Model {
     let last: number | undefined;
     for (const call of due.sort((one, other) => one.due - other.due)) {
       call.state = "queued";
-      call.place = call.due === last ? this.#last : ++this.#last;
+      if (call.due !== last) [this.#first, this.#last] = [this.#first - 1, this.#last + 1];
+      call.place = call.priority === "nested" && !call.suspect ? this.#first : this.#last;
       last = call.due;
     }
   }
@@ -275,6 +327,7 @@ export class Model {
   #end(call: ModelCall, state: CallState, ttlMs: number, earliest = this.now): void {
     const elsewhere = call.suspect || call.aside !== undefined || this.#ghosts.get(call.id) === true;
     if (call.state === "queued") this.#ghosts.set(call.id, elsewhere);
+    call.aside = undefined;
     this.#leave(call, state);
     call.progress = undefined;
     call.forgotten = [forgottenAt(call, earliest, ttlMs), forgottenAt(call, this.now, ttlMs)];

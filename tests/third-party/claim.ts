@@ -48,17 +48,17 @@ export function claim(queue: ShelfQueue, served: ServedQueue, wish: Wish, now: n
       1,
     );
   const others = waiting.filter(({ suspect }) => !suspect);
-  take(
-    others.filter(({ aside }) => aside !== undefined && served.tasks.includes(aside)),
-    wish.limit,
-  );
   const before = taken.size;
-  for (const rank of wish.nestedOnly === true ? (["nested"] as const) : [firstRank(queue.turn), ...ranks])
-    take(
-      others.filter(({ aside, header }) => aside === undefined && header.priority === rank),
-      wish.limit,
-    );
-  if (taken.size > before) queue.turn++;
+  const turn = queue.turns.get(wish.worker) ?? 0;
+  // What was put aside for its tasks comes in its turn, before what was not.
+  const theirs = others.filter(({ aside }) => aside !== undefined && served.tasks.includes(aside));
+  for (const rank of wish.nestedOnly === true ? (["nested"] as const) : [firstRank(turn), ...ranks])
+    for (const some of [theirs, others.filter(({ aside }) => aside === undefined)])
+      take(
+        some.filter(({ header }) => header.priority === rank),
+        wish.limit,
+      );
+  if (taken.size > before && wish.nestedOnly !== true) queue.turns.set(wish.worker, turn + 1);
   if (taken.size === 0) return undefined;
 
   const fence = ++queue.fence;

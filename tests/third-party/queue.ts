@@ -32,8 +32,8 @@ export class ShelfQueue {
   /** When calls under a limit of rate have started, by its task and key. */
   readonly starts = new Map<string, readonly number[]>();
   fence = 0;
-  /** Counts claims that gave something, for the weights of the priorities. */
-  turn = 0;
+  /** Counts each worker's claims that gave something, for the weights of the priorities. */
+  readonly turns = new Map<string, number>();
   readonly #surroundings: Surroundings;
   #head = 0;
   #tail = 0;
@@ -97,6 +97,11 @@ export class ShelfQueue {
     call.clients.clear();
     // Another call may be next under its limits.
     this.#surroundings.ring();
+  }
+
+  /** Ends what is past its deadline, whether anybody looks at it or not. */
+  endLate(now: number): void {
+    for (const call of this.calls.values()) if (isExpired(call, now)) this.end(call, "expired", now);
   }
 
   tellClients(call: ShelvedCall, notice: Notice): void {

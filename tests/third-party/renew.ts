@@ -19,6 +19,7 @@ export function renew(queue: ShelfQueue, served: Beat["queues"][number], beat: B
   const lost = served.fences.filter((fence) => !kept.has(fence)).map((fence) => ({ queue: queue.name, fence }));
   if (!beat.reap) return { lost, reaped: 0, waiting: 0 };
   const reaped = reap(queue, beat, now);
+  queue.endLate(now);
   let waiting = 0;
   for (const { state, suspect, aside, held } of queue.calls.values())
     if (state === "queued" && !suspect && aside === undefined && !held) waiting++;

@@ -19,8 +19,10 @@ export function submit(queue: ShelfQueue, batch: SubmitBatch, now: number): read
   queue.sweep(now);
   const { maxLength = Infinity } = batch;
   let length = 0;
-  if (maxLength < Infinity)
+  if (maxLength < Infinity) {
+    queue.endLate(now);
     for (const { state, lease } of queue.calls.values()) if (!isTerminal(state) && lease === undefined) length++;
+  }
 
   const nested: ShelvedCall[] = [];
   const submitted = batch.calls.map((submission): Submitted => {

@@ -1,5 +1,5 @@
 import type { StoredCall } from "../../broker.ts";
-import { type Header, newHeader, readHeader, withHeader } from "../../header.ts";
+import { type Header, type Rank, newHeader, readHeader, withHeader } from "../../header.ts";
 import { type CallState, isTerminal } from "../../state.ts";
 import type { Deque } from "./deque.ts";
 import type { Due, DueHeap } from "./due-heap.ts";
@@ -25,6 +25,8 @@ export interface Call extends Due {
   list: WaitingList | undefined;
   /** The lane in whose line it waits. */
   lane: Lane | undefined;
+  /** When it ends while it stands in no list by priority: put aside, or in a line. */
+  bound: Bound | undefined;
   /** Whether a worker died with it, and it has not come back from another since. */
   suspect: boolean;
   progress: Uint8Array | undefined;
@@ -34,6 +36,11 @@ export interface Call extends Due {
   nonce: string | undefined;
   /** When it was parked, epoch ms. */
   parkedAt: number | undefined;
+}
+
+/** A call's deadline. */
+export interface Bound extends Due {
+  readonly call: Call;
 }
 
 /** The calls of one claim. `due` is when its lease ends. */
@@ -60,7 +67,12 @@ export interface Lane {
 export interface WaitingList {
   readonly calls: Deque<Call>;
   ghosts: number;
+  /** The task for which its calls are put aside. */
+  readonly aside: string | undefined;
 }
+
+/** The lists of calls that wait for the same, by priority. */
+export type WaitingLists = Readonly<Record<Rank, WaitingList>>;
 
 /** A call in no list, heap or lease yet. */
 export function newCall(id: string, record: Uint8Array, header: Header, to: string | undefined): Call {
@@ -74,6 +86,7 @@ export function newCall(id: string, record: Uint8Array, header: Header, to: stri
     lease: undefined,
     list: undefined,
     lane: undefined,
+    bound: undefined,
     suspect: false,
     progress: undefined,
     failures: [],

@@ -3,7 +3,7 @@ import { namedTask, tooLarge, writeReply } from "../../envelope.ts";
 import type { Header, Rank } from "../../header.ts";
 import type { ToldLimits } from "../../limits.ts";
 import { awaitedBareTtlMs, parkedTtlMs } from "../retention.ts";
-import type { Call, WaitingList } from "./call.ts";
+import type { Call, WaitingList, WaitingLists } from "./call.ts";
 import type { Queue } from "./queue.ts";
 
 /** What a claim asks of one queue. */
@@ -39,14 +39,16 @@ export function claim(queue: Queue, served: ServedQueue, wish: Wish, now: number
   const fill = (list: WaitingList, limit: number) =>
     fillFrom(queue, taken, list, { limit, now, limits, maxRecordBytes });
   if (wish.suspect) fill(queue.suspects, 1);
-  for (const [task, list] of asideFor(queue, served.tasks)) {
-    fill(list, wish.limit);
-    if (list.calls.size === 0) queue.aside.delete(task);
-  }
   const before = taken.length;
-  if (wish.nestedOnly !== true) fill(queue.waiting[startOf(queue.turn)], wish.limit);
-  for (const rank of wish.nestedOnly === true ? nestedAlone : ranks) fill(queue.waiting[rank], wish.limit);
-  if (taken.length > before) queue.turn++;
+  const turn = queue.turns.get(wish.worker) ?? 0;
+  const order = wish.nestedOnly === true ? nestedAlone : [startOf(turn), ...ranks];
+  const aside = asideFor(queue, served.tasks);
+  for (const rank of order) {
+    // What comes back from aside comes in its turn, as it would have without that.
+    for (const lists of aside) fill(lists[rank], wish.limit);
+    fill(queue.waiting[rank], wish.limit);
+  }
+  if (wish.nestedOnly !== true && taken.length > before) queue.turns.set(wish.worker, turn + 1);
   if (taken.length === 0) return undefined;
   const { fence } = queue.lease(taken, wish.worker, now, wish.leaseMs);
   for (const call of taken) queue.happened("started", call, { begun: call.header.attempt + 1, worker: wish.worker });
@@ -88,8 +90,9 @@ function endTooLarge(queue: Queue, call: Call, now: number, most: number): void 
 }
 
 /** The lists of calls that were put aside for these tasks. */
-function asideFor(queue: Queue, tasks: readonly string[]): readonly (readonly [string, WaitingList])[] {
+function asideFor(queue: Queue, tasks: readonly string[]): readonly WaitingLists[] {
   if (queue.aside.size === 0) return [];
   const served = new Set(tasks);
-  return [...queue.aside].filter(([task]) => served.has(task) && !queue.pausedTasks.has(task));
+  const theirs = [...queue.aside].filter(([task]) => served.has(task) && !queue.pausedTasks.has(task));
+  return theirs.map(([, lists]) => lists);
 }

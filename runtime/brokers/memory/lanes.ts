@@ -25,6 +25,9 @@ export interface LanesSettings {
   invite(call: Call): void;
   /** A gate is now the first to open. */
   rearm(): void;
+  /** A call waits in a line, or no more. */
+  entered(call: Call): void;
+  left(call: Call): void;
 }
 
 /** So many gates at least are there before those that nobody needs any more are looked for. */
@@ -175,12 +178,14 @@ export class Lanes {
     call.state = "queued";
     lineOf(lane, call).add(call, place);
     this.#blocked++;
+    this.#settings.entered(call);
   }
 
   #leave(lane: Lane, call: Call): void {
     call.lane = undefined;
     lineOf(lane, call).remove(call);
     this.#blocked--;
+    this.#settings.left(call);
   }
 
   #waitAt(gate: string, lane: Lane): void {

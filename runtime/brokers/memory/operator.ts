@@ -15,8 +15,8 @@ import type {
 import { nextTurn } from "../../real-time.ts";
 import { type CallState, isTerminal } from "../../state.ts";
 import { madeAt } from "../../id.ts";
-import { type Call, headerOf, newCall, type WaitingList } from "./call.ts";
-import type { Queue } from "./queue.ts";
+import { type Call, headerOf, newCall } from "./call.ts";
+import { lengthOf, type Queue, waitingIn } from "./queue.ts";
 import type { Store } from "./store.ts";
 
 /** Calls that are looked at in one turn of the event loop. */
@@ -115,7 +115,7 @@ export class MemoryOperator implements Operator {
     const queue = store.queue(name);
     const { high, nested, normal, low } = queue.waiting;
     let aside = 0;
-    for (const list of queue.aside.values()) aside += waitingIn(list);
+    for (const lists of queue.aside.values()) aside += lengthOf(lists);
     let retrying = 0;
     for (const { state } of queue.delayed) if (state === "retrying") retrying++;
     let running = 0;
@@ -167,10 +167,6 @@ export class MemoryOperator implements Operator {
     this.#open();
     return 0;
   }
-}
-
-function waitingIn({ calls, ghosts }: WaitingList): number {
-  return calls.size - ghosts;
 }
 
 /** The call of an id that has ended, as it was before it began. One whose workers died is a suspect from the start. */

@@ -1,11 +1,11 @@
 import type { HeardEvent, Notice, Presence } from "../../broker.ts";
 import { bareRecord, namedTask } from "../../envelope.ts";
-import type { Header, Rank } from "../../header.ts";
+import type { Header } from "../../header.ts";
 import { clientChannel, eventsChannel } from "../../keys.ts";
 import { type CallState, isTerminal } from "../../state.ts";
 import type { TimetableEntry } from "../../timetable.ts";
 import { awaitedBareTtlMs, bareTtlMs, largestToldBytes } from "../retention.ts";
-import { type Call, isExpired, type Lease, type WaitingList } from "./call.ts";
+import { type Bound, type Call, isExpired, type Lease, type WaitingList, type WaitingLists } from "./call.ts";
 import { Deque } from "./deque.ts";
 import { DueHeap } from "./due-heap.ts";
 import { Lanes } from "./lanes.ts";
@@ -53,16 +53,13 @@ export class Queue {
   readonly name: string;
   readonly surroundings: Surroundings;
   readonly calls = new Map<string, Call>();
-  readonly waiting: Readonly<Record<Rank, WaitingList>> = {
-    high: newList(),
-    nested: newList(),
-    normal: newList(),
-    low: newList(),
-  };
+  readonly waiting: WaitingLists = newLists();
   /** Calls that a worker held when it died: claimed one at a time. */
   readonly suspects = newList();
-  /** Calls that a worker took but does not implement, by task. */
-  readonly aside = new Map<string, WaitingList>();
+  /** Calls that a worker took but does not implement, or whose task is paused, by task. */
+  readonly aside = new Map<string, WaitingLists>();
+  /** When those end that stand in no list by priority, where no claim may ever come by. */
+  readonly bounds = new DueHeap<Bound>();
   /** Calls in state delayed or retrying. */
   readonly delayed = new DueHeap<Call>();
   /** Calls that ended, by when they are forgotten. */
@@ -86,8 +83,10 @@ export class Queue {
   readonly lanes: Lanes;
   /** The last fence that was given. */
   fence = 0;
-  /** Counts claims, for their weights. */
-  turn = 0;
+  /** Counts the claims of each worker, for their weights. */
+  readonly turns = new Map<string, number>();
+  /** Where {@link lookOver} goes on. */
+  #over: Iterator<Call> | undefined;
 
   constructor(name: string, surroundings: Surroundings) {
     this.name = name;
@@ -97,19 +96,20 @@ export class Queue {
         if (call.list === undefined) this.enqueue(call, "head");
       },
       rearm: () => surroundings.rearm(),
+      entered: (call) => this.#bind(call),
+      left: (call) => this.#unbind(call),
     });
   }
 
   /** How many calls wait for their turn. */
   get waitingLength(): number {
-    const { high, nested, normal, low } = this.waiting;
-    return high.calls.size + nested.calls.size + normal.calls.size + low.calls.size;
+    return lengthOf(this.waiting);
   }
 
   /** How many calls wait for their time or their turn. */
   get length(): number {
     let length = this.waitingLength + this.delayed.size + this.lanes.blocked;
-    for (const { calls } of this.aside.values()) length += calls.size;
+    for (const lists of this.aside.values()) length += lengthOf(lists);
     return length;
   }
 
@@ -141,9 +141,10 @@ export class Queue {
 
   /** Puts a call aside, for a worker that implements its task. */
   putAside(call: Call, task: string): void {
-    let list = this.aside.get(task);
-    if (list === undefined) this.aside.set(task, (list = newList()));
-    this.enlist(call, list);
+    let lists = this.aside.get(task);
+    if (lists === undefined) this.aside.set(task, (lists = newLists(task)));
+    this.enlist(call, lists[call.header.priority]);
+    this.#bind(call);
   }
 
   enlist(call: Call, list: WaitingList, place: "end" | "head" = "end"): void {
@@ -178,9 +179,13 @@ export class Queue {
       const call = list.calls.popFront();
       if (call === undefined) return undefined;
       call.list = undefined;
-      if (isTerminal(call.state)) list.ghosts--;
-      else if (isExpired(call, now)) this.end(call, "expired", now);
-      else return call;
+      this.#unbind(call);
+      const isGhost = isTerminal(call.state);
+      if (isGhost) list.ghosts--;
+      this.#forgetAside(list);
+      if (isGhost) continue;
+      if (!isExpired(call, now)) return call;
+      this.end(call, "expired", now);
     }
   }
 
@@ -233,7 +238,12 @@ export class Queue {
     else call.failures = [];
     // Not before its deadline, until when its submit may be sent again: it would run once more.
     this.ended.add(call, Math.max(now + (ttlMs ?? (awaited ? awaitedBareTtlMs : bareTtlMs)), deadline));
-    if (call.list !== undefined) this.#addGhost(call.list);
+    this.#unbind(call);
+    const { list } = call;
+    if (list !== undefined) {
+      this.#addGhost(list);
+      this.#forgetAside(list);
+    }
     const record = call.record.length > largestToldBytes ? undefined : call.record;
     this.tellWaiting(call, { kind: "ended", id: call.id, record });
     call.waiters = undefined;
@@ -243,6 +253,27 @@ export class Queue {
     this.ended.remove(call);
     this.parked.delete(call);
     if (this.calls.get(call.id) === call) this.calls.delete(call.id);
+  }
+
+  /** Ends calls past their deadlines that are put aside or stand in a line. */
+  endLate(now: number): void {
+    for (let first = this.bounds.first; first !== undefined && first.due <= now; first = this.bounds.first) {
+      this.#unbind(first.call);
+      if (isExpired(first.call, now)) this.end(first.call, "expired", now);
+    }
+  }
+
+  /** Ends those that are past their deadlines of a bounded number of calls, and goes on with others the next time. */
+  lookOver(now: number, most: number): void {
+    for (let count = 0; count < most; count++) {
+      this.#over ??= this.calls.values();
+      const { value: call, done } = this.#over.next();
+      if (done === true) {
+        this.#over = undefined;
+        return;
+      }
+      if (isExpired(call, now)) this.end(call, "expired", now);
+    }
   }
 
   /** Forgets calls whose time is over, a bounded number of them. @returns whether there are more. */
@@ -277,6 +308,25 @@ export class Queue {
     for (const waiter of call.waiters ?? []) this.surroundings.tell(clientChannel(waiter), notice);
   }
 
+  #bind(call: Call): void {
+    const { deadline } = call.header;
+    if (deadline === 0 || call.bound !== undefined) return;
+    call.bound = { call, due: 0, slot: -1 };
+    this.bounds.add(call.bound, deadline);
+  }
+
+  #unbind(call: Call): void {
+    if (call.bound === undefined) return;
+    this.bounds.remove(call.bound);
+    call.bound = undefined;
+  }
+
+  /** Forgets for which task calls are put aside if none is, now that one of this list has gone. */
+  #forgetAside({ aside: task }: WaitingList): void {
+    const lists = task === undefined ? undefined : this.aside.get(task);
+    if (lists !== undefined && lengthOf(lists) === 0) this.aside.delete(task!);
+  }
+
   #park(call: Call, now: number): void {
     call.parkedAt = now;
     this.parked.add(call);
@@ -294,7 +344,21 @@ export class Queue {
   }
 }
 
-/** An empty list. */
-export function newList(): WaitingList {
-  return { calls: new Deque(), ghosts: 0 };
+/** Empty lists, of calls that are put aside for a task if there is one. */
+function newLists(aside?: string): WaitingLists {
+  return { high: newList(aside), nested: newList(aside), normal: newList(aside), low: newList(aside) };
+}
+
+function newList(aside?: string): WaitingList {
+  return { calls: new Deque(), ghosts: 0, aside };
+}
+
+/** How many calls wait in a list: its ghosts do not. */
+export function waitingIn({ calls, ghosts }: WaitingList): number {
+  return calls.size - ghosts;
+}
+
+/** The same of some lists. */
+export function lengthOf({ high, nested, normal, low }: WaitingLists): number {
+  return waitingIn(high) + waitingIn(nested) + waitingIn(normal) + waitingIn(low);
 }

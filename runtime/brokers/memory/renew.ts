@@ -5,6 +5,9 @@ import { parkedTtlMs } from "../retention.ts";
 import { addFailure, type Call, type Lease, patch } from "./call.ts";
 import type { Queue } from "./queue.ts";
 
+/** Calls of a paused queue that one beat looks at. */
+const lookedOverAtOnce = 1_000;
+
 /** A worker's beat on one queue: its presence, its leases, and those that others let lapse. */
 export function renew(queue: Queue, served: Beat["queues"][number], beat: Beat, now: number): BeatReply {
   const { worker } = beat;
@@ -24,10 +27,14 @@ export function renew(queue: Queue, served: Beat["queues"][number], beat: Beat, 
     else lost.push({ queue: queue.name, fence });
   }
   if (!beat.reap) return { lost, reaped: 0, waiting: 0 };
+  // What no claim may ever come by.
+  queue.endLate(now);
+  if (queue.paused) queue.lookOver(now, lookedOverAtOnce);
   return { lost, reaped: reap(queue, beat, now), waiting: queue.paused ? 0 : queue.waitingLength };
 }
 
 function leave(queue: Queue, worker: string): void {
+  queue.turns.delete(worker);
   if (queue.listeners.delete(worker)) queue.workerHappened("workerDown", worker);
 }
 

@@ -6,6 +6,9 @@ import { type Call, headerOf, newCall, patch } from "./call.ts";
 import type { Queue } from "./queue.ts";
 import { performance } from "../../real-time.ts";
 
+/** Calls of a full queue that one submit looks at. */
+const lookedOverAtOnce = 1_000;
+
 /**
  * Forgets what has been received, then stores new calls in their order. Parked calls are kept for whoever looks after
  * them, and so are those that were run again: what was received is what they had ended with before.
@@ -17,6 +20,11 @@ export function submit(queue: Queue, batch: SubmitBatch, now: number): readonly 
     if (call.header.generation === 0) queue.forget(call);
   }
   queue.sweep(now, 2 * batch.calls.length + 8);
+  if (batch.maxLength !== undefined && queue.length + batch.calls.length > batch.maxLength) {
+    // No worker may be there to find out which of them are over.
+    queue.endLate(now);
+    queue.lookOver(now, lookedOverAtOnce);
+  }
   const nested: Call[] = [];
   const submitted = batch.calls.map((submission) => submitOne(queue, submission, now, nested, batch.maxLength));
   // Each to the head: the last one first, so that they are in their order.

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { ClaimRequest, ServedQueue } from "../../broker.ts";
+import type { ClaimedCall, ClaimRequest, ServedQueue } from "../../broker.ts";
 import { queueKeys } from "../../keys.ts";
 import type { ToldLimits } from "../../limits.ts";
 import type { Argument } from "./resp.ts";
@@ -10,7 +10,7 @@ function limitArgs({ task, maxConcurrency = 0, rate }: ToldLimits): readonly Arg
   return [task, maxConcurrency, rate?.limit ?? 0, rate?.perMs ?? 0];
 }
 
-/** The list that a claim begins with: of 16, 12 with the high, 3 with the normal and 1 with the low one. */
+/** The list that a claim begins with: of 16 that were given calls, 12 with the high, 3 with the normal and 1 with the low one. */
 const beginnings = Array.from({ length: 16 }, (_, turn) => {
   const place = (turn * 5) % 16;
   return place < 12 ? "queue:high" : place < 15 ? "queue" : "queue:low";
@@ -51,6 +51,22 @@ class Unanswered {
   }
 }
 
+/**
+ * Counts a worker's claims of a queue. A count for several queues, which are asked in turn, or one that goes on with claims that
+ * begin with no list, would let a queue have the same few of the sixteen again and again.
+ */
+class Turns {
+  readonly #turns = new Map<string, number>();
+
+  of(worker: string, queue: string): number {
+    return this.#turns.get(`${worker} ${queue}`) ?? 0;
+  }
+
+  next(worker: string, queue: string): void {
+    this.#turns.set(`${worker} ${queue}`, this.of(worker, queue) + 1);
+  }
+}
+
 function owner(worker: string, queue: string): string {
   return JSON.stringify([worker, queue]);
 }
@@ -65,6 +81,7 @@ export class Asking {
   readonly #token: string;
   readonly #list: string;
   readonly #unanswered: Unanswered;
+  readonly #turns: Turns;
   #before: string | undefined;
   #sent = false;
   /** When it was last sent, by `performance.now`. */
@@ -76,7 +93,7 @@ export class Asking {
     request: ClaimRequest,
     limit: number,
     token: string,
-    list: string,
+    turns: Turns,
     unanswered: Unanswered,
   ) {
     this.#asked = asked;
@@ -84,7 +101,8 @@ export class Asking {
     this.#request = request;
     this.#limit = limit;
     this.#token = token;
-    this.#list = list;
+    this.#turns = turns;
+    this.#list = beginnings[turns.of(request.worker, queue) % beginnings.length]!;
     this.#unanswered = unanswered;
     this.#before = unanswered.take(request.worker, queue);
   }
@@ -109,6 +127,12 @@ export class Asking {
     return rare ? [...all, nestedOnly === true ? "1" : "", maxRecordBytes, ...limits] : all;
   }
 
+  /** Its reply has come. A claim that begins with no list, or was given nothing of one, is none of the sixteen. */
+  answered(calls: readonly ClaimedCall[]): void {
+    const { worker, nestedOnly } = this.#request;
+    if (nestedOnly !== true && calls.some(({ suspect }) => !suspect)) this.#turns.next(worker, this.#queue);
+  }
+
   /** It has no reply: the next claim asks for what it was given, if it was sent. */
   unanswered(): void {
     const before = this.#before === this.#token ? undefined : this.#before;
@@ -126,6 +150,7 @@ export class Askings {
   readonly #mark = randomBytes(4).toString("hex");
   readonly #unanswered = new Unanswered();
   readonly #known = new WeakMap<ServedQueue, Asked>();
+  readonly #turns = new Turns();
   #count = 0;
 
   constructor(namespace: string) {
@@ -134,9 +159,8 @@ export class Askings {
 
   /** @param limit - how many calls at the most. */
   begin(queue: ServedQueue, request: ClaimRequest, limit: number): Asking {
-    const token = `${this.#mark}${this.#count.toString(36)}`;
-    const list = beginnings[this.#count++ % beginnings.length]!;
-    return new Asking(this.#asked(queue), queue.name, request, limit, token, list, this.#unanswered);
+    const token = `${this.#mark}${(this.#count++).toString(36)}`;
+    return new Asking(this.#asked(queue), queue.name, request, limit, token, this.#turns, this.#unanswered);
   }
 
   #asked(queue: ServedQueue): Asked {

@@ -1,7 +1,7 @@
 import type { ClaimedBatch, ClaimRequest, ServedQueue } from "../../broker.ts";
 import { TaskError } from "../../errors.ts";
 import { type QueueKeys, queueKeys } from "../../keys.ts";
-import { Askings } from "./asking.ts";
+import { type Asking, Askings } from "./asking.ts";
 import { Bells, type Fused, type Wait } from "./bells.ts";
 import type { Connection } from "./connection.ts";
 import { unavailable } from "./failure.ts";
@@ -190,7 +190,7 @@ export class Claims {
     const asking = this.#askings.begin(queue, request, this.#fitting(queue, request.limit));
     try {
       const reply = await this.#settings.commands.run(asking.script, asking.key, (again) => asking.args(again));
-      return this.#learn(queue.name, reply, asking.sentAt, request.nestedOnly);
+      return this.#learn(queue.name, reply, asking, request.nestedOnly);
     } catch (error) {
       asking.unanswered();
       throw error;
@@ -232,7 +232,7 @@ export class Claims {
           return { rung: [] };
         }
         this.#heardAt = performance.now();
-        const batch = this.#learn(queue.name, reply, asking.sentAt, request.nestedOnly);
+        const batch = this.#learn(queue.name, reply, asking, request.nestedOnly);
         return batch === undefined ? { rung: [] } : { batch };
       },
       (error: unknown) => {
@@ -242,13 +242,14 @@ export class Claims {
     );
   }
 
-  #learn(queue: string, reply: unknown, sentAt: number, nestedOnly: boolean | undefined): ClaimedBatch | undefined {
+  #learn(queue: string, reply: unknown, asking: Asking, nestedOnly: boolean | undefined): ClaimedBatch | undefined {
     if (!Array.isArray(reply)) throw new TaskError("internal", "Redis answered a claim with what is no list");
     const [fence, time, dueMs, left, suspect, given] = reply as (Buffer | number)[];
     const now = Number(time);
-    const at = this.#settings.clock.instantOf(now, sentAt);
+    const at = this.#settings.clock.instantOf(now, asking.sentAt);
     this.#viewsOf(nestedOnly).learn(queue, kindsLeft[Number(left)] ?? "nothing", Number(dueMs), at);
     const calls = unpackedCalls(given as Buffer, Number(suspect) - 1);
+    asking.answered(calls);
     if (calls.length === 0) return undefined;
     this.#recordBytes.set(queue, (given as Buffer).length / calls.length);
     return { queue, fence: Number(fence), now, at, calls };

@@ -96,6 +96,38 @@ export function pauseRules({ lab, rule }: Chapter): void {
     expect(await claim()).toEqual([]);
   });
 
+  rule.timed("past their deadlines they end with the beat of any worker, in a paused queue, too", async () => {
+    const inbox = await lab().client("caller");
+    const late = (id: string) => submission(id, { to: "caller", header: { awaited: true, deadline: 100 } });
+    for (const task of ["q.task", undefined]) {
+      await pause(task);
+      await lab().submitAll(Array.from({ length: 50 }, (_, index) => late(`${task} ${index}`)));
+      expect(await claim()).toEqual([]);
+      await lab().advance(101);
+      await lab().beat({ reap: true });
+      await inbox.heard(task === undefined ? 100 : 50);
+      await pause(task, false);
+    }
+    expect(await lab().submitAll([submission("more")], [], 1)).toEqual([{ outcome: "accepted" }]);
+  });
+
+  rule("many low calls that were held back by a pause do not hold up a high one when they go on", async () => {
+    await pause("q.other");
+    const low = Array.from({ length: 300 }, (_, index) =>
+      submission(`o${index}`, { task: "q.other", header: { priority: "low" } }),
+    );
+    await lab().submitAll(low);
+    expect(await claim()).toEqual([]);
+    await pause("q.other", false);
+    const first: string[] = [];
+    for (let count = 0; count < 12; count++) {
+      await lab().submit(`h${count}`, { header: { priority: "high" } });
+      first.push(...ids(await claim({ limit: 1 })));
+    }
+    expect(first.filter((id) => id.startsWith("o")).length).toBeLessThanOrEqual(2);
+    expect(await claim({ limit: 1_000, nestedOnly: true })).toEqual([]);
+  });
+
   rule("a canceled call of a paused task leaves nothing behind for another that has its id", async () => {
     await pause("q.other");
     await lab().submit("a", { task: "q.other" });

@@ -1,5 +1,6 @@
 import { shown } from "../../checks.ts";
 import { TaskError } from "../../errors.ts";
+import { asideRules } from "./aside-rules.ts";
 import { type Chapter, readRules, type WrittenRule } from "./chapter.ts";
 import { claimRules } from "./claim-rules.ts";
 import { connectionRules } from "./connection-rules.ts";
@@ -62,6 +63,7 @@ const parts: readonly ConformancePart[] = [
   { name: "submit", rules: submitRules },
   { name: "claim", rules: claimRules },
   { name: "finish", rules: reportRules },
+  { name: "put aside and held back", rules: asideRules },
   { name: "limits", rules: limitRules },
   { name: "pauses", needs: "operator", rules: pauseRules },
   { name: "leases", rules: leaseRules },

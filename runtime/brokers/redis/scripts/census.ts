@@ -13,7 +13,7 @@ export const censusScript = script(
 -- many retrying; how many run; how many are parked; '*' if the queue is paused, or ''; the ids that have waited longest in the
 -- lists; and the tasks with calls put aside.
 local aside, tasks = 0, call('SMEMBERS', P .. 'asides')
-for _, task in ipairs(tasks) do aside = aside + call('LLEN', P .. 'aside:' .. task) end
+for _, task in ipairs(tasks) do aside = aside + count_aside(task) end
 local some = call('ZRANDMEMBER', P .. 'delayed', 100)
 local delayed, retrying = 0, 0
 for _, id in ipairs(some) do

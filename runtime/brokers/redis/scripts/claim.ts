@@ -38,10 +38,10 @@ local nested_only = ARGV[10] == '1'
 local largest = tonumber(ARGV[11]) or math.huge
 -- 48 while nested calls alone may be taken.
 local least = 0
--- The task of which calls that were put aside are looked at.
-local aside
+-- The tasks that the worker implements of which calls are put aside, if there are any.
+local asides
 
-@rarely given_before, prepare, waiting, without_ghosts, given_back, look_for_pauses, next_due, publish, happened
+@rarely given_before, prepare, take_aside, tidy_all, is_aside, waiting, without_ghosts, given_back, look_for_pauses, next_due, publish, happened
 ${judgeLimits}
 -- The calls of the claim whose reply was lost: they are not to wait until their lease lapses, nor to be blamed for it.
 -- Those that are too many by now go back to the head of their lists.
@@ -100,25 +100,61 @@ local function promote()
   due = next_due()
 end
 
--- What comes before the lists: what is due, a suspect, and calls that others could not run.
-local function prepare(take, drain)
+-- What comes before the lists: what is due, and a suspect.
+local function prepare(take)
   promote()
-  local asides = call('SMEMBERS', P .. 'asides')
   while ARGV[5] == '1' and count == 0 and spare > 0 and not fault do
     local popped = call('LPOP', P .. 'suspects', 1)
     if not popped then break end
     take(popped, P .. 'suspects')
   end
   suspect = ids[1]
+end
+
+-- Forgets what has ended of what is put aside for the worker's tasks, and those tasks of which nothing is left, or that are
+-- paused. A key of a wrong type is told of before anything is popped.
+local function tidy_all()
+  local those = {}
   for _, task in ipairs(asides) do
-    -- What can't be the name of a task is put aside for nobody: its calls are judged anew.
-    local is_for_us = string.find(ARGV[7], ' ' .. task .. ' ', 1, true) or string.find(task, '[%s%c]') or task == ''
-    if is_for_us and not (paused and paused[task]) then
-      aside = task
-      if drain(P .. 'aside:' .. task) and not fault then call('SREM', P .. 'asides', task) else empty = false end
+    if call('LLEN', P .. 'aside:' .. task) > call('ZCARD', P .. 'put-aside:' .. task) then tidy_aside(task, 64) end
+    if count_aside(task) > 0 and not (paused and paused[task]) then those[#those + 1] = task end
+  end
+  asides = those[1] and those
+end
+
+-- Where the calls of a list stand in the order of those that are put aside: see rank_aside.
+local ranges = {
+  ['queue:nested'] = { '-inf', '(-4e15' }, ['queue:high'] = { '-4e15', '(0' }, queue = { '0', '(4e15' },
+  ['queue:low'] = { '4e15', '+inf' },
+}
+
+-- Takes what is put aside for the worker's tasks and would wait in this list, before what waits there.
+local function take_aside(name, take)
+  local from, to = unpack(ranges[name])
+  for _, task in ipairs(asides) do
+    local order = P .. 'put-aside:' .. task
+    while count < limit and spare > 0 and bytes < 524288 and not fault do
+      local found = call('ZRANGE', order, from, to, 'BYSCORE', 'LIMIT', 0, math.min(limit - count, 64), 'WITHSCORES')
+      if #found == 0 then break end
+      local some = {}
+      for i = 1, #found, 2 do some[#some + 1] = found[i] end
+      call('ZREM', order, unpack(some))
+      redis.pcall('ZREM', P .. 'deadlines', unpack(some))
+      local left = take(some)
+      for i = left or #some + 1, #some do
+        call('ZADD', order, found[2 * i], some[i])
+        bounded(some[i], call('GETRANGE', RESULT .. some[i], 0, 44))
+      end
     end
   end
-  aside = nil
+end
+
+-- Whether anything is left aside that the worker could have: of nested calls alone, if it claims those.
+local function is_aside()
+  for _, task in ipairs(asides) do
+    if call('ZCOUNT', P .. 'put-aside:' .. task, '-inf', nested_only and '(-4e15' or '+inf') > 0 then return true end
+  end
+  return false
 end
 
 -- Ends a call whose record is larger than may be given: who waits for it is answered, else it is parked with its request.
@@ -170,9 +206,8 @@ local function waiting(id, r, among_suspects)
     if not has_ended(call('GET', RESULT .. id)) then conclude(id, r, EXPIRED) end
     return nil
   end
-  -- Another call, nested or put aside, was canceled here, and its id is used again: it waits in this one's list.
-  local asked = aside and nested_only and lanes().task_of(r) ~= aside and 48 or least
-  if bit.band(flags, 48) < asked then
+  -- Another call, a nested one, was canceled here, and its id is used again: it waits in this one's list.
+  if bit.band(flags, 48) < least then
     if not call('ZSCORE', LEASES, id) then call('RPUSH', list_of(r), id) end
     return nil
   end
@@ -218,11 +253,24 @@ local rare
 -- Whether there is nothing but what waits in the lists. If none of that has a low priority, the normal calls are mostly the last
 -- that are popped, and no look is needed whether there are more.
 local none_is_low = call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused', P .. 'queue:low') == 0
-local bare = none_is_low or call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused') == 0
+local rarities = none_is_low and 0 or call('EXISTS', P .. 'delayed', P .. 'suspects', P .. 'asides', P .. 'paused')
+local bare = rarities == 0
+if not bare then
+  local tasks = call('SMEMBERS', P .. 'asides')
+  for i = 1, #tasks do
+    -- What can't be the name of a task is put aside for nobody: its calls are judged anew.
+    if string.find(ARGV[7], ' ' .. tasks[i] .. ' ', 1, true) or string.find(tasks[i], '[%s%c]') or tasks[i] == '' then
+      asides = asides or {}
+      asides[#asides + 1] = tasks[i]
+    end
+  end
+  -- What is put aside for others alone is no concern of this claim.
+  bare = rarities == 1 and tasks[1] and not asides
+end
 local last_list = none_is_low and ARGV[6] ~= 'queue' and P .. 'queue'
 
--- Takes ids that were popped from a list. Returns true if some went back to it: a reply of many records would be long on its
--- way, and leases run meanwhile.
+-- Takes ids that were popped from a list. A reply of many records would be long on its way, and leases run meanwhile: returns
+-- the index from which on some went back to the list, or are to go back to where they were, if there is none.
 local function take(popped, list)
   local among_suspects = list == P .. 'suspects'
   local keys = {}
@@ -230,8 +278,8 @@ local function take(popped, list)
   local found = call('MGET', unpack(keys))
   for i = 1, #popped do
     if bytes >= 524288 then
-      for back = #popped, i, -1 do call('LPUSH', list, popped[back]) end
-      return true
+      for back = #popped, list and i or math.huge, -1 do call('LPUSH', list, popped[back]) end
+      return i
     end
     local id, r = popped[i], found[i]
     if r and byte(id) ~= 0 then -- Before all ids in a claim's leases stands who made it.
@@ -243,7 +291,7 @@ local function take(popped, list)
           and (deadline == 0 or deadline > now)
       end
       -- What was popped with a call that could not be judged goes back with it.
-      if (not ordinary or among_suspects or paused or aside) and not fault then
+      if (not ordinary or among_suspects or paused) and not fault then
         rare = rare or rarely()
         local done, answer = pcall(rare.waiting, id, r, among_suspects)
         if done then r = answer else fault = { err = answer.err or answer } end
@@ -296,13 +344,23 @@ if not bare then
     call('LTRIM', P .. 'bell', 0, 0)
     return { 0, now, -1, 0, 0, '' }
   end
-  rare.prepare(take, drain)
+  if asides then rare.tidy_all() end
+  rare.prepare(take)
 end
-if nested_only then
-  least = 48
-  if not drain(P .. 'queue:nested') then empty = empty and call('EXISTS', P .. 'queue:nested') == 0 end
+if nested_only then least = 48 end
+if asides then
+  -- What comes back from there comes in its turn, as it would have without that.
+  local names = nested_only and { 'queue:nested' } or { ARGV[6], 'queue:high', 'queue:nested', 'queue', 'queue:low' }
+  for _, name in ipairs(names) do
+    rare.take_aside(name, take)
+    drain(P .. name)
+  end
+  local lists = nested_only and 0 or call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:low')
+  empty = lists + call('EXISTS', P .. 'queue:nested') == 0 and not rare.is_aside()
+elseif nested_only then
+  if not drain(P .. 'queue:nested') then empty = call('EXISTS', P .. 'queue:nested') == 0 end
 elseif not drain(P .. ARGV[6], P .. 'queue:high', P .. 'queue:nested', P .. 'queue', P .. 'queue:low') then
-  empty = empty and call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:nested', P .. 'queue:low') == 0
+  empty = call('EXISTS', P .. 'queue', P .. 'queue:high', P .. 'queue:nested', P .. 'queue:low') == 0
 end
 
 local fence = 0
@@ -333,6 +391,8 @@ if fence ~= 0 and count > 0 then
   end
 end
 
+-- What was taken from aside is leased by now, and leaves the list.
+if asides then pcall(rare.tidy_all) end
 if nested_only then
   if not empty then
     left = 1

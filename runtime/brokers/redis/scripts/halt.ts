@@ -15,6 +15,7 @@ if ARGV[3] == '1' then
   call('HSET', P .. 'paused', ARGV[2], '1')
 elseif ARGV[3] == '0' and call('HDEL', P .. 'paused', ARGV[2]) == 1 then
   ring()
+  ring_nested()
 end
 local flat, names = call('HGETALL', P .. 'paused'), {}
 for i = 1, #flat, 2 do names[#names + 1] = flat[i] end

@@ -30,7 +30,10 @@ end
 local function line_up(lane, id, r)
   local place = lanes().place(r) + lined_up
   lined_up = lined_up + 1
-  if call('ZADD', P .. 'line:' .. lane, 'NX', number(place), id) == 1 then call('INCR', P .. 'blocked') end
+  if call('ZADD', P .. 'line:' .. lane, 'NX', number(place), id) == 1 then
+    call('INCR', P .. 'blocked')
+    bounded(id, r)
+  end
 end
 
 -- A lane waits until a gate opens: those with nested calls before all others.
@@ -121,8 +124,7 @@ end
 local function is_held(id, r)
   local task = has_header(r) and lanes().task_of(r)
   if not task or not paused[task] then return false end
-  call('RPUSH', P .. 'aside:' .. task, id)
-  call('SADD', P .. 'asides', task)
+  put_aside(id, r, task)
   return true
 end
 

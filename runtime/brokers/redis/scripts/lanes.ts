@@ -41,6 +41,7 @@ local function lanes()
   function L.leave(lane, id)
     if call('ZREM', P .. 'line:' .. lane, id) == 0 then return false end
     call('DECR', P .. 'blocked')
+    redis.pcall('ZREM', P .. 'deadlines', id)
     return true
   end
 
@@ -150,7 +151,10 @@ local function lanes()
       local place, from = L.place(r)
       local first = call('ZRANGE', P .. 'line:' .. lane, from, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')[2]
       place = math.min(place, (first or place) - 1)
-      if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then call('INCR', P .. 'blocked') end
+      if call('ZADD', P .. 'line:' .. lane, number(place), id) == 1 then
+        call('INCR', P .. 'blocked')
+        bounded(id, r)
+      end
     end
     if had_slot then L.pass(slots) end
     return to_line

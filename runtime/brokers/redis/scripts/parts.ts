@@ -31,6 +31,7 @@ export const constants: Readonly<Record<string, number>> = {
   SUSPECT: 64,
   LIMITED: 128,
   // Places in a record, counted from 1. TO is behind the header.
+  VERSION: 6,
   STATE: 7,
   DEATHS: 8,
   FLAGS: 9,
@@ -199,11 +200,24 @@ local function ring()
 end
 `),
   part(String.raw`
+-- The same of one who waits for nested calls alone.
+local function ring_nested()
+  if call('RPUSH', P .. 'bell:nested', '1') > 1 then call('LPOP', P .. 'bell:nested') end
+end
+`),
+  part(String.raw`
 -- Puts an id among the delayed. If it is now the first one due, it wakes a worker, who may wait longer than that.
 local function delay(id, due)
   local first = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
   call('ZADD', P .. 'delayed', number(due), id)
   if not first[2] or due < tonumber(first[2]) then ring() end
+end
+`),
+  part(String.raw`
+-- Has an open call that stands in no list by priority end by its deadline: reap looks for those that are late.
+local function bounded(id, r)
+  local deadline = has_header(r) and deadline_of(r) or 0
+  if deadline > 0 then call('ZADD', P .. 'deadlines', number(deadline), id) end
 end
 `),
   oncePart(lanesPart),
@@ -310,6 +324,49 @@ local function kept_for(least, before)
 end
 `),
   part(String.raw`
+-- The name under which a call is put aside: its task, or, of a newer protocol, that; nil where its record hides the task.
+local function aside_name(r)
+  local version = byte(r, VERSION)
+  return version > 1 and '@protocol-' .. version or lanes().task_of(r)
+end
+`),
+  part(String.raw`
+-- Forgets that a call is put aside or stands in a line. A key of a wrong type is for others to tell of.
+local function not_held(id, r)
+  redis.pcall('ZREM', P .. 'deadlines', id)
+  local task = aside_name(r)
+  if task then redis.pcall('ZREM', P .. 'put-aside:' .. task, id) end
+end
+`),
+  oncePart(String.raw`
+-- Puts a call in its order among those that are put aside for a task: by priority, as the ranges of a claim have it, and
+-- then by time.
+local ranked = 0
+local function rank_aside(id, r, task)
+  local priority, place = has_header(r) and bit.band(byte(r, FLAGS), 48) or 0, math.floor(now * 1000) + ranked
+  ranked = ranked + 1
+  if priority > 0 then place = place + (priority == 48 and -8e15 or priority == 16 and -4e15 or 4e15) end
+  call('ZADD', P .. 'put-aside:' .. task, 'NX', number(place), id)
+  call('PEXPIRE', P .. 'put-aside:' .. task, LONG)
+  bounded(id, r)
+end
+`),
+  part(String.raw`
+-- Puts an open call aside for a worker that implements its task.
+local function put_aside(id, r, task)
+  call('RPUSH', P .. 'aside:' .. task, id)
+  call('SADD', P .. 'asides', task)
+  rank_aside(id, r, task)
+end
+`),
+  part(String.raw`
+-- How many calls are put aside for a task. Those that have ended stay in its list for a while, and are not in its order;
+-- those that a worker of before there was an order took are not in its list.
+local function count_aside(task)
+  return math.min(call('LLEN', P .. 'aside:' .. task), call('ZCARD', P .. 'put-aside:' .. task))
+end
+`),
+  part(String.raw`
 -- Ends a call without a worker's word: what is left is its header, and 'more' entries besides. Returns its record.
 local function conclude(id, r, state, more)
   local head = sub(r, 2, 6) .. string.char(state) .. sub(r, 8, 45)
@@ -317,6 +374,7 @@ local function conclude(id, r, state, more)
   call('SET', RESULT .. id, last, 'PX', kept_for(flagged(r, AWAITED) and 60000 or 3600000, r))
   local before = byte(r, STATE)
   if before == DELAYED or before == RETRYING then call('ZREM', P .. 'delayed', id) end
+  not_held(id, r)
   ended(id, r, last)
   return last
 end
@@ -334,6 +392,102 @@ end
 local function is_late(r)
   local deadline = deadline_of(r)
   return deadline > 0 and deadline <= now and (flagged(r, AWAITED) or not has_begun(r))
+end
+`),
+  part(String.raw`
+-- Whether nothing is left of a call that waits: it has ended, or is unknown, or ends now as its deadline is past.
+local function is_over(id)
+  local r = call('GETRANGE', RESULT .. id, 0, 511)
+  if r == '' or has_ended(r) then return true end
+  if not has_header(r) or not is_late(r) or call('ZSCORE', LEASES, id) then return false end
+  conclude(id, r, EXPIRED)
+  return true
+end
+`),
+  part(String.raw`
+-- Ends calls past their deadlines that are put aside or stand in a line, where no claim may ever come by. Returns how many
+-- it looked at.
+local function end_late(most)
+  local late = call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', number(now), 'LIMIT', 0, most)
+  for _, id in ipairs(late) do pcall(is_over, id) end
+  if #late > 0 then call('ZREM', P .. 'deadlines', unpack(late)) end
+  return #late
+end
+`),
+  part(String.raw`
+-- Looks at the first ids in the list of a task for which calls are put aside: those of calls that have ended, or are
+-- elsewhere by now, leave it, the others go to its end, and those that have no place in the task's order get one. Returns
+-- whether it is worth while to go on.
+local function tidy_aside(task, most)
+  local list, order = P .. 'aside:' .. task, P .. 'put-aside:' .. task
+  local ids, stay = call('LRANGE', list, 0, most - 1), {}
+  if #ids > 0 then
+    local fences, places = call('ZMSCORE', LEASES, unpack(ids)), call('ZMSCORE', order, unpack(ids))
+    for i, id in ipairs(ids) do
+      -- One that can't be judged, as a key of a wrong type is in its way, stays.
+      local done, over = pcall(is_over, id)
+      local here = not fences[i] and not (done and over)
+      if here and done and not places[i] then
+        local r = call('GETRANGE', RESULT .. id, 0, 511)
+        here = not has_header(r) or byte(r, STATE) == QUEUED
+        if here then rank_aside(id, r, task) end
+      end
+      if here then
+        stay[#stay + 1] = id
+      elseif places[i] then
+        call('ZREM', order, id)
+      end
+    end
+    if #stay > 0 then call('RPUSH', list, unpack(stay)) end
+    call('LTRIM', list, #ids, -1)
+  end
+  local length = call('LLEN', list)
+  if length == 0 then
+    call('DEL', order)
+    call('SREM', P .. 'asides', task)
+  end
+  return #stay < #ids and length > 64 + 1.5 * call('ZCARD', order)
+end
+`),
+  part(String.raw`
+-- Looks at the next ids in a list from which nobody claims, or in 'delayed': those of calls that have ended leave it.
+-- A user without the right to LSET and LREM only loses those at the head.
+local function sift(name, most)
+  local key, cursor, is_list = P .. name, 'sifted ' .. name, name ~= 'delayed'
+  local from = tonumber(call('HGET', P .. 'mending', cursor) or 0)
+  local range = is_list and 'LRANGE' or 'ZRANGE'
+  local ids = call(range, key, from, from + most - 1)
+  local length, gone, over, first = is_list and call('LLEN', key), {}, 0, 0
+  for i, id in ipairs(ids) do
+    local done, is_gone = pcall(is_over, id)
+    -- What begins with a zero byte is a gate.
+    gone[i] = byte(id) ~= 0 and done and is_gone
+  end
+  -- Before all stand now those whom their ends let go on, who waited for a limit.
+  local moved = is_list and call('LLEN', key) - length
+  for i, id in ipairs(ids) do
+    if gone[i] and not is_list then
+      over = over + call('ZREM', key, id)
+    elseif gone[i] and moved == 0 and from == 0 and first == i - 1 then
+      first, over = i, over + 1
+    elseif gone[i] and call('LINDEX', key, from + moved + i - 1) == id then
+      if not redis.pcall('LSET', key, from + moved + i - 1, '').err then over = over + 1 end
+    end
+  end
+  if first > 0 then call('LTRIM', key, first, -1) end
+  if over > first and is_list then redis.pcall('LREM', key, 0, '') end
+  if #ids == most then
+    call('HSET', P .. 'mending', cursor, from + #ids - over)
+    call('PEXPIRE', P .. 'mending', 60000)
+  elseif from > 0 then
+    call('HDEL', P .. 'mending', cursor)
+  end
+end
+`),
+  part(String.raw`
+-- Looks at some of all that waits by priority, for its time, or to be tried.
+local function sift_all(most)
+  for _, name in ipairs({ 'queue', 'queue:high', 'queue:low', 'queue:nested', 'suspects', 'delayed' }) do sift(name, most) end
 end
 `),
   part(String.raw`

@@ -92,6 +92,7 @@ else
   -- Before them stand now those whom their ends let go on, who waited for a limit.
   if call('LLEN', P .. where) > length then first = 0 end
   if first > 0 then call('LTRIM', P .. where, first, -1) end
+  if sub(where, 1, 6) == 'aside:' then tidy_aside(sub(where, 7), 100) end
   if #ids == 100 then next = tostring(from + #ids - first) end
 end
 publish()

@@ -15,6 +15,8 @@ export const reapScript = script(
 --
 -- If a worker that died had a suspect, that one alone is charged with its death; else all its calls are. All become
 -- suspects, for the one to blame may be among them.
+--
+-- Calls that are put aside, stand in a line, or wait in a queue that is paused end here by their deadlines.
 local most = tonumber(ARGV[2])
 local reaped, suspects, fault = 0, {}, nil
 
@@ -75,6 +77,19 @@ local function take_back(id, worker, excused)
 end
 
 ${mendLanes}
+-- Looks at some of what no claim may ever come by. Returns whether there is more.
+local function look_after()
+  local more = end_late(100) == 100
+  for _, task in ipairs(call('SRANDMEMBER', P .. 'asides', 20)) do
+    local length = call('LLEN', P .. 'aside:' .. task)
+    if length == 0 or length ~= call('ZCARD', P .. 'put-aside:' .. task) then
+      more = tidy_aside(task, 100) or more
+    end
+  end
+  if call('HEXISTS', P .. 'paused', '*') == 1 then sift_all(200) end
+  return more
+end
+
 local lapsed = call('ZRANGEBYSCORE', P .. 'expiry', '-inf', number(now), 'LIMIT', 0, 100)
 local more = #lapsed == 100 and 1 or 0
 -- Of a wrong type, it is to be told of before anything is done.
@@ -119,8 +134,12 @@ if #suspects > 0 then
   call('RPUSH', P .. 'suspects', unpack(suspects))
   ring()
 end
-publish()
 -- A key of a wrong type is for the claim to tell.
+if call('EXISTS', P .. 'deadlines', P .. 'asides', P .. 'paused') > 0 then
+  local done, on = pcall(look_after)
+  if done and on then more = 1 end
+end
+publish()
 if call('EXISTS', P .. 'lanes') == 1 then pcall(mend) end
 if fault then return fault end
 -- Of a queue that is paused, nothing waits for a worker.

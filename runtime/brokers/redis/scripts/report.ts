@@ -62,9 +62,9 @@ function steps.limit(id, r, keys)
 end
 function steps.aside(id, r, task)
   returned(id, r, QUEUED, attempts_of(r))
-  call('RPUSH', P .. 'aside:' .. task, id)
-  call('SADD', P .. 'asides', task)
+  put_aside(id, r, task)
   ring()
+  if has_header(r) and list_of(r) == P .. 'queue:nested' then ring_nested() end
 end
 function steps.park(id, r, record, ttl)
   local kept = has_header(r) and kept_for(tonumber(ttl), r) or ttl

@@ -46,7 +46,7 @@ while at <= #received do
 end
 
 local exceptions = {}
-@rarely report, again, delay, waiting, publish, happened
+@rarely report, again, delay, waiting, made_room, publish, happened
 local function report(i, kind, r)
   local at = #exceptions
   exceptions[at + 1], exceptions[at + 2], exceptions[at + 3] = i, kind, r
@@ -64,12 +64,30 @@ local function again(i, id, r)
     add_waiter(id, old, to_of(r))
   end
 end
--- How many calls wait. Those that were canceled count until a claim comes by.
+-- How many calls wait. Some that have ended may be among them.
 local function waiting()
   local length = call('LLEN', P .. 'queue') + call('LLEN', P .. 'queue:high') + call('LLEN', P .. 'queue:low')
     + call('LLEN', P .. 'queue:nested')
-  for _, task in ipairs(call('SMEMBERS', P .. 'asides')) do length = length + call('LLEN', P .. 'aside:' .. task) end
+  for _, task in ipairs(call('SMEMBERS', P .. 'asides')) do length = length + count_aside(task) end
   return length + call('ZCARD', P .. 'delayed') + (call('GET', P .. 'blocked') or 0)
+end
+-- For how many more calls there is room without those that have ended: no worker may be there to drop them. Of long lists
+-- a part is looked at, the next one the next time; and where nothing was found, not again for a while.
+local function made_room()
+  local MENDING, before = P .. 'mending', waiting()
+  local last = tonumber(call('HGET', MENDING, 'nothing over') or '')
+  if last and last <= now and now < last + 100 then return 0 end
+  end_late(500)
+  for _, task in ipairs(call('SRANDMEMBER', P .. 'asides', 20)) do tidy_aside(task, 100) end
+  sift_all(500)
+  local room = before - waiting()
+  if room > 0 then
+    call('HDEL', MENDING, 'nothing over')
+  else
+    call('HSET', MENDING, 'nothing over', number(now))
+    call('PEXPIRE', MENDING, 60000)
+  end
+  return room
 end
 @end
 local rare
@@ -145,9 +163,14 @@ if at_once and n > 0 and call('MSETNX', unpack(entries)) == 1 then
   lists[place] = ids
 else
   -- The list that the last one went to, what is new in it, and how many these are.
-  local last, new, size
+  local last, new, size, is_full
   for i = 1, n do
     local id, key, r, held = ids[i], entries[2 * i - 1], entries[2 * i], delays[i] or 0
+    if room <= 0 and not is_full then
+      -- A key of a wrong type is for the claim to tell.
+      local done, more = pcall(rare.made_room)
+      room, is_full = room + (done and more or 0), true
+    end
     -- One that is known needs no room.
     local is_late = lates and lates[i] and call('EXISTS', key) == 0
     local stored = not is_late and (room > 0 or call('EXISTS', key) == 1) and call('SETNX', key, r)
