@@ -235,8 +235,8 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
     }
   }
 
-  #armFallback(fallback: Fallback): void {
-    this.#endFallback = after(fallback.afterMs, () => void this.#fallBack(fallback));
+  #armFallback(fallback: Fallback, afterMs = fallback.afterMs): void {
+    this.#endFallback = after(afterMs, () => void this.#fallBack(fallback));
   }
 
   /** Takes the call back from its queue to run it here, if no worker has it by now. */
@@ -251,9 +251,11 @@ export class AwaitedCall implements Wait, SubmissionCaller, Bounded {
     const giveUp = fallback.reserve();
     if (giveUp === undefined) return this.#armFallback(fallback);
     const notPickedUp = this.#error("unavailable", `no worker picked it up within ${fallback.afterMs} ms`);
+    const wasStored = this.stored;
     try {
-      // What was not sent yet never will be.
+      // What was not sent yet never will be. What the broker may not have had by then may have arrived after the revoke.
       if (!this.#sent || (await this.#revoke())) this.#fail(notPickedUp, false);
+      else if (!wasStored && !this.#over) this.#armFallback(fallback, Math.max(fallback.afterMs, firstRecheckMs));
     } catch (cause) {
       this.#fail(this.#error("outcome_unknown", "whether it was taken back from its queue is unknown", cause), true);
     } finally {
