@@ -39,7 +39,12 @@ export interface Broker {
    * A worker that dies while it runs a suspect is charged to that one alone, in whichever of its claims; else to all
    * that it held. All that it held become suspects, charged or not: the one to blame may be a new one, whose deaths
    * would otherwise be charged to one suspect after the other. A call stays a suspect until a worker answers, repeats
-   * or puts it aside; one that is given back unrun is one still.
+   * or puts it aside; one that is given back is one still.
+   *
+   * If a worker dies with several suspects, none of them is charged; their headers say `lostAmongOthers`, and the first
+   * death with such a one alone counts twice. What becomes a suspect by this beat is marked `besideOthers`, unless its
+   * next death would park it; all other suspects are not. What it takes back is marked `begun`. A call that is
+   * `atMostOnce` is charged and parked, whoever else is to blame.
    */
   renew(beat: Beat): Promise<BeatReply>;
   /** Ends a call that has not ended: one that waits never starts, a running one's worker is told. */
@@ -180,8 +185,12 @@ export interface ClaimRequest {
    * that gives it all the same leaves that to the worker. @default without bound
    */
   readonly maxRecordBytes?: number | undefined;
-  /** Whether one call whose worker died before may be among them. */
+  /** Whether calls whose worker died before may be among them, which are given first, and of one queue. */
   readonly suspect: boolean;
+  /** How many of these at the most. One that is not marked `besideOthers` is given without others. @default 1 */
+  readonly mostSuspects?: number | undefined;
+  /** Whether the worker runs such calls already: it is then given only those that are marked `besideOthers`. @default false */
+  readonly besideSuspects?: boolean | undefined;
   /** Whether of the calls that wait in lists only nested ones may be among them. @default false */
   readonly nestedOnly?: boolean | undefined;
   /** Ends the wait; the claim then resolves with what it has. */
@@ -236,8 +245,11 @@ export type Report = { readonly id: string; readonly fence: number } & (
       /** The attempt's error, encoded; kept with the call until it ends. */
       readonly failure: Uint8Array;
     }
-  /** Given back unrun, to the head of its list: the attempt is not counted. Those of one batch keep their order. */
-  | { readonly kind: "release" }
+  /**
+   * Given back, to the head of its list: the attempt is not counted. Those of one batch keep their order. If its handler has
+   * `begun`, its header says so from then on, and it can't be revoked any more.
+   */
+  | { readonly kind: "release"; readonly begun?: boolean | undefined }
   /** Put aside for a worker that implements the task. */
   | { readonly kind: "aside"; readonly task: string }
   /** It has limits that its record does not say: given back unrun with their keys, 16 hex digits, to be judged by the next claim. */
@@ -262,7 +274,7 @@ export interface Beat {
   readonly leaseMs: number;
   /** How long the presence holds without another beat, ms; 0 takes it away. */
   readonly presenceMs: number;
-  /** How often a call's worker may die before it is parked. */
+  /** At which death of its worker a call is parked whose header does not say so; 0: at the first one, whatever it says. */
   readonly maxDeliveries: number;
   /** Whether lapsed leases of others are taken back too. */
   readonly reap: boolean;

@@ -47,7 +47,7 @@ export async function bury(broker: Broker, queue: string): Promise<boolean> {
 
 function lastWord({ queue, fence, now }: ClaimedBatch, { id, record, suspect }: ClaimedCall): Report {
   const header = headerOf(record);
-  const hasBegun = suspect || header.attempt + header.deaths > 0;
+  const hasBegun = suspect || header.begun || header.attempt + header.deaths > 0;
   const error = new TaskError<string, unknown>(hasBegun ? "worker_lost" : "unavailable", forsaken(queue));
   const reply = { error: toWire(error) };
   if (!header.awaited) {

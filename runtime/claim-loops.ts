@@ -1,6 +1,7 @@
 import type { Broker, ServedQueue } from "./broker.ts";
 import { Claims, type ClaimsSettings, type FreeSlots } from "./claims.ts";
 import { SuspectTurn } from "./suspect-turn.ts";
+import type { SuspectRoom } from "./suspect-window.ts";
 
 /** Queues that are claimed from together, and for how many of their calls there is room. */
 export interface QueueGroup {
@@ -17,20 +18,23 @@ export class ClaimLoops {
 
   constructor(
     broker: Broker,
-    settings: Omit<ClaimsSettings, "queues" | "free" | "over">,
+    settings: Omit<ClaimsSettings, "queues" | "free" | "over" | "takeSuspects">,
     groups: readonly QueueGroup[],
   ) {
     const turn = new SuspectTurn();
     const used = groups.filter(({ queues, later }) => queues.length > 0 || later !== undefined);
     this.#loops = used.map((group) => {
       // Alone, it needs no turn.
-      const takesSuspect = (): boolean => settings.takesSuspect() && (used.length === 1 || turn.take(group));
+      const takeSuspects = (): SuspectRoom => {
+        const room = settings.suspects();
+        return room.most > 0 && (used.length === 1 || turn.take(group)) ? room : { ...room, most: 0 };
+      };
       const free = (): FreeSlots => group.free();
       return new Claims(broker, {
         ...settings,
         queues: group.queues,
         free,
-        takesSuspect,
+        takeSuspects,
         over: () => turn.over(group),
       });
     });

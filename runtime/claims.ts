@@ -4,6 +4,7 @@ import { pause } from "./clock.ts";
 import { TaskError } from "./errors.ts";
 import type { Logger } from "./log.ts";
 import { setImmediate, setTimeout } from "./real-time.ts";
+import type { SuspectRoom } from "./suspect-window.ts";
 
 /** Slots for any call, and those for calls that a handler waits for. */
 export interface FreeSlots {
@@ -21,8 +22,10 @@ export interface ClaimsSettings {
   readonly log: Logger;
   /** How many calls may be claimed now, and how many of those that a handler waits for. */
   free(): FreeSlots;
-  /** Whether one call whose worker died may be among them: until this claim is over. */
-  takesSuspect(): boolean;
+  /** How many calls whose worker died may be among them: until this claim is over. */
+  takeSuspects(): SuspectRoom;
+  /** The same, if another claim were made now. */
+  suspects(): SuspectRoom;
   /** A claim has come home. What it brought is begun, or given back, in the same turn. */
   over(): void;
   begin(batches: readonly ClaimedBatch[]): void;
@@ -51,6 +54,8 @@ export class Claims {
   #slotFreed: (() => void) | undefined;
   /** Whether the claim that is made at present is for nested calls only. */
   #nestedOnly = false;
+  /** Whether it leaves out suspects that are to run alone, as others run. */
+  #besideSuspects = false;
 
   constructor(broker: Broker, settings: ClaimsSettings) {
     this.#broker = broker;
@@ -93,9 +98,12 @@ export class Claims {
   /** A slot has become free, or is lent. */
   freed(): void {
     this.#slotFreed?.();
-    // What is free for any call is not to wait for one that is nested.
-    if (!this.#nestedOnly || this.#settings.free().any <= 0) return;
+    // What is free for any call does not wait for a nested one; nor does a suspect that is to run alone, once the others have ended.
+    const isForAny = this.#nestedOnly && this.#settings.free().any > 0;
+    const isForAlone = this.#besideSuspects && !this.#settings.suspects().beside;
+    if (!isForAny && !isForAlone) return;
     this.#nestedOnly = false;
+    this.#besideSuspects = false;
     this.#current.abort();
     this.#current = new AbortController();
   }
@@ -141,8 +149,11 @@ export class Claims {
     const queues = this.#queues;
     const { signal } = this.#current;
     const nestedOnly = this.#nestedOnly;
-    const suspect = this.#settings.takesSuspect();
-    const request = { worker, queues, limit, waitMs, leaseMs, maxRecordBytes, suspect, nestedOnly, signal };
+    const { most, beside } = this.#settings.suspects();
+    const suspect = most > 0;
+    this.#besideSuspects = suspect && beside;
+    const suspects = suspect ? { suspect, mostSuspects: most, besideSuspects: beside } : { suspect };
+    const request = { worker, queues, limit, waitMs, leaseMs, maxRecordBytes, ...suspects, nestedOnly, signal };
     const claiming = this.#broker.claim(this.#afresh ? { ...request, afresh: true } : request);
     this.#afresh = false;
     return new Promise((resolve, reject) => {
@@ -152,6 +163,7 @@ export class Claims {
         if (this.#leave !== leave) return;
         this.#leave = undefined;
         this.#nestedOnly = false;
+        this.#besideSuspects = false;
       };
       this.#leave = leave;
       claiming.then(

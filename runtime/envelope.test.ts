@@ -15,7 +15,26 @@ import { type Header, headerBytes, headerOffset, newHeader, readHeader, withHead
 import { TaskError, taskErrorCodes } from "./errors.ts";
 import { states } from "./state.ts";
 
-const header: fc.Arbitrary<Header> = fc.record({
+/** A fence, or what is said in its place. */
+const fenceOrMarks = fc.oneof(
+  fc.record({
+    fence: fc.maxSafeNat().map((fence) => fence + 1),
+    begun: fc.constant(false),
+    atMostOnce: fc.constant(false),
+    maxDeliveries: fc.constant(0),
+    besideOthers: fc.constant(false),
+    lostAmongOthers: fc.constant(false),
+  }),
+  fc.record({
+    fence: fc.constant(0),
+    begun: fc.boolean(),
+    atMostOnce: fc.boolean(),
+    maxDeliveries: fc.nat({ max: 255 }),
+    besideOthers: fc.boolean(),
+    lostAmongOthers: fc.boolean(),
+  }),
+);
+const fields = fc.record({
   version: fc.nat({ max: 255 }),
   state: fc.constantFrom(...states),
   deaths: fc.nat({ max: 255 }),
@@ -24,11 +43,13 @@ const header: fc.Arbitrary<Header> = fc.record({
   priority: fc.constantFrom("normal", "high", "low", "nested"),
   attempt: fc.nat({ max: 65_535 }),
   generation: fc.nat({ max: 65_535 }),
-  fence: fc.maxSafeNat(),
   deadline: fc.maxSafeNat(),
   fingerprint: fc.stringMatching(/^[0-9a-f]{16}$/),
   limitKeys: fc.option(fc.stringMatching(/^[0-9a-f]{16}$/), { nil: undefined }),
 });
+const header: fc.Arbitrary<Header> = fc
+  .tuple(fields, fenceOrMarks)
+  .map(([some, others]) => Object.assign({}, some, others));
 const name = fc.stringMatching(/^[A-Za-z0-9_-]{1,31}$/);
 const request = { to: "client", task: "q.task", params: { a: 1 } };
 

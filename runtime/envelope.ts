@@ -5,7 +5,9 @@ import { cutIssues, cutText } from "./cut-text.ts";
 import { checkTexts, type Metadata } from "./metadata.ts";
 import { type AnyTaskError, TaskError, type TaskErrorCode, type TaskIssue, taskErrorCodes } from "./errors.ts";
 import {
+  atMostOnceVersion,
   bufferOf,
+  emptyHeader,
   fillPrefix,
   hasHeader,
   type Header,
@@ -217,8 +219,10 @@ export function keptRequest(record: Uint8Array): Uint8Array | undefined {
  * befell the call until then, and without its deadline. Undefined for a request that is no record.
  */
 export function nextGeneration(request: Uint8Array, ended: Header): Buffer | undefined {
+  const { atMostOnce, maxDeliveries } = deliveryIn(request);
   return underHeader(request, {
     ...ended,
+    version: atMostOnce ? atMostOnceVersion : ended.version,
     state: "queued",
     // Whoever waited for it does so no longer.
     priority: ended.priority === "nested" ? "normal" : ended.priority,
@@ -227,8 +231,22 @@ export function nextGeneration(request: Uint8Array, ended: Header): Buffer | und
     attempt: 0,
     generation: (ended.generation + 1) % 65_536,
     fence: 0,
+    begun: false,
+    atMostOnce,
+    maxDeliveries,
+    besideOthers: false,
+    lostAmongOthers: false,
     deadline: 0,
   });
+}
+
+/** What a request says of its delivery: in the header of its reply, a fence stands in the place of that. */
+function deliveryIn(request: Uint8Array): Pick<Header, "atMostOnce" | "maxDeliveries"> {
+  try {
+    return readHeader(request) ?? emptyHeader;
+  } catch {
+    return emptyHeader;
+  }
 }
 
 /** The client that a request's record names, read without unpacking the rest. */
@@ -321,10 +339,15 @@ function errorOfState(header: Header): WireError {
     case "expired":
       return { code: "deadline_exceeded", message: "the call waited past its deadline" };
     case "parked":
-      return { code: "worker_lost", message: `${header.deaths} workers died with the call; it is parked` };
+      return { code: "worker_lost", message: lossOf(header) };
     default:
       return { code: "internal", message: `the call ended as ${header.state} without an answer` };
   }
+}
+
+function lossOf({ deaths, atMostOnce }: Header): string {
+  if (atMostOnce) return "its worker died; it is delivered at most once, and not run again";
+  return `${deaths} workers died with the call; it is parked`;
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   type Header,
   mostAttempts,
   noFingerprint,
+  newestVersion,
   protocolVersion,
   readHeader,
   underHeader,
@@ -56,6 +57,8 @@ export interface ExecutionSettings {
   readonly nest: Nest;
   readonly locks: LockGiver;
   report(queue: string, report: Report): void;
+  /** A suspect has come to an end without its worker's. */
+  readonly suspectEnded?: (() => void) | undefined;
 }
 
 /** What is left of an error's message where a reply may hardly be longer, characters. */
@@ -89,6 +92,8 @@ export class Execution {
   #attempt: Attempt | PooledAttempt | undefined;
   /** Whether the last that is to be said of it has been said, by its report or by others. */
   #over = false;
+  /** Whether its handler may have begun. */
+  #hasBegun = false;
   #seenOverAt: number | undefined;
   readonly #lease: Lease;
   /** What its running attempt is known by to the lease keeper. */
@@ -115,8 +120,15 @@ export class Execution {
   /** Gives it back to its queue, unfinished and not counted. */
   release(): void {
     if (this.#over) return;
-    this.#report({ kind: "release" });
+    if (!this.#hasBegun) this.#report({ kind: "release" });
+    else if (!this.#header.atMostOnce) this.#report({ kind: "release", begun: true });
+    else this.#lose("its worker stopped before it had ended");
     this.abort(new TaskError<string, unknown>("unavailable", "its worker is stopping"));
+  }
+
+  /** Its record as it was claimed. */
+  get record(): Uint8Array {
+    return this.#call.record;
   }
 
   /** The name of its task. */
@@ -134,7 +146,7 @@ export class Execution {
     try {
       this.#header = readHeader(record) ?? this.#header;
       if (this.#isTooMuch()) return undefined;
-      if (this.#header.version > protocolVersion) {
+      if (this.#header.version > newestVersion) {
         this.#report({ kind: "aside", task: versionTask(this.#header.version) });
         return undefined;
       }
@@ -152,6 +164,10 @@ export class Execution {
     if (!isSameOwner(this.#request.owner, owner)) {
       const attempt = this.#header.attempt + 1;
       this.#answer({ ok: false, error: foreignCall(this.#request.owner, owner).with({ callId: this.id, attempt }) });
+      return undefined;
+    }
+    if (this.#header.atMostOnce && this.#mayHaveBegun()) {
+      this.#lose("a worker that may have begun it died");
       return undefined;
     }
     if (this.#bound.declaration.limited && this.#gaveLimits(this.#bound.declaration)) return undefined;
@@ -173,6 +189,7 @@ export class Execution {
       return this.#follow(this.#attempt);
     }
     if (this.#settings.leases.guarded) this.#tellKeeper(limitMs, limitedByCall, left);
+    this.#hasBegun = true;
     this.#attempt = new Attempt(this.#bound, this.#request.params, {
       queue: this.queue,
       nodeQueue: this.#settings.nodeQueue,
@@ -230,6 +247,9 @@ export class Execution {
       leftMs: Math.max(0, leftMs),
       maxBytes: this.#settings.maxResultBytes,
       describe: this.#settings.describe,
+      onSent: () => {
+        this.#hasBegun = true;
+      },
       onBegun: (limitMs, limitedByCall) => {
         this.#begunAt = performance.now();
         if (this.#settings.leases.guarded) this.#tellKeeper(limitMs, limitedByCall, this.#leftMs(this.#begunAt));
@@ -298,6 +318,7 @@ export class Execution {
 
   /** After how long another attempt follows one that failed like this; undefined if none does. */
   #retryMs(code: TaskErrorCode, leftMs: number, wish?: RetryWish): number | undefined {
+    if (this.#header.atMostOnce) return undefined;
     const retry = this.#request?.options?.retry ?? this.#bound?.declaration.retry;
     const delayMs = retryDelay(retry, this.#header.attempt + 1, code, wish);
     // Without time for another attempt, this one's error is the answer.
@@ -373,6 +394,24 @@ export class Execution {
       { queue: this.queue, callId: this.id, error: error.message },
       "a record can't be read; parked",
     );
+    this.#reportParked(error);
+  }
+
+  /** Whether a handler may have begun with it before. */
+  #mayHaveBegun(): boolean {
+    const { begun, attempt, deaths } = this.#header;
+    return begun || attempt > 0 || deaths > 0 || this.suspect;
+  }
+
+  /** Ends a call that is delivered at most once, and whose handler may have begun. Its request is kept. */
+  #lose(reason: string): void {
+    const attempt = this.#header.attempt + 1;
+    const words = `${reason}; it is delivered at most once, and not run again`;
+    this.#settings.log.warn({ task: this.task, callId: this.id, attempt, error: words }, "a call was lost; parked");
+    this.#reportParked(new TaskError<string, unknown>("worker_lost", words, { attempt }));
+  }
+
+  #reportParked(error: AnyTaskError): void {
     const header: Header = { ...this.#header, version: protocolVersion, state: "parked", fence: this.fence };
     const record = writeReply(header, { error: toWire(error) }, this.#call.record);
     this.#report({ kind: "park", record, ttlMs: parkedTtlMs });
@@ -413,6 +452,7 @@ export class Execution {
   #report(what: Kind): void {
     if (this.#over) return;
     this.#over = what.kind !== "progress";
+    if (this.suspect && (what.kind === "finish" || what.kind === "retry")) this.#settings.suspectEnded?.();
     this.#settings.report(this.queue, { id: this.id, fence: this.fence, ...what });
   }
 }

@@ -7,22 +7,26 @@ import { toWire, writeReply } from "./envelope.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import { attemptsIn, mostAttempts, newHeader } from "./header.ts";
 import { Execution, type ExecutionSettings } from "./execution.ts";
+import { readHeader } from "./header.ts";
 import type { RunningHandlers } from "./health.ts";
 import { HeldSlots } from "./held-slots.ts";
 import type { Nest } from "./invoke.ts";
 import type { FreeSlots } from "./claims.ts";
 import type { Lease } from "./leases.ts";
 import { performance, setImmediate } from "./real-time.ts";
+import { type SuspectRoom, SuspectWindow } from "./suspect-window.ts";
 
 /** For how long a handler may go on after its call was answered before it counts as stuck, ms. */
 const stuckAfterMs = 1_000;
+/** After how long without a suspect the next ones are tried one at a time again, ms: as long as a lease. */
+const fewSuspectsAfterMs = 15_000;
 
 /** How often a call may fail before its handler begins, and how long it waits after the first time, ms. */
 const mostFailedBegins = 3;
 const firstBackoffMs = 1_000;
 
 /** What executions need of their worker. */
-export interface ExecutionsSettings extends Omit<ExecutionSettings, "nest"> {
+export interface ExecutionsSettings extends Omit<ExecutionSettings, "nest" | "suspectEnded"> {
   readonly tasksFor: Nest["tasksFor"];
   /** How many calls may run at a time. */
   readonly slots: number;
@@ -39,6 +43,7 @@ export class Executions {
   readonly #poolQueues: ReadonlySet<string>;
   readonly #slots: HeldSlots<Execution>;
   readonly #earlyCancels = new EarlyCancels();
+  readonly #suspects = new SuspectWindow(fewSuspectsAfterMs);
   /** Calls that were claimed, to be begun in one of the next turns. */
   #due: { readonly lease: Lease; readonly call: ClaimedCall }[] = [];
 
@@ -50,7 +55,7 @@ export class Executions {
       this.#slots.lend(holder, waits);
       if (waits !== "nothing") freed();
     };
-    this.#settings = { ...settings, nest: { tasksFor, lend } };
+    this.#settings = { ...settings, nest: { tasksFor, lend }, suspectEnded: () => this.#suspects.ended() };
   }
 
   /** Slots for any call, and those for calls that a handler waits for. Calls of the pool's queues take none of them. */
@@ -72,9 +77,18 @@ export class Executions {
     return pooled;
   }
 
-  get runsSuspect(): boolean {
-    for (const execution of this.#slots.holders) if (execution.suspect) return true;
-    return this.#due.some(({ call }) => call.suspect);
+  /** How many suspects may be claimed now. */
+  get suspects(): SuspectRoom {
+    let count = 0;
+    let alone = false;
+    const look = ({ suspect, record }: Omit<ClaimedCall, "id">): void => {
+      if (!suspect) return;
+      count += 1;
+      alone ||= !mayRunBesideOthers(record);
+    };
+    for (const execution of this.#slots.holders) look(execution);
+    for (const { call } of this.#due) look(call);
+    return this.#suspects.room({ count, alone });
   }
 
   /**
@@ -202,5 +216,14 @@ export class Executions {
 
   #release({ queue, fence }: Lease, id: string): void {
     this.#settings.report(queue, { kind: "release", id, fence });
+  }
+}
+
+/** Whether a suspect's record says that it may run beside others. Whoever wrote it may have written anything. */
+function mayRunBesideOthers(record: Uint8Array): boolean {
+  try {
+    return readHeader(record)?.besideOthers ?? false;
+  } catch {
+    return false;
   }
 }

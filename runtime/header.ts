@@ -7,8 +7,14 @@ import { type CallState, states } from "./state.ts";
  * under the key `h`.
  */
 
-/** The protocol's major version: a reader leaves records of a newer one to others. */
+/** The protocol's major version, as most records say it. */
 export const protocolVersion = 1;
+
+/** The version of calls that are delivered at most once: a worker that doesn't know of that leaves them to others. */
+export const atMostOnceVersion = 2;
+
+/** The newest version that can be read: a reader leaves records of a newer one to others. */
+export const newestVersion = 2;
 
 /** Where the header's bytes begin in a record: behind the map's byte, the key `h`, and the bin's two. */
 export const headerOffset = 5;
@@ -32,6 +38,16 @@ const flagKeepRequest = 2;
 const priorityShift = 4;
 const flagLimited = 128;
 
+/*
+ * What an open call's header says in place of a fence, in the first of its bytes. No fence begins with so small a byte: a
+ * number that does is less than 1.
+ */
+const markBegun = 1;
+const markAtMostOnce = 2;
+const markBesideOthers = 4;
+const markLostAmongOthers = 8;
+const firstFenceByte = 0x3f;
+
 /** What scripts know of a call. */
 export interface Header {
   readonly version: number;
@@ -47,8 +63,18 @@ export interface Header {
   readonly attempt: number;
   /** Replays of this id; after 65,535 it begins at 0 again. */
   readonly generation: number;
-  /** The fence of the attempt that ended it; 0 before. */
+  /** The fence of the attempt that ended it; 0 before, and where none did. */
   readonly fence: number;
+  /** Whether a handler may have begun with it, although no attempt and no death was counted. False once there is a fence, as are those below. */
+  readonly begun: boolean;
+  /** Whether no handler may begin with it again once one may have. */
+  readonly atMostOnce: boolean;
+  /** At which death of a worker it is parked; 0 where the workers are to say. */
+  readonly maxDeliveries: number;
+  /** Whether a worker may run it beside other suspects, if it is one. */
+  readonly besideOthers: boolean;
+  /** Whether a worker died that ran it beside other suspects: the first death with it alone counts that one, too. */
+  readonly lostAmongOthers: boolean;
   /** Epoch ms by the broker's clock; in a submission: ms from then. 0: none. */
   readonly deadline: number;
   /** Tells calls of one id apart, as 16 hex digits; zeros where the id was made by us. */
@@ -71,6 +97,11 @@ export const emptyHeader: Header = {
   attempt: 0,
   generation: 0,
   fence: 0,
+  begun: false,
+  atMostOnce: false,
+  maxDeliveries: 0,
+  besideOthers: false,
+  lostAmongOthers: false,
   deadline: 0,
   fingerprint: noFingerprint,
   limitKeys: undefined,
@@ -89,7 +120,10 @@ export function newHeader(given: Partial<Header>): Header {
  *  3      1     flags: 1 awaited, 2 keepRequest, 16 and 32 priority, both: nested, 128 limited
  *  4      2     attempt
  *  6      2     generation
- *  8      8     fence, float64
+ *  8      8     fence, float64; without one
+ *                 8  1  marks: 1 begun, 2 at most once, 4 beside others, 8 lost among others
+ *                 9  1  maxDeliveries
+ *                10  6  zeros
  * 16      8     deadline, float64
  * 24      8     fingerprint
  * 32      8     hashes of the limits' keys
@@ -106,10 +140,20 @@ function putHeader(target: Buffer, at: number, header: Header): void {
   target.writeUInt16BE(header.attempt, at + 4);
   target.writeUInt16BE(header.generation, at + 6);
   target.writeDoubleBE(header.fence, at + 8);
+  if (header.fence === 0) putMarks(target, at + 8, header);
   target.writeDoubleBE(header.deadline, at + 16);
   target.fill(0, at + 24, at + 40);
   if (header.fingerprint !== noFingerprint) target.write(header.fingerprint, at + 24, 8, "hex");
   if (header.limitKeys !== undefined) target.write(header.limitKeys, at + 32, 8, "hex");
+}
+
+function putMarks(target: Buffer, at: number, header: Header): void {
+  target[at] =
+    (header.begun ? markBegun : 0) |
+    (header.atMostOnce ? markAtMostOnce : 0) |
+    (header.besideOthers ? markBesideOthers : 0) |
+    (header.lostAmongOthers ? markLostAmongOthers : 0);
+  target[at + 1] = header.maxDeliveries;
 }
 
 /** The same bytes as a Buffer, which reads numbers. */
@@ -159,10 +203,12 @@ export function readHeader(record: Uint8Array): Header | undefined {
   const flags = source[at + 3]!;
   const priority = ranks[(flags >> priorityShift) & 3]!;
   if (state === undefined) throw malformed();
-  const fence = source.readDoubleBE(at + 8);
+  const held = source.readDoubleBE(at + 8);
   const deadline = source.readDoubleBE(at + 16);
   // What is no number compares as false with everything: no time would ever be up, and no fence be held.
-  if (!(fence >= 0 && deadline >= 0 && fence < Infinity && deadline < Infinity)) throw malformed();
+  if (!(held >= 0 && deadline >= 0 && held < Infinity && deadline < Infinity)) throw malformed();
+  const isFenced = source[at + 8]! >= firstFenceByte;
+  const marks = isFenced ? 0 : source[at + 8]!;
   return {
     version: source[at]!,
     state,
@@ -172,7 +218,12 @@ export function readHeader(record: Uint8Array): Header | undefined {
     priority,
     attempt: source.readUInt16BE(at + 4),
     generation: source.readUInt16BE(at + 6),
-    fence,
+    fence: isFenced ? held : 0,
+    begun: (marks & markBegun) !== 0,
+    atMostOnce: (marks & markAtMostOnce) !== 0,
+    maxDeliveries: isFenced ? 0 : source[at + 9]!,
+    besideOthers: (marks & markBesideOthers) !== 0,
+    lostAmongOthers: (marks & markLostAmongOthers) !== 0,
     deadline,
     fingerprint: isZero(source, at + 24) ? noFingerprint : source.toString("hex", at + 24, at + 32),
     limitKeys: (flags & flagLimited) === 0 ? undefined : source.toString("hex", at + 32, at + 40),

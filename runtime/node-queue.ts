@@ -76,6 +76,6 @@ export function forsaken(queue: string): string {
  */
 export async function takeBack(broker: Broker, queue: string): Promise<number> {
   const queues = [{ name: queue, tasks: [], fences: [] }];
-  const beat = { worker: "@nobody", queues, leaseMs: 15_000, presenceMs: 0, maxDeliveries: 1, reap: true };
+  const beat = { worker: "@nobody", queues, leaseMs: 15_000, presenceMs: 0, maxDeliveries: 0, reap: true };
   return (await broker.renew(beat)).reaped;
 }

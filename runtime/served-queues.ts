@@ -2,8 +2,11 @@ import type { BoundTask } from "./bound-task.ts";
 import type { ServedQueue } from "./broker.ts";
 import type { Declaration } from "./declaration.ts";
 import { versionTask } from "./execution.ts";
-import { protocolVersion } from "./header.ts";
+import { atMostOnceVersion, protocolVersion } from "./header.ts";
 import type { ToldLimits } from "./limits.ts";
+
+/** What a worker lists besides its tasks: calls of these versions that others have put aside. */
+const versions = [protocolVersion, atMostOnceVersion].map(versionTask);
 
 /** The queues of some tasks, each with the tasks that wait in it. */
 export function queuesOf(tasks: ReadonlyMap<string, BoundTask>): ServedQueue[] {
@@ -27,7 +30,7 @@ export function nodeQueueServed(tasks: ReadonlyMap<string, BoundTask>, name: str
 function served(name: string, declared: readonly Declaration[]): ServedQueue {
   return {
     name,
-    tasks: [...declared.map((one) => one.name), versionTask(protocolVersion)],
+    tasks: [...declared.map((one) => one.name), ...versions],
     limits: declared.filter(({ limited }) => limited).map(toldLimits),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Sees to it that of several loops of claims one at a time may be given a suspect: a worker runs one at a time, so that a death
- * is charged to that one alone.
+ * Sees to it that of several loops of claims one at a time may be given suspects: how many a worker runs is known only when
+ * a claim has come home.
  */
 export class SuspectTurn {
   #holder: object | undefined;

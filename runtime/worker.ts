@@ -178,12 +178,12 @@ export class RunningWorker {
       this.#executions.begin(batches);
     };
     const giveBack = (batches: readonly ClaimedBatch[]): void => this.#executions.giveBack(batches);
-    const takesSuspect = (): boolean => !this.#executions.runsSuspect;
+    const suspects = () => this.#executions.suspects;
     const inPool = ({ name }: ServedQueue): boolean => this.#poolQueues.has(name);
     const later = (pool: boolean) => (node !== undefined && inPool(node) === pool ? node : undefined);
     this.#claims = new ClaimLoops(
       this.#broker,
-      { ...own, maxRecordBytes: maxParamsBytes, takesSuspect, begin, giveBack },
+      { ...own, maxRecordBytes: maxParamsBytes, suspects, begin, giveBack },
       [
         { queues: usual.filter((queue) => !inPool(queue)), later: later(false), free: () => this.#free() },
         { queues: usual.filter(inPool), later: later(true), free: () => this.#freeInPool() },

@@ -335,7 +335,7 @@ end
 local function kept_for(least, before)
   return math.max(least, math.min(math.ceil(deadline_of(before) - now), 31536000000000))
 end
-return { kept_for = kept_for, ended = ended, publish = publish }
+return { kept_for = kept_for, ended = ended, cleared = cleared, publish = publish }
 end
 local rare
 
@@ -373,7 +373,11 @@ for at = 2, #ARGV - 2, 3 do
       local before = call('SET', RESULT .. id, r, 'PX', ttl, 'GET')
       local begin = before and sub(before, 1, 46--[[TO]] + 13)
       local to = begin and ordinary[begin] or nil
-      if begin and to == nil and has_header(before) then
+      if to == nil and not (begin and has_header(before)) then
+        -- Its record was lost, and with it that it is a suspect.
+        rare = rare or rarely()
+        rare.cleared(id)
+      elseif to == nil then
         local longer = struct.unpack('>d', before, 22--[[DEADLINE]]) > latest
         if longer then
           rare = rare or rarely()

@@ -339,8 +339,8 @@ end
 
 -- Whether a handler may have begun with it.
 local function has_begun(r)
-  local deaths, flags, high, low = byte(r, 8--[[DEATHS]], 10--[[ATTEMPT]] + 1)
-  return deaths + high + low > 0 or flags % 128--[[LIMITED]] >= 64--[[SUSPECT]]
+  local deaths, flags, high, low, _, _, marks = byte(r, 8--[[DEATHS]], 14--[[MARKS]])
+  return deaths + high + low > 0 or flags % 128--[[LIMITED]] >= 64--[[SUSPECT]] or marks < 63--[[FENCED]] and marks % (2 * 1--[[BEGUN]]) >= 1--[[BEGUN]]
 end
 
 -- Whether an open call that no worker has is to end by its deadline: an awaited call's bounds all of it, any other's

@@ -17,6 +17,12 @@ local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' en
 
 local function flagged(r, flag) return bit.band(byte(r, 9--[[FLAGS]]), flag) ~= 0 end
 
+-- The marks of an open record.
+local function marks_of(r)
+  local marks = byte(r, 14--[[MARKS]])
+  return marks < 63--[[FENCED]] and marks or 0
+end
+
 local function deadline_of(r) return (struct.unpack('>d', r, 22--[[DEADLINE]])) end
 
 -- The list that a call waits in, by the priority in its flags.
@@ -342,8 +348,8 @@ end
 
 -- Whether a handler may have begun with it.
 local function has_begun(r)
-  local deaths, flags, high, low = byte(r, 8--[[DEATHS]], 10--[[ATTEMPT]] + 1)
-  return deaths + high + low > 0 or flags % 128--[[LIMITED]] >= 64--[[SUSPECT]]
+  local deaths, flags, high, low, _, _, marks = byte(r, 8--[[DEATHS]], 14--[[MARKS]])
+  return deaths + high + low > 0 or flags % 128--[[LIMITED]] >= 64--[[SUSPECT]] or marks < 63--[[FENCED]] and marks % (2 * 1--[[BEGUN]]) >= 1--[[BEGUN]]
 end
 
 -- Whether an open call that no worker has is to end by its deadline: an awaited call's bounds all of it, any other's
@@ -417,8 +423,10 @@ if worker ~= '' then
 end
 if fault then return fault end
 
--- A call whose workers died is a suspect from the start: its neighbours are not to die of it again.
+-- A call whose workers died is a suspect from the start: its neighbours are not to die of it again. One that is delivered at
+-- most once is none, for a suspect of that kind has begun.
 local suspect = byte(old, 7--[[STATE]]) == 8--[[PARKED]] and sub(old, 46--[[TO]], 46--[[TO]] + 5) ~= '\165error'
+  and bit.band(marks_of(r), 2--[[AT_MOST_ONCE]]) == 0
 if suspect then r = patched(r, 9--[[FLAGS]], string.char(bit.bor(byte(r, 9--[[FLAGS]]), 64--[[SUSPECT]]))) end
 call('SET', RESULT .. id, r)
 if HEARD then

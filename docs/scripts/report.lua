@@ -17,6 +17,12 @@ local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' en
 
 local function flagged(r, flag) return bit.band(byte(r, 9--[[FLAGS]]), flag) ~= 0 end
 
+-- The marks of an open record.
+local function marks_of(r)
+  local marks = byte(r, 14--[[MARKS]])
+  return marks < 63--[[FENCED]] and marks or 0
+end
+
 local function deadline_of(r) return (struct.unpack('>d', r, 22--[[DEADLINE]])) end
 
 -- The list that a call waits in, by the priority in its flags.
@@ -355,7 +361,7 @@ end
 -- ARGV[1] -> clock offset, ms
 -- ARGV[2 ..] -> kind, id, fence, a, b, kind, id, fence, a, b, …; at most 1,000
 --   'retry'    a: delay, ms    b: the attempt's error, MessagePack
---   'release'                                                     given back unrun, to the head of its list
+--   'release'  a: '1' if its handler has begun, else ''           given back, to the head of its list
 --   'limit'    a: the keys of its limits, 8 bytes                 given back unrun, to be judged by the next claim
 --   'aside'    a: task                                            put aside for a worker that implements the task
 --   'park'     a: record       b: ttl, ms                         nobody can run it
@@ -365,14 +371,19 @@ local refused, claims, released = {}, {}, {}
 -- A step returns whether its call's lease is to end only once the call stands at the head of its list.
 local steps, fault = {}, nil
 
--- Writes an open call's state and attempts; its worker is done with it, so that it is no suspect any more.
+-- Writes an open call's state and attempts; its worker is done with it, so that it is no suspect any more. That its handler
+-- may have begun with a worker that died is not forgotten with that.
 local function returned(id, r, state, attempts)
-  if not has_header(r) then return end
+  if not has_header(r) then return cleared(id) end
   local _, deaths, flags = byte(r, 7--[[STATE]], 9--[[FLAGS]])
+  local marks = bit.band(marks_of(r), 255 - 4--[[BESIDE_OTHERS]] - 8--[[LOST_AMONG_OTHERS]])
   if flags >= 128--[[LIMITED]] then lanes().freed(id, r) end
-  if flags % 128--[[LIMITED]] >= 64--[[SUSPECT]] then cleared(id) end
-  local head = string.char(state, deaths, bit.band(flags, 255 - 64--[[SUSPECT]]))
-  call('SETRANGE', RESULT .. id, 7--[[STATE]] - 1, head .. struct.pack('>H', math.min(attempts, 65535)))
+  if flags % 128--[[LIMITED]] >= 64--[[SUSPECT]] then
+    cleared(id)
+    marks = bit.bor(marks, 1--[[BEGUN]])
+  end
+  local head = string.char(state, deaths, bit.band(flags, 255 - 64--[[SUSPECT]])) .. struct.pack('>H', math.min(attempts, 65535))
+  call('SETRANGE', RESULT .. id, 7--[[STATE]] - 1, head .. sub(r, 12--[[GENERATION]], 12--[[GENERATION]] + 1) .. string.char(marks))
 end
 local function attempts_of(r) return has_header(r) and struct.unpack('>H', r, 10--[[ATTEMPT]]) or 0 end
 
@@ -385,13 +396,16 @@ end
 local function to_head(id, r)
   local list = P .. 'queue'
   if has_header(r) then list = flagged(r, 64--[[SUSPECT]]) and P .. 'suspects' or list_of(r) end
-  if list == P .. 'suspects' then call('HDEL', P .. 'suspected', id) end
+  if list == P .. 'suspects' or not has_header(r) then call('HDEL', P .. 'suspected', id) end
   local ids = released[list]
   -- The last one first, so that they stand at the head in the order in which they were claimed.
   if ids then table.insert(ids, 1, id) else released[list] = { id } end
   return true
 end
-function steps.release(id, r)
+function steps.release(id, r, begun)
+  if begun == '1' and has_header(r) then
+    call('SETRANGE', RESULT .. id, 14--[[MARKS]] - 1, string.char(bit.bor(marks_of(r), 1--[[BEGUN]])))
+  end
   if not has_header(r) or byte(r, 9--[[FLAGS]]) < 128--[[LIMITED]] or not lanes().given_back(id, r) then
     return to_head(id, r)
   elseif flagged(r, 64--[[SUSPECT]]) then
@@ -417,7 +431,7 @@ function steps.park(id, r, record, ttl)
   call('PEXPIRE', P .. 'failures:' .. id, kept)
   call('ZADD', P .. 'parked', number(now), id)
   call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - 604800000--[[LONG]]))
-  if has_header(r) then ended(id, r, record) end
+  if has_header(r) then ended(id, r, record) else cleared(id) end
 end
 function steps.progress(id, r, value)
   call('SET', P .. 'progress:' .. id, value, 'PX', 604800000--[[LONG]])

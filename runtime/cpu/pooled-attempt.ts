@@ -40,6 +40,8 @@ export interface PooledCall {
   readonly maxBytes: number;
   /** What is said of an error that the handler threw: of one that has crossed as data and text. */
   readonly describe: DescribeError;
+  /** It goes to the place where its handler will begin. */
+  onSent?(): void;
   /** Its handler begins, with so long to run. */
   onBegun?(limitMs: number, limitedByCall: boolean): void;
   /** Takes the handler's progress, checked and encoded. */
@@ -103,6 +105,7 @@ export class PooledAttempt {
     const { declaration } = this.#bound;
     const { module, contract } = placeOf(this.#bound);
     const left = this.#left();
+    this.#call.onSent?.();
     member.attend({ hear: (message) => this.#hear(message), died: (words) => this.#died(words) });
     member.post({
       kind: "run",

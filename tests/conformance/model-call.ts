@@ -12,6 +12,9 @@ export interface ModelSubmission {
   readonly deadlineMs: number;
   readonly awaited: boolean;
   readonly priority: Rank;
+  readonly atMostOnce: boolean;
+  /** 0 for as those say who reap. */
+  readonly maxDeliveries: number;
 }
 
 /** A call as the model knows it. */
@@ -21,6 +24,8 @@ export interface ModelCall {
   readonly fingerprint: string;
   readonly awaited: boolean;
   readonly priority: Rank;
+  readonly atMostOnce: boolean;
+  readonly maxDeliveries: number;
   /** By the model's clock; Infinity for none. */
   readonly deadline: number;
   /** How often it was replayed. */
@@ -37,6 +42,12 @@ export interface ModelCall {
   attempt: number;
   deaths: number;
   suspect: boolean;
+  /** Whether its handler may have begun, uncounted. */
+  begun: boolean;
+  /** Whether it may run beside other suspects. */
+  beside: boolean;
+  /** Whether a worker has died that ran it beside other suspects, uncounted. */
+  lost: boolean;
   progress: number | undefined;
   revokedBy: string | undefined;
   lease: ModelLease | undefined;
@@ -57,7 +68,7 @@ export interface ModelLease {
 export type ModelReport =
   | { readonly kind: "finish"; readonly failed: boolean; readonly ttlMs: number }
   | { readonly kind: "retry"; readonly delayMs: number }
-  | { readonly kind: "release" }
+  | { readonly kind: "release"; readonly begun: boolean }
   | { readonly kind: "aside"; readonly task: string }
   | { readonly kind: "park"; readonly ttlMs: number }
   | { readonly kind: "progress"; readonly value: number };
@@ -84,9 +95,14 @@ export function isLate(call: ModelCall, now: number): boolean {
   return call.awaited || !hasStarted(call);
 }
 
-/** Whether a worker has had it. */
-export function hasStarted({ attempt, deaths, suspect }: ModelCall): boolean {
-  return attempt > 0 || deaths > 0 || suspect;
+/** Whether its handler may have begun. */
+export function hasStarted({ attempt, deaths, suspect, begun }: ModelCall): boolean {
+  return attempt > 0 || deaths > 0 || suspect || begun;
+}
+
+/** Whether a suspect is to run without others beside it. */
+export function runsAlone({ suspect, beside, deaths }: ModelCall): boolean {
+  return suspect && (!beside || deaths > 1);
 }
 
 /** Whether a call in this state has ended: the model's own word for it. */

@@ -19,7 +19,7 @@ const ttlMs = fc.oneof(duration, fc.constant(1_000_000 + stepMs / 2));
 
 const id = fc.constantFrom(...callIds);
 const worker = fc.constantFrom(...(Object.keys(workerTasks) as WorkerName[]));
-const maxDeliveries = fc.integer({ min: 1, max: 3 });
+const maxDeliveries = fc.integer({ min: 0, max: 3 });
 
 function command<Given>(
   name: string,
@@ -57,6 +57,9 @@ const submission = fc.record({
   deadlineMs: fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, duration),
   awaited: fc.boolean(),
   priority: fc.constantFrom("high", "nested", "normal", "low"),
+  // Most say nothing of their delivery.
+  atMostOnce: fc.nat({ max: 4 }).map((number) => number === 0),
+  maxDeliveries: fc.constantFrom(0, 0, 0, 1, 2, 4),
 });
 
 const submit = command(
@@ -78,6 +81,8 @@ const claim = command(
     worker,
     limit: fc.integer({ min: 1, max: 4 }),
     suspect: fc.boolean(),
+    mostSuspects: fc.integer({ min: 1, max: 4 }),
+    besideSuspects: fc.boolean(),
     nestedOnly: fc.nat({ max: 3 }).map((number) => number === 0),
     leaseMs: duration,
   }),
@@ -117,7 +122,7 @@ const what: fc.Arbitrary<ModelReport> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant("retry"), delayMs: fc.oneof(fc.constant(0), duration) }),
   },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("release") }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("release"), begun: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("aside"), task: fc.constantFrom(...asideTasks) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("park"), ttlMs }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("progress"), value: fc.nat({ max: 9 }) }) },

@@ -5,8 +5,8 @@ import { keptRequest, nextGeneration, readRequest, writeReply } from "../../runt
 import { newHeader, readHeader } from "../../runtime/header.ts";
 import { type Claimed, ids, Lab, queue, submission } from "../../runtime/testing/conformance/lab.ts";
 import type { Harness } from "./harness.ts";
-import type { ModelReport, ModelSubmission } from "./model-call.ts";
-import { expected, possibleOrigins, told } from "./model-sight.ts";
+import { type ModelReport, type ModelSubmission, runsAlone } from "./model-call.ts";
+import { expected, possibleOrigins, suspectCounts, told } from "./model-sight.ts";
 import { type Model, pausedTask } from "./model.ts";
 
 /** Calls and workers of a history: few, so that they meet again and again. */
@@ -24,6 +24,8 @@ export interface ModelWish {
   readonly worker: WorkerName;
   readonly limit: number;
   readonly suspect: boolean;
+  readonly mostSuspects?: number;
+  readonly besideSuspects?: boolean;
   readonly leaseMs: number;
   readonly nestedOnly?: boolean;
 }
@@ -70,13 +72,7 @@ export class History {
     twice: boolean,
   ): Promise<void> {
     await this.#settle(model, [...ids(calls), ...acknowledged]);
-    const submissions = calls.map(({ id, number, fingerprint, delayMs, deadlineMs, awaited, priority }) =>
-      submission(id, {
-        delayMs,
-        params: { number },
-        header: { deadline: deadlineMs, awaited, priority, fingerprint },
-      }),
-    );
+    const submissions = calls.map(submissionOf);
     for (const id of acknowledged) model.acknowledge(id);
     // What was received is not told again: the id may be in use again.
     for (const again of twice ? [false, true] : [false]) {
@@ -91,15 +87,10 @@ export class History {
   /** So many calls wait as are allowed, or one less: what is over does not count. */
   async crowd(model: Model, call: ModelSubmission, room: 0 | 1): Promise<void> {
     await this.#settle(model, [call.id]);
-    const { id, number, fingerprint, delayMs, deadlineMs, awaited, priority } = call;
-    const header = { deadline: deadlineMs, awaited, priority, fingerprint };
+    const { id } = call;
     const known = model.look(id) !== undefined;
     const maxLength = model.waiting + room;
-    const [submitted] = await this.#lab.submitAll(
-      [submission(id, { delayMs, params: { number }, header })],
-      [],
-      maxLength,
-    );
+    const [submitted] = await this.#lab.submitAll([submissionOf(call)], [], maxLength);
     model.endLate();
     if (room === 0 && !known) {
       expect(submitted).toEqual({ outcome: "full" });
@@ -133,21 +124,23 @@ export class History {
   }
 
   async claim(model: Model, wish: ModelWish): Promise<void> {
-    const { worker, limit, suspect, leaseMs, nestedOnly = false } = wish;
+    const { worker, limit, suspect, mostSuspects = 1, besideSuspects = false, leaseMs, nestedOnly = false } = wish;
     const tasks = workerTasks[worker];
     const lists = model.claimable(tasks);
-    const queues = [{ name: queue, tasks }];
-    const claimed = await this.#lab.claim({ worker, limit, suspect, leaseMs, nestedOnly, queues });
+    const request = { worker, limit, suspect, mostSuspects, besideSuspects, leaseMs, nestedOnly };
+    const claimed = await this.#lab.claim({ ...request, queues: [{ name: queue, tasks }] });
     const suspects = claimed.filter((call) => call.suspect);
     if (model.haunted) {
       expect(ids([...lists.values()].flat())).toEqual(expect.arrayContaining([...ids(claimed)]));
       expect(new Set(ids(claimed)).size).toBe(claimed.length);
       expect(claimed.length).toBeLessThanOrEqual(limit);
-      expect(suspects.length).toBeLessThanOrEqual(suspect ? 1 : 0);
+      expect(suspects.length).toBeLessThanOrEqual(suspect ? mostSuspects : 0);
     } else {
       const origins = claimed.map(({ id }) => [...lists].find(([, calls]) => ids(calls).includes(id))?.[0]);
-      expect(possibleOrigins(lists, { limit, suspect, nestedOnly })).toContainEqual(origins);
-      const everywhere = worker === "w2" && suspect && suspects.length === 0;
+      const most = suspect ? Math.min(limit, mostSuspects) : 0;
+      expect(suspectCounts(lists.get("suspects") ?? [], most, besideSuspects)).toContain(suspects.length);
+      expect(possibleOrigins(lists, { limit, suspects: suspects.length, nestedOnly })).toContainEqual(origins);
+      const everywhere = worker === "w2" && suspect && !lists.has("suspects");
       if (claimed.length < limit && !nestedOnly) model.drained(everywhere);
     }
     const others = nestedOnly ? claimed.filter((call) => !call.suspect) : [];
@@ -159,9 +152,14 @@ export class History {
       const places = [...given, ...left].map(({ place }) => place);
       expect(places).toEqual(places.toSorted((one, other) => one - other));
     }
+    const isAlone = ({ id }: Claimed): boolean => runsAlone(model.calls.get(id)!);
+    if (suspects.length > 1 || besideSuspects) expect(suspects.filter(isAlone)).toEqual([]);
     for (const call of claimed) {
       const { attempt, deaths, suspect, awaited, priority, fingerprint, number, deadline } = model.calls.get(call.id)!;
+      const { begun, beside: besideOthers, lost: lostAmongOthers, ...delivery } = model.calls.get(call.id)!;
+      const { atMostOnce, maxDeliveries } = delivery;
       const header = readHeader(call.record);
+      expect(header).toMatchObject({ begun, besideOthers, lostAmongOthers, atMostOnce, maxDeliveries });
       expect({ ...header, suspect: call.suspect }).toMatchObject({
         attempt,
         deaths,
@@ -339,6 +337,13 @@ export class History {
         return what;
     }
   }
+}
+
+/** A model's submission as its client sends it. */
+function submissionOf({ id, number, delayMs, deadlineMs, ...others }: ModelSubmission) {
+  const { awaited, priority, fingerprint, atMostOnce, maxDeliveries } = others;
+  const header = { deadline: deadlineMs, awaited, priority, fingerprint, atMostOnce, maxDeliveries };
+  return submission(id, { delayMs, params: { number }, header });
 }
 
 /** Whether a key of a queue may be there when no call is. */

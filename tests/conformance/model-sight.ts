@@ -2,7 +2,7 @@ import type { StoredCall } from "../../runtime/broker.ts";
 import { decode } from "../../runtime/codec.ts";
 import { readReply, readRequest } from "../../runtime/envelope.ts";
 import { type Rank, readHeader } from "../../runtime/header.ts";
-import { isTerminal, type Origin } from "./model-call.ts";
+import { isTerminal, type ModelCall, type Origin, runsAlone } from "./model-call.ts";
 import type { Model } from "./model.ts";
 
 /** Tasks that a worker may put a call aside for. */
@@ -21,11 +21,11 @@ const taskOrders = tasks.flatMap((first) => {
 /** From which lists a claim may take, in order: one of the priorities is its first, and tasks put aside have no order. */
 export function possibleOrigins(
   lists: ReadonlyMap<Origin, readonly unknown[]>,
-  { limit, suspect, nestedOnly }: { readonly limit: number; readonly suspect: boolean; readonly nestedOnly: boolean },
+  { limit, suspects, nestedOnly }: { readonly limit: number; readonly suspects: number; readonly nestedOnly: boolean },
 ): readonly (readonly Origin[])[] {
   const firsts: readonly Rank[] = nestedOnly ? ["nested"] : ["high", "normal", "low"];
   const ranks = nestedOnly ? [] : (["high", "nested", "normal", "low"] as const);
-  const suspects: Origin[] = suspect && lists.has("suspects") ? ["suspects"] : [];
+  const before = Array.from({ length: suspects }, (): Origin => "suspects");
   return firsts.flatMap((first) =>
     taskOrders.map((order) => {
       // What was put aside is before what is not, of one priority.
@@ -33,9 +33,27 @@ export function possibleOrigins(
         order.map((task): Origin => `${rank} aside ${task}`).concat(rank),
       );
       const calls = [...new Set(origins)].flatMap((origin) => (lists.get(origin) ?? []).map(() => origin));
-      return [...suspects, ...calls].slice(0, limit);
+      return [...before, ...calls].slice(0, limit);
     }),
   );
+}
+
+/**
+ * How many suspects a claim may give, of those that wait: the first ones, up to one that is to run alone; more than one number
+ * where some have one place, as their order is not known.
+ */
+export function suspectCounts(waiting: readonly ModelCall[], most: number, beside: boolean): readonly number[] {
+  const counts: number[] = [];
+  const asks = Math.min(most, waiting.length);
+  for (let count = 0; count <= asks; count++) {
+    const isLast = count === asks;
+    const last = waiting.filter(({ place }) => place === waiting[count - 1]?.place);
+    const next = waiting.filter(({ place }) => place === waiting[count]?.place);
+    // The first one alone, or those before one that is to run alone.
+    const isOneAlone = count === 1 && !beside && last.some(runsAlone);
+    if (isLast || isOneAlone || ((count > 0 || beside) && next.some(runsAlone))) counts.push(count);
+  }
+  return counts;
 }
 
 /** What the model says of a call, in the same words. */

@@ -36,8 +36,8 @@ export class Model {
    * stand there still: an id that is used again may then be claimed from its forerunner's place.
    */
   readonly #ghosts = new Map<string, boolean>();
-  /** Workers that died with a suspect, and until when nobody else is charged for them. */
-  readonly #excused = new Map<string, number>();
+  /** Workers that died with suspects, until when nobody else is charged for them, and whether they had several. */
+  readonly #excused = new Map<string, { readonly until: number; readonly several: boolean }>();
   #first = 0;
   #last = 0;
 
@@ -75,6 +75,9 @@ export class Model {
       attempt: 0,
       deaths: 0,
       suspect: false,
+      begun: false,
+      beside: false,
+      lost: false,
       progress: undefined,
       revokedBy: undefined,
       lease: undefined,
@@ -135,7 +138,7 @@ export class Model {
     return parked.map(({ id }) => id).toSorted();
   }
 
-  /** A parked call is run again. One whose workers died is a suspect from the start. */
+  /** A parked call is run again. One whose workers died is a suspect from the start, but for one that runs at most once. */
   replay(id: string): void {
     const call = this.calls.get(id)!;
     this.calls.set(id, {
@@ -150,7 +153,10 @@ export class Model {
       place: ++this.#last,
       attempt: 0,
       deaths: 0,
-      suspect: !call.parkedByWord,
+      suspect: !call.parkedByWord && !call.atMostOnce,
+      begun: false,
+      beside: false,
+      lost: false,
       metAt: undefined,
     });
   }
@@ -249,16 +255,24 @@ export class Model {
     const lapsed = [...this.calls.values()].filter(({ lease }) => lease !== undefined && lease.due <= this.now);
     const place = ++this.#last;
     for (const worker of new Set(lapsed.map(({ lease }) => lease!.worker))) {
-      const suspected = [...this.calls.values()].some((call) => call.suspect && call.lease?.worker === worker);
-      const excused = suspected || (this.#excused.get(worker) ?? 0) > this.now;
-      if (suspected) this.#excused.set(worker, this.now + leaseMs);
+      const suspects = [...this.calls.values()].filter((call) => call.suspect && call.lease?.worker === worker).length;
+      const before = this.#excused.get(worker);
+      const known = before !== undefined && before.until > this.now ? before : undefined;
+      const several = suspects > 1 || known?.several === true;
+      const excused = suspects > 0 || known !== undefined;
+      if (suspects > 0) this.#excused.set(worker, { until: this.now + leaseMs, several });
       for (const call of lapsed.filter(({ lease }) => lease?.worker === worker)) {
-        const charged = call.suspect || !excused;
-        if (charged) call.deaths++;
+        const wasSuspect = call.suspect;
+        const toBlame = call.atMostOnce || (wasSuspect ? !several || call.lost : !excused);
+        if (toBlame) call.deaths += wasSuspect && call.lost ? 2 : 1;
+        const allowed = call.maxDeliveries > 0 && maxDeliveries > 0 ? call.maxDeliveries : maxDeliveries;
+        call.lost = wasSuspect && !toBlame;
+        call.beside = !wasSuspect && call.deaths + 1 < allowed;
         call.suspect = true;
+        call.begun = true;
         call.place = place;
         if (call.awaited && call.deadline <= this.now) this.#end(call, "expired", bareTtl(call));
-        else if (charged && call.deaths >= maxDeliveries) this.#end(call, "parked", 7 * 24 * hourMs);
+        else if (toBlame && (call.atMostOnce || call.deaths >= allowed)) this.#end(call, "parked", 7 * 24 * hourMs);
         else this.#leave(call, "queued");
       }
     }
@@ -303,20 +317,28 @@ export class Model {
         return this.#end(call, "parked", what.ttlMs);
       case "retry":
         call.attempt++;
-        call.suspect = false;
+        this.#clear(call);
         call.due = this.now + what.delayMs;
         return this.#leave(call, "retrying");
       case "release":
+        call.begun ||= what.begun;
         released.push(call);
         return this.#leave(call, "queued");
       case "aside":
-        call.suspect = false;
+        this.#clear(call);
         call.aside = what.task;
         call.place = ++this.#last;
         return this.#leave(call, "queued");
       case "progress":
         call.progress = what.value;
     }
+  }
+
+  #clear(call: ModelCall): void {
+    call.begun ||= call.suspect;
+    call.suspect = false;
+    call.beside = false;
+    call.lost = false;
   }
 
   #leave(call: ModelCall, state: CallState): void {

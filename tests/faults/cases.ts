@@ -1,4 +1,5 @@
 import type { FaultCase } from "./case.ts";
+import { afterADeath } from "./cases/after-a-death.ts";
 import { blockedLoop } from "./cases/blocked-loop.ts";
 import { callerKilled } from "./cases/caller-killed.ts";
 import { clocks } from "./cases/clocks.ts";
@@ -24,6 +25,7 @@ export const cases: readonly FaultCase[] = [
   blockedLoop,
   frozenProcess,
   poison,
+  afterADeath,
   redisKilled,
   cuts,
   slowLines,

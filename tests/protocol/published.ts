@@ -5,14 +5,19 @@ import type { Redis } from "ioredis";
 
 type Argument = string | number | Buffer;
 
+/** The scripts as they were first published, of which old workers and clients still run those: see versions.test.ts. */
+export const firstScripts = new URL("./first-scripts/", import.meta.url);
+
 /** Runs a queue's scripts on a connection. */
 export class Published {
   readonly #redis: Redis;
   readonly #namespace: string;
+  readonly #folder: URL;
 
-  constructor(redis: Redis, namespace: string) {
+  constructor(redis: Redis, namespace: string, folder = new URL("../../docs/scripts/", import.meta.url)) {
     this.#redis = redis;
     this.#namespace = namespace;
+    this.#folder = folder;
   }
 
   /** A key of a queue. */
@@ -22,7 +27,7 @@ export class Published {
 
   /** The first argument of every script is there for tests: 0. */
   async run(script: string, queue: string, args: readonly Argument[]): Promise<unknown> {
-    const lua = readFileSync(new URL(`../../docs/scripts/${script}.lua`, import.meta.url));
+    const lua = readFileSync(new URL(`${script}.lua`, this.#folder));
     const sha = createHash("sha1").update(lua).digest("hex");
     const rest = [1, this.key(queue, "queue"), 0, ...args];
     try {

@@ -208,11 +208,11 @@ describeRedis("a client made of ioredis, msgpackr and the published scripts is s
     const place = new Place();
     await place.worker([implementMath({ addition: () => 1, subtraction: () => 2, division: () => 3 })]);
     const client = await strangeClient(place, "math");
-    await client.submit("new", { task: "math.addition", params: {} }, { header: { version: 2 } });
+    await client.submit("new", { task: "math.addition", params: {} }, { header: { version: 3 } });
     await client.call("c1", "math.addition", {});
     const redis = new Redis(place.url);
     onTestFinished(() => redis.disconnect());
-    await expect.poll(() => redis.lrange(place.key("math", "aside:@protocol-2"), 0, -1)).toEqual(["new"]);
+    await expect.poll(() => redis.lrange(place.key("math", "aside:@protocol-3"), 0, -1)).toEqual(["new"]);
     expect(await client.state("new")).toBe("queued");
   });
 });

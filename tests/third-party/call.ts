@@ -74,9 +74,16 @@ export function patch(call: ShelvedCall, changes: Partial<Header>): void {
   }
 }
 
-/** Whether a worker has run it before, or was at it when it died. */
+/** Its worker is done with it: it is no suspect any more. That it may have begun with one that died stays. */
+export function clear(call: ShelvedCall): void {
+  const begun = call.header.begun || call.suspect;
+  call.suspect = false;
+  patch(call, { begun, besideOthers: false, lostAmongOthers: false });
+}
+
+/** Whether its handler may have begun. */
 export function hasStarted({ header, suspect }: ShelvedCall): boolean {
-  return header.attempt > 0 || header.deaths > 0 || suspect;
+  return header.attempt > 0 || header.deaths > 0 || header.begun || suspect;
 }
 
 /** Whether its deadline has ended it: an awaited call's bounds all of it but the time that a worker has it, another's the wait for its start. */

@@ -10,7 +10,7 @@ import { isExpired, type ShelvedCall } from "./call.ts";
 import { isHeldBack, type ShelfQueue } from "./queue.ts";
 
 /** What a claim asks of one queue. */
-export type Wish = Pick<ClaimRequest, "worker" | "limit" | "leaseMs" | "suspect" | "nestedOnly">;
+export type Wish = Omit<ClaimRequest, "queues" | "waitMs" | "signal" | "afresh">;
 
 const ranks: readonly Rank[] = ["high", "nested", "normal", "low"];
 
@@ -42,11 +42,13 @@ export function claim(queue: ShelfQueue, served: ServedQueue, wish: Wish, now: n
       if (!call.held) taken.add(call);
     }
   };
-  if (wish.suspect)
-    take(
-      waiting.filter(({ suspect }) => suspect),
-      1,
-    );
+  if (wish.suspect) {
+    const suspects = waiting.filter(({ suspect }) => suspect);
+    const firstAlone = suspects.findIndex(({ header }) => !header.besideOthers || header.deaths > 1);
+    // Before one that runs alone, those that come before it; it comes when they have ended.
+    if (firstAlone !== 0) take(firstAlone < 0 ? suspects : suspects.slice(0, firstAlone), mostSuspects(wish));
+    else if (wish.besideSuspects !== true) take(suspects.slice(0, 1), 1);
+  }
   const others = waiting.filter(({ suspect }) => !suspect);
   const before = taken.size;
   const turn = queue.turns.get(wish.worker) ?? 0;
@@ -69,6 +71,10 @@ export function claim(queue: ShelfQueue, served: ServedQueue, wish: Wish, now: n
   }
   const calls = [...taken].map(({ id, record, suspect }) => ({ id, record, suspect }));
   return { queue: queue.name, fence, now, calls };
+}
+
+function mostSuspects({ limit, mostSuspects = 1 }: Wish): number {
+  return Math.min(limit, mostSuspects);
 }
 
 /** When a claim that waits is to look again, epoch ms; Infinity if only something that happens can help it. */

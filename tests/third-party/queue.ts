@@ -28,7 +28,7 @@ export class ShelfQueue {
   readonly calls = new Map<string, ShelvedCall>();
   readonly workers = new Map<string, { tasks: readonly string[]; info: PresenceInfo | undefined; until: number }>();
   /** Workers that died with a suspect, and until when the others that they held are not charged. */
-  readonly excused = new Map<string, number>();
+  readonly excused = new Map<string, { readonly until: number; readonly several: boolean }>();
   /** When calls under a limit of rate have started, by its task and key. */
   readonly starts = new Map<string, readonly number[]>();
   fence = 0;

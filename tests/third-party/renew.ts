@@ -27,7 +27,7 @@ export function renew(queue: ShelfQueue, served: Beat["queues"][number], beat: B
 }
 
 function reap(queue: ShelfQueue, beat: Beat, now: number): number {
-  for (const [worker, until] of queue.excused) if (until <= now) queue.excused.delete(worker);
+  for (const [worker, { until }] of queue.excused) if (until <= now) queue.excused.delete(worker);
   const lapsed = new Map<number, ShelvedCall[]>();
   for (const call of queue.calls.values()) {
     if (call.lease === undefined || call.lease.until > now) continue;
@@ -39,7 +39,10 @@ function reap(queue: ShelfQueue, beat: Beat, now: number): number {
   return claims.flat().length;
 }
 
-/** Takes back what a dead worker held. If it ran a suspect, in whichever of its claims, that one alone is charged. */
+/**
+ * Takes back what a dead worker held. If it ran a suspect, in whichever of its claims, that one alone is charged; if it ran several,
+ * each of them when it dies alone, and then for both.
+ */
 function reapClaim(
   queue: ShelfQueue,
   calls: readonly ShelvedCall[],
@@ -47,18 +50,24 @@ function reapClaim(
   now: number,
 ): void {
   const { worker } = calls[0]!.lease!;
-  const ranSuspect = [...queue.calls.values()].some(({ lease, suspect }) => suspect && lease?.worker === worker);
+  const ran = [...queue.calls.values()].filter(({ lease, suspect }) => suspect && lease?.worker === worker).length;
+  const ranSeveral = ran > 1 || queue.excused.get(worker)?.several === true;
   // Its other claims may lapse a little later.
-  if (ranSuspect) queue.excused.set(worker, now + leaseMs);
+  if (ran > 0) queue.excused.set(worker, { until: now + leaseMs, several: ranSeveral });
   const isExcused = queue.excused.has(worker);
   for (const call of calls) {
-    const isCharged = call.suspect || !isExcused;
-    const { awaited, deadline, deaths } = call.header;
+    const { suspect: wasSuspect, header } = call;
+    const { awaited, deadline, atMostOnce } = header;
+    const wasLost = wasSuspect && header.lostAmongOthers;
+    const lostAmongOthers = wasSuspect && ranSeveral && !wasLost && !atMostOnce;
+    const isCharged = atMostOnce || (wasSuspect ? !lostAmongOthers : !isExcused);
+    const deaths = Math.min(header.deaths + (isCharged ? (wasLost ? 2 : 1) : 0), 255);
+    const allowed = maxDeliveries > 0 && header.maxDeliveries > 0 ? header.maxDeliveries : maxDeliveries;
     call.lease = undefined;
     call.suspect = true;
-    if (isCharged) patch(call, { deaths: Math.min(deaths + 1, 255) });
+    patch(call, { deaths, begun: true, besideOthers: !wasSuspect && deaths + 1 < allowed, lostAmongOthers });
     if (awaited && deadline > 0 && deadline <= now) queue.end(call, "expired", now);
-    else if (isCharged && deaths + 1 >= maxDeliveries) park(queue, call, now);
+    else if (isCharged && (atMostOnce || deaths >= allowed)) park(queue, call, now);
     else queue.enqueue(call, "tail");
     if (isTerminal(call.state)) call.suspect = false;
   }

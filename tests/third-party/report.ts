@@ -1,5 +1,5 @@
 import { isTerminal, readHeader, type Report, TaskError, type Verdict } from "taskpact/broker";
-import { patch, type ShelvedCall } from "./call.ts";
+import { clear, patch, type ShelvedCall } from "./call.ts";
 import type { ShelfQueue } from "./queue.ts";
 
 /** Takes what workers say of attempts, in the given order; nothing of it if one can't be right. */
@@ -33,11 +33,12 @@ function take(queue: ShelfQueue, call: ShelvedCall, report: Report, now: number,
     }
     case "retry":
       call.lease = undefined;
-      call.suspect = false;
+      clear(call);
       patch(call, { attempt: Math.min(call.header.attempt + 1, 65_535), state: "retrying" });
       queue.delay(call, "retrying", now + report.delayMs);
       break;
     case "release":
+      if (report.begun === true) patch(call, { begun: true });
       call.lease = undefined;
       call.state = "queued";
       released.push(call);
@@ -49,7 +50,7 @@ function take(queue: ShelfQueue, call: ShelvedCall, report: Report, now: number,
       break;
     case "aside":
       call.lease = undefined;
-      call.suspect = false;
+      clear(call);
       call.aside = report.task;
       queue.enqueue(call, "tail");
       break;

@@ -76,7 +76,7 @@ class Worker:
             for attempt in self._held():
                 if attempt.end():
                     self._link.once(
-                        "report", self._queue, "release", attempt.id, attempt.fence, "", ""
+                        "report", self._queue, "release", attempt.id, attempt.fence, "1", ""
                     )
                 self._drop(attempt)
             self._beat(reap=False)
@@ -115,13 +115,13 @@ class Worker:
         token = secrets.token_hex(8)
         tasks = f" {' '.join(self._listed)} "
         args = (self.name, most, self._lease_ms, suspect, beginning, tasks, token)
-        fence, now, due, left, suspect_at, calls = self._link.run(
+        fence, now, due, left, suspects, calls = self._link.run(
             # Sent again it asks for what it was given, should its reply have been lost.
             "claim", self._queue, *args, "", again=(*args, token), until=self._lapses()
         )
         parts = list(unpacked(calls))
         for at in range(0, len(parts), 2):
-            suspected = at // 2 + 1 == suspect_at
+            suspected = at // 2 < suspects  # They come first.
             self._begin(parts[at].decode(), fence.decode(), float(now), parts[at + 1], suspected)
         if left == 1:
             return 0.0

@@ -106,6 +106,13 @@ export function headerOf(record: Uint8Array): Header {
   }
 }
 
+/** A worker is done with a call: it is no suspect any more. That its handler may have begun with one that died is not forgotten. */
+export function clear(call: Call): void {
+  const begun = call.header.begun || call.suspect;
+  call.suspect = false;
+  patch(call, { begun, besideOthers: false, lostAmongOthers: false });
+}
+
 /** Changes a call's header, in its record too, unless that is no map: of such a call, only we know. */
 export function patch(call: Call, changes: Partial<Header>): void {
   call.header = { ...call.header, ...changes };
@@ -124,9 +131,9 @@ export function addFailure(call: Call, failure: Uint8Array): void {
   call.failures = [...call.failures, failure].slice(-keptFailures);
 }
 
-/** Whether a worker has run it before, or was at it when it died. */
-export function hasStarted(call: Call): boolean {
-  return call.header.attempt > 0 || call.header.deaths > 0 || call.suspect;
+/** Whether its handler may have begun. */
+export function hasStarted({ header: { attempt, deaths, begun }, suspect }: Call): boolean {
+  return attempt > 0 || deaths > 0 || begun || suspect;
 }
 
 /**

@@ -13,6 +13,8 @@ export interface Wish {
   readonly leaseMs: number;
   readonly suspect: boolean;
   readonly maxRecordBytes?: number | undefined;
+  readonly mostSuspects?: number | undefined;
+  readonly besideSuspects?: boolean | undefined;
   readonly nestedOnly?: boolean | undefined;
 }
 
@@ -35,10 +37,9 @@ export function claim(queue: Queue, served: ServedQueue, wish: Wish, now: number
   queue.promote(now, promotedAtOnce);
   const limits = new Map(served.limits?.map((told) => [told.task, told]));
   const taken: Call[] = [];
-  const { maxRecordBytes = Infinity } = wish;
-  const fill = (list: WaitingList, limit: number) =>
-    fillFrom(queue, taken, list, { limit, now, limits, maxRecordBytes });
-  if (wish.suspect) fill(queue.suspects, 1);
+  const terms = { now, limits, maxRecordBytes: wish.maxRecordBytes ?? Infinity, besideSuspects: wish.besideSuspects === true };
+  const fill = (list: WaitingList, limit: number) => fillFrom(queue, taken, list, { ...terms, limit });
+  if (wish.suspect) fill(queue.suspects, Math.min(wish.limit, wish.mostSuspects ?? 1));
   const before = taken.length;
   const turn = queue.turns.get(wish.worker) ?? 0;
   const order = wish.nestedOnly === true ? nestedAlone : [startOf(turn), ...ranks];
@@ -62,10 +63,11 @@ interface Terms {
   readonly now: number;
   readonly limits: ReadonlyMap<string, ToldLimits>;
   readonly maxRecordBytes: number;
+  readonly besideSuspects: boolean;
 }
 
 function fillFrom(queue: Queue, taken: Call[], list: WaitingList, terms: Terms): void {
-  const { limit, now, limits, maxRecordBytes } = terms;
+  const { limit, now, limits, maxRecordBytes, besideSuspects } = terms;
   while (taken.length < limit) {
     const call = queue.take(list, now);
     if (call === undefined) return;
@@ -75,8 +77,23 @@ function fillFrom(queue: Queue, taken: Call[], list: WaitingList, terms: Terms):
     // One that waited elsewhere, as its task was paused, joins the others.
     else if (call.suspect && list !== queue.suspects) queue.enqueue(call);
     else if (call.record.length > maxRecordBytes) endTooLarge(queue, call, now, maxRecordBytes);
-    else if (!limited || queue.lanes.mayStart(call, limits.get(task ?? ""), now)) taken.push(call);
+    else if (runsAlone(call) && (taken.length > 0 || besideSuspects)) return putBack(call, list);
+    else if (!limited || queue.lanes.mayStart(call, limits.get(task ?? ""), now)) {
+      taken.push(call);
+      if (runsAlone(call)) return;
+    }
   }
+}
+
+/** Whether it is a suspect that no worker may run beside others. */
+function runsAlone({ suspect, header: { besideOthers, deaths } }: Call): boolean {
+  return suspect && (!besideOthers || deaths > 1);
+}
+
+/** Lets a call wait at the head of its list as if it had not been taken. */
+function putBack(call: Call, list: WaitingList): void {
+  list.calls.pushFront(call);
+  call.list = list;
 }
 
 /** Ends a call whose record is larger than may be given: who waits for it is answered, else it is parked with its request. */

@@ -169,11 +169,14 @@ export class MemoryOperator implements Operator {
   }
 }
 
-/** The call of an id that has ended, as it was before it began. One whose workers died is a suspect from the start. */
+/**
+ * The call of an id that has ended, as it was before it began. One whose workers died is a suspect from the start; but not one
+ * that is delivered at most once, for a suspect of that kind has begun.
+ */
 function again(queue: Queue, old: Call, record: Uint8Array): Call {
   queue.forget(old);
   const call = newCall(old.id, record, headerOf(record), waitingClient(record));
-  call.suspect = isParkedRequest(old.record);
+  call.suspect = isParkedRequest(old.record) && !call.header.atMostOnce;
   queue.calls.set(call.id, call);
   return call;
 }

@@ -71,8 +71,11 @@ export class Queue {
   readonly listeners = new Map<string, Listener>();
   /** How many suspects each worker runs. */
   readonly suspected = new Map<string, number>();
-  /** Workers that died with a suspect, and until when the other calls that they held are not blamed. */
-  readonly excused = new Map<string, number>();
+  /**
+   * Workers that died with a suspect, and until when the other calls that they held are not blamed; and whether they had several,
+   * of which none is known to be to blame.
+   */
+  readonly excused = new Map<string, { readonly until: number; readonly several: boolean }>();
   /** How schedules stand, by their tasks. */
   readonly schedules = new Map<string, TimetableEntry>();
   readonly locks = new QueueLocks((owner) => this.calls.get(owner.id)?.lease?.fence === owner.fence);

@@ -39,7 +39,7 @@ function leave(queue: Queue, worker: string): void {
 }
 
 function reap(queue: Queue, beat: Beat, now: number): number {
-  for (const [worker, until] of queue.excused) if (until <= now) queue.excused.delete(worker);
+  for (const [worker, { until }] of queue.excused) if (until <= now) queue.excused.delete(worker);
   let reaped = 0;
   for (;;) {
     const lease = queue.lapses.first;
@@ -51,32 +51,42 @@ function reap(queue: Queue, beat: Beat, now: number): number {
 
 /**
  * Takes back the calls of a worker that is gone. If it ran a suspect, that one alone is charged with its death; else
- * all of them are. All become suspects, also those that were not charged: the one to blame may be among them, and
- * would otherwise have its deaths charged to one suspect after the other.
+ * all of them are. If it ran several, each is charged only once it dies alone, and then for both. All become suspects, also
+ * those that were not charged: the one to blame may be among them, and would otherwise have its deaths charged to one suspect
+ * after the other. Those that were none yet may be run beside others. A call that is delivered at most once is parked.
  */
 function reapOne(queue: Queue, lease: Lease, { maxDeliveries, leaseMs }: Beat, now: number): void {
-  const excused = queue.suspected.has(lease.worker) || (queue.excused.get(lease.worker) ?? 0) > now;
+  const { worker } = lease;
+  const suspects = queue.suspected.get(worker) ?? 0;
+  const several = suspects > 1 || (queue.excused.get(worker)?.several ?? false);
+  const excused = suspects > 0 || queue.excused.has(worker);
   // Its other leases may lapse a little later.
-  if (queue.suspected.has(lease.worker)) queue.excused.set(lease.worker, now + leaseMs);
+  if (suspects > 0) queue.excused.set(worker, { until: now + leaseMs, several });
   for (const call of lease.calls) {
-    const charged = call.suspect || !excused;
+    const { awaited, deadline, atMostOnce, maxDeliveries: own } = call.header;
+    const allowed = own > 0 && maxDeliveries > 0 ? own : maxDeliveries;
+    const wasSuspect = call.suspect;
+    const wasLost = wasSuspect && call.header.lostAmongOthers;
+    const lostAmongOthers = wasSuspect && several && !wasLost && !atMostOnce;
+    const charged = atMostOnce || (wasSuspect ? !lostAmongOthers : !excused);
+    const deaths = Math.min(call.header.deaths + (charged ? (wasLost ? 2 : 1) : 0), 255);
     queue.unlease(call);
     queue.lanes.freed(call);
-    const { awaited, deadline, deaths } = call.header;
-    if (charged) {
-      patch(call, { deaths: Math.min(deaths + 1, 255) });
-      addFailure(call, workerLost(call, lease.worker));
-    }
+    if (charged && wasLost) addFailure(call, workerLost(call, ""));
+    if (charged) addFailure(call, workerLost(call, worker));
+    // One that has killed a worker when it was a suspect runs alone from then on, and so does one that may have.
+    const besideOthers = !wasSuspect && deaths + 1 < allowed;
+    patch(call, { deaths, begun: true, besideOthers, lostAmongOthers });
     call.suspect = true;
     if (awaited && deadline > 0 && deadline <= now) {
       queue.end(call, "expired", now);
-    } else if (charged && deaths + 1 >= maxDeliveries) {
+    } else if (charged && (atMostOnce || deaths >= allowed)) {
       // The request stays as it is, to be run again.
       patch(call, { state: "parked" });
       const reply = hasHeader(call.record) ? { record: call.record, header: call.header } : undefined;
       queue.end(call, "parked", now, { reply, ttlMs: parkedTtlMs });
     } else {
-      queue.happened("reclaimed", call, { begun: call.header.attempt + 1, worker: lease.worker });
+      queue.happened("reclaimed", call, { begun: call.header.attempt + 1, worker });
       queue.enqueue(call);
     }
   }

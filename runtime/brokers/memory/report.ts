@@ -2,7 +2,7 @@ import type { Report, Verdict } from "../../broker.ts";
 import { readHeader } from "../../header.ts";
 import { TaskError } from "../../errors.ts";
 import { isTerminal } from "../../state.ts";
-import { addFailure, type Call, headerOf, patch } from "./call.ts";
+import { addFailure, type Call, clear, headerOf, patch } from "./call.ts";
 import type { Queue } from "./queue.ts";
 
 /** Takes what a worker says of its attempts, in the given order. @throws TaskError before anything is done. */
@@ -33,13 +33,14 @@ function reportOne(queue: Queue, report: Report, now: number, released: Call[]):
       queue.unlease(call);
       queue.lanes.freed(call);
       // It came back from its worker: whoever dies next does not do so because of it.
-      call.suspect = false;
+      clear(call);
       addFailure(call, report.failure);
       queue.happened("retrying", call, { begun: call.header.attempt + 1, bytes: report.failure });
       patch(call, { attempt: Math.min(call.header.attempt + 1, 65_535), state: "retrying" });
       queue.delay(call, "retrying", now + report.delayMs);
       break;
     case "release":
+      if (report.begun === true) patch(call, { begun: true });
       queue.unlease(call);
       if (!queue.lanes.givenBack(call)) released.push(call);
       break;
@@ -51,7 +52,7 @@ function reportOne(queue: Queue, report: Report, now: number, released: Call[]):
     case "aside": {
       queue.unlease(call);
       queue.lanes.freed(call);
-      call.suspect = false;
+      clear(call);
       queue.putAside(call, report.task);
       break;
     }

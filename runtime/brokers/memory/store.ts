@@ -71,6 +71,7 @@ export class Store {
       if (batch === undefined) continue;
       batches.push(batch);
       limit -= batch.calls.length;
+      // Those of two queues would not know of each other.
       suspect &&= !batch.calls.some((call) => call.suspect);
     }
     return batches;

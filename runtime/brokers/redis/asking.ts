@@ -10,6 +10,11 @@ function limitArgs({ task, maxConcurrency = 0, rate }: ToldLimits): readonly Arg
   return [task, maxConcurrency, rate?.limit ?? 0, rate?.perMs ?? 0];
 }
 
+function suspectsArg({ suspect, mostSuspects = 1, besideSuspects = false }: ClaimRequest): string {
+  if (!suspect) return "";
+  return besideSuspects ? `+${mostSuspects}` : `${mostSuspects}`;
+}
+
 /** The list that a claim begins with: of 16 that were given calls, 12 with the high, 3 with the normal and 1 with the low one. */
 const beginnings = Array.from({ length: 16 }, (_, turn) => {
   const place = (turn * 5) % 16;
@@ -43,6 +48,18 @@ class Unanswered {
     const tokens = lost.filter((token) => token !== undefined);
     const kept = [...tokens, ...(this.#tokens.get(owner(worker, queue)) ?? [])];
     this.#set(worker, queue, kept.slice(-mostUnanswered));
+  }
+
+  /** All tokens of a worker, by queue, which are no longer kept. */
+  takeAll(worker: string): readonly (readonly [queue: string, token: string])[] {
+    const taken: (readonly [string, string])[] = [];
+    for (const [key, tokens] of this.#tokens) {
+      const [holder, queue] = JSON.parse(key) as [string, string];
+      if (holder !== worker) continue;
+      taken.push(...tokens.map((token) => [queue, token] as const));
+      this.#tokens.delete(key);
+    }
+    return taken;
   }
 
   #set(worker: string, queue: string, tokens: readonly string[]): void {
@@ -115,14 +132,15 @@ export class Asking {
   args(again = false): readonly Argument[] {
     this.#sent = true;
     this.sentAt = performance.now();
-    const { worker, leaseMs, maxRecordBytes = "", suspect, nestedOnly } = this.#request;
+    const { worker, leaseMs, maxRecordBytes = "", nestedOnly } = this.#request;
     const token = this.#token;
     if (again && this.#before !== token) {
       this.#unanswered.keep(worker, this.#queue, this.#before);
       this.#before = token;
     }
     const { tasks, limits } = this.#asked;
-    const all = [worker, this.#limit, leaseMs, suspect ? "1" : "", this.#list, tasks, token, this.#before ?? ""];
+    const suspects = suspectsArg(this.#request);
+    const all = [worker, this.#limit, leaseMs, suspects, this.#list, tasks, token, this.#before ?? ""];
     const rare = nestedOnly === true || maxRecordBytes !== "" || limits.length > 0;
     return rare ? [...all, nestedOnly === true ? "1" : "", maxRecordBytes, ...limits] : all;
   }
@@ -131,6 +149,13 @@ export class Asking {
   answered(calls: readonly ClaimedCall[]): void {
     const { worker, nestedOnly } = this.#request;
     if (nestedOnly !== true && calls.some(({ suspect }) => !suspect)) this.#turns.next(worker, this.#queue);
+  }
+
+  /** Its worker asks no more, and its reply may never come. @returns what gives back all that it may have been given. */
+  given(worker: string): readonly (readonly [queue: string, token: string])[] {
+    if (worker !== this.#request.worker || !this.#sent) return [];
+    const tokens = [this.#before, this.#token].filter((token) => token !== undefined);
+    return [...new Set(tokens)].map((token) => [this.#queue, token]);
   }
 
   /** It has no reply: the next claim asks for what it was given, if it was sent. */
@@ -161,6 +186,17 @@ export class Askings {
   begin(queue: ServedQueue, request: ClaimRequest, limit: number): Asking {
     const token = `${this.#mark}${(this.#count++).toString(36)}`;
     return new Asking(this.#asked(queue), queue.name, request, limit, token, this.#turns, this.#unanswered);
+  }
+
+  /** What a worker may have been given without knowing it: it asks no more. */
+  unanswered(worker: string): readonly (readonly [queue: string, token: string])[] {
+    return this.#unanswered.takeAll(worker);
+  }
+
+  /** Gives back what a claim has leased whose reply was lost. */
+  giveBack(worker: string, queue: string, token: string): { readonly key: string; readonly args: readonly Argument[] } {
+    const args = [worker, 0, 1, "", "queue", " ", `${this.#mark}${(this.#count++).toString(36)}`, token];
+    return { key: queueKeys(this.#namespace, queue).queue, args };
   }
 
   #asked(queue: ServedQueue): Asked {

@@ -7,6 +7,7 @@ import type { Connection } from "./connection.ts";
 import { unavailable } from "./failure.ts";
 import { unpackedCalls } from "./packed.ts";
 import { type Left, QueueViews } from "./queue-views.ts";
+import { claimScript } from "./scripts/claim.ts";
 import type { ServerClock } from "./server-clock.ts";
 import { ringingScript } from "./scripts/ringing.ts";
 import { reportScript } from "./scripts/report.ts";
@@ -56,6 +57,8 @@ export class Claims {
   readonly #recordBytes = new Map<string, number>();
   readonly #known = new WeakMap<ServedQueue, QueueKeys>();
   readonly #open = new Set<Promise<readonly ClaimedBatch[]>>();
+  /** Claims on their way. */
+  readonly #asking = new Set<Asking>();
 
   constructor(settings: ClaimSettings) {
     this.#settings = settings;
@@ -82,6 +85,19 @@ export class Claims {
         if (this.#closed) return [];
         throw error;
       },
+    );
+  }
+
+  /** Gives back what a worker that claims no more was given by claims whose replies were lost, or have not come. */
+  async giveBackLost(worker: string): Promise<void> {
+    const onTheirWay = [...this.#asking].flatMap((asking) => asking.given(worker));
+    const lost = [...this.#askings.unanswered(worker), ...onTheirWay];
+    // Where Redis can't be reached, the leases lapse.
+    await Promise.allSettled(
+      lost.map(([queue, token]) => {
+        const { key, args } = this.#askings.giveBack(worker, queue, token);
+        return this.#settings.commands.run(claimScript, key, () => args);
+      }),
     );
   }
 
@@ -187,14 +203,22 @@ export class Claims {
   }
 
   async #ask(queue: ServedQueue, request: ClaimRequest): Promise<ClaimedBatch | undefined> {
-    const asking = this.#askings.begin(queue, request, this.#fitting(queue, request.limit));
+    const asking = this.#begin(queue, request, this.#fitting(queue, request.limit));
     try {
       const reply = await this.#settings.commands.run(asking.script, asking.key, (again) => asking.args(again));
       return this.#learn(queue.name, reply, asking, request.nestedOnly);
     } catch (error) {
       asking.unanswered();
       throw error;
+    } finally {
+      this.#asking.delete(asking);
     }
+  }
+
+  #begin(queue: ServedQueue, request: ClaimRequest, limit: number): Asking {
+    const asking = this.#askings.begin(queue, request, limit);
+    this.#asking.add(asking);
+    return asking;
   }
 
   /** Waits until there may be something, and says whose bells have rung, or has the claim of the only queue already. */
@@ -223,9 +247,10 @@ export class Claims {
 
   #waitFused(queue: ServedQueue, request: ClaimRequest, wait: Wait): Promise<Heard> {
     const limit = performance.now() - this.#heardAt < freshMs ? request.limit : 1;
-    const asking = this.#askings.begin(queue, request, this.#fitting(queue, limit));
+    const asking = this.#begin(queue, request, this.#fitting(queue, limit));
     return this.#bells.wait({ ...wait, fused: asking }).then(
       ({ reply }) => {
+        this.#asking.delete(asking);
         if (reply === undefined) {
           asking.unanswered();
           this.#viewsOf(request.nestedOnly).forget([queue]);
@@ -236,6 +261,7 @@ export class Claims {
         return batch === undefined ? { rung: [] } : { batch };
       },
       (error: unknown) => {
+        this.#asking.delete(asking);
         asking.unanswered();
         throw error;
       },
@@ -244,11 +270,11 @@ export class Claims {
 
   #learn(queue: string, reply: unknown, asking: Asking, nestedOnly: boolean | undefined): ClaimedBatch | undefined {
     if (!Array.isArray(reply)) throw new TaskError("internal", "Redis answered a claim with what is no list");
-    const [fence, time, dueMs, left, suspect, given] = reply as (Buffer | number)[];
+    const [fence, time, dueMs, left, suspects, given] = reply as (Buffer | number)[];
     const now = Number(time);
     const at = this.#settings.clock.instantOf(now, asking.sentAt);
     this.#viewsOf(nestedOnly).learn(queue, kindsLeft[Number(left)] ?? "nothing", Number(dueMs), at);
-    const calls = unpackedCalls(given as Buffer, Number(suspect) - 1);
+    const calls = unpackedCalls(given as Buffer, Number(suspects));
     asking.answered(calls);
     if (calls.length === 0) return undefined;
     this.#recordBytes.set(queue, (given as Buffer).length / calls.length);

@@ -12,7 +12,7 @@ test("the calls that were packed are unpacked as they were, be they long, or of 
   const record = Buffer.alloc(70_000, 7);
   const ids = ["id", "é", "naïve", "日本", "👍", "x".repeat(300)];
   const calls = unpackedCalls(packed(ids.flatMap((id) => [id, record])), 2);
-  expect(calls).toEqual(ids.map((id, place) => ({ id, record, suspect: place === 2 })));
+  expect(calls).toEqual(ids.map((id, place) => ({ id, record, suspect: place < 2 })));
 });
 
 test("bytes that are no Buffer are packed as they are", () => {

@@ -39,16 +39,16 @@ function writeText(bytes: Buffer, text: string, from: number): number {
 /**
  * The calls of a claim, packed as id and record: the records share their memory with `bytes`.
  *
- * @param suspect - the place of the one whose worker has died before; -1 for none.
+ * @param suspects - how many of them, the first ones, have had a worker that died.
  */
-export function unpackedCalls(bytes: Buffer, suspect: number): readonly ClaimedCall[] {
+export function unpackedCalls(bytes: Buffer, suspects: number): readonly ClaimedCall[] {
   const calls: ClaimedCall[] = [];
   for (let at = 0; at + 8 <= bytes.length;) {
     const idEnd = at + 4 + bytes.readUInt32BE(at);
     const from = idEnd + 4;
     const id = textOf(bytes.subarray(at + 4, idEnd));
     at = from + bytes.readUInt32BE(idEnd);
-    calls.push({ id, record: bytes.subarray(from, at), suspect: calls.length === suspect });
+    calls.push({ id, record: bytes.subarray(from, at), suspect: calls.length < suspects });
   }
   return calls;
 }

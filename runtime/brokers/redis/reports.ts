@@ -102,7 +102,7 @@ function reportArgs(report: Report): readonly Argument[] {
     case "limit":
       return [kind, id, fence, Buffer.from(report.keys, "hex"), ""];
     case "release":
-      return [kind, id, fence, "", ""];
+      return [kind, id, fence, report.begun === true ? "1" : "", ""];
     case "finish":
       return [];
   }

@@ -53,8 +53,10 @@ export class WorkerSide {
     return this.#settings.run(script, queue, () => args) as Promise<readonly number[]>;
   }
 
-  renew(beat: Beat): Promise<BeatReply> {
+  async renew(beat: Beat): Promise<BeatReply> {
     this.#settings.clock.look();
+    // With its last beat, a worker claims no more.
+    if (beat.presenceMs === 0) await this.#claims.giveBackLost(beat.worker);
     return renewAll(this.#settings.run, beat);
   }
 

@@ -132,6 +132,72 @@ export function leaseRules({ group, lab, rule }: Chapter): void {
       expect(performance.now() - begun).toBeLessThan(800);
     });
 
+    rule.timed("as many suspects as are asked for are given together, if none is to run alone", async () => {
+      const names = Array.from({ length: 6 }, (_, index) => `c${index}`);
+      await lab().submitAll(names.map((id) => submission(id)));
+      await lab().dieWith();
+      await lab().submit("n");
+      const claimed = await lab().claim({ suspect: true, mostSuspects: 4, besideSuspects: true });
+      expect(claimed.map(({ suspect }) => suspect)).toEqual([true, true, true, true, false]);
+      expect(claimed.every(({ record, suspect }) => readHeader(record)!.besideOthers === suspect)).toBe(true);
+      // Without more words there is one.
+      expect((await lab().claim({ suspect: true })).length).toBe(1);
+    });
+
+    rule.timed("one that has killed its worker alone, or that the next death would park, runs alone", async () => {
+      const names = ["killer", "other"];
+      for (const { maxDeliveries, deaths } of [
+        { maxDeliveries: 2, deaths: 1 },
+        { maxDeliveries: 5, deaths: 2 },
+      ]) {
+        await lab().submitAll(names.map((id) => submission(id)));
+        await lab().dieWith({}, maxDeliveries);
+        for (let count = 1; count < deaths; count++)
+          for (const _ of names) await lab().dieWith({ suspect: true }, maxDeliveries);
+        expect(await lab().claim({ suspect: true, mostSuspects: 4, besideSuspects: true })).toEqual([]);
+        for (const _ of names) {
+          const [alone, ...more] = await lab().claim({ suspect: true, mostSuspects: 4 });
+          expect(readHeader(alone!.record)).toMatchObject({ deaths, besideOthers: false });
+          expect(more).toEqual([]);
+          expect(await lab().finish(alone!)).toBe("accepted");
+        }
+        await lab().submitAll([], names);
+      }
+    });
+
+    rule.timed(
+      "a worker that dies with several suspects is charged to none, but to the one that kills another alone",
+      async () => {
+        const names = Array.from({ length: 5 }, (_, index) => `c${index}`);
+        await lab().submitAll(names.map((id) => submission(id)));
+        await lab().dieWith();
+        const [one, two] = [2_000, 1_000];
+        for (const leaseMs of [one, two])
+          expect(
+            (await lab().claim({ worker: "dying", suspect: true, mostSuspects: 2, besideSuspects: true, leaseMs }))
+              .length,
+          ).toBe(2);
+        // One of the claims lapses after the other.
+        for (const _ of names) {
+          await lab().advance(1_001);
+          await lab().reap();
+        }
+        const fifth = await lab().claimOne({ suspect: true, mostSuspects: 5 });
+        expect(readHeader(fifth.record)).toMatchObject({ deaths: 1, besideOthers: true });
+        await lab().finish(fifth);
+        const [suspect, ...more] = await lab().dieWith({ suspect: true, mostSuspects: 5 });
+        expect(more).toEqual([]);
+        expect(readHeader(suspect!.record)).toMatchObject({ deaths: 1, besideOthers: false, lostAmongOthers: true });
+        expect(await lab().state(suspect!.id)).toBe("parked");
+        expect(readHeader((await lab().read(suspect!.id))!.record)).toMatchObject({ deaths: 3 });
+        for (let left = 3; left > 0; left--) {
+          const call = await lab().claimOne({ suspect: true, limit: 10, mostSuspects: 5 });
+          expect(readHeader(call.record)).toMatchObject({ deaths: 1 });
+          await lab().finish(call);
+        }
+      },
+    );
+
     rule.timed("one suspect at the most is in a claim of many queues", async () => {
       for (const name of ["q1", "q2"]) await lab().broker.submit(name, { calls: [submission("a")], acknowledged: [] });
       const queues = ["q1", "q2"].map((name) => ({ name, tasks: ["q.task"] }));

@@ -2,6 +2,7 @@ import { shown } from "../../checks.ts";
 import { TaskError } from "../../errors.ts";
 import { asideRules } from "./aside-rules.ts";
 import { type Chapter, readRules, type WrittenRule } from "./chapter.ts";
+import { begunRules, replayedDeliveryRules } from "./begun-rules.ts";
 import { claimRules } from "./claim-rules.ts";
 import { connectionRules } from "./connection-rules.ts";
 import { endingRules } from "./ending-rules.ts";
@@ -67,9 +68,11 @@ const parts: readonly ConformancePart[] = [
   { name: "limits", rules: limitRules },
   { name: "pauses", needs: "operator", rules: pauseRules },
   { name: "leases", rules: leaseRules },
+  { name: "what has begun", rules: begunRules },
   { name: "cancel, revoke, expiry, retention", rules: endingRules },
   { name: "notices", rules: noticeRules },
   { name: "the operator", needs: "operator", rules: operatorRules },
+  { name: "replays", needs: "operator", rules: replayedDeliveryRules },
   { name: "the overview", needs: "operator", rules: overviewRules },
   { name: "events", needs: "operator", rules: eventRules },
   { name: "the timetable", needs: "timetable", rules: timetableRules },

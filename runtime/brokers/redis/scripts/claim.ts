@@ -11,9 +11,10 @@ export const claimScript = script(
 -- KEYS[1] -> <namespace>:{<queue>}:queue
 -- ARGV[1] -> clock offset, ms
 -- ARGV[2] -> worker's id
--- ARGV[3] -> how many calls at the most, 1 to 1,000
+-- ARGV[3] -> how many calls at the most, 1 to 1,000; or 0, with ARGV[9], to give back what that claim leased
 -- ARGV[4] -> lease, ms
--- ARGV[5] -> '1' if a call whose worker died before may be among them
+-- ARGV[5] -> '' or how many suspects, calls whose worker died before, may be among them; with a '+' before if the worker runs
+--            some already. One that is not marked to run beside others is given alone, and to a worker that runs none
 -- ARGV[6] -> the list to begin with: 'queue', 'queue:high' or 'queue:low'
 -- ARGV[7] -> the tasks that the worker implements, each between blanks: ' math.addition math.division '
 -- ARGV[8] -> a token of this claim, its worker's own, without blanks
@@ -23,13 +24,15 @@ export const claimScript = script(
 -- ARGV[12 ..] -> of each limited task that the worker implements: its name, how many may run or 0, how many may start or 0,
 --                and in which time, ms
 -- Returns fence, now (ms), ms until the next delayed call is due or -1, what is left (0: nothing, 1: calls,
--- 2: suspects alone), index of a suspect (from 1) or 0, and packed: id, record, id, record, …
+-- 2: suspects alone), how many suspects there are, and packed: id, record, id, record, … The suspects come first.
 local worker, limit = ARGV[2], tonumber(ARGV[3])
 local ids, records, count, bytes = {}, {}, 0, 0
 -- Ids that may still be dropped: those of calls that have ended stay in their lists as ghosts, and are not to make
 -- this step long, however many they are.
 local spare = 500
-local suspect, empty, due, left = nil, true, -1, 0
+local suspects, empty, due, left = 0, true, -1, 0
+-- Whether a suspect that is to run alone was met, so that no more are taken; and whether it waits for those that the worker runs.
+local lone, barred = false, false
 -- A key of a wrong type, for one. What was popped until then is not to be lost.
 local fault
 -- The tasks that are paused, by name, if any are; whether limits were asked.
@@ -49,24 +52,26 @@ local function given_before()
   local fence = call('ZSCORE', LEASES, '\0' .. worker .. ' ' .. ARGV[9])
   if not fence then return nil end
   call('ZADD', P .. 'expiry', 'XX', number(now + ARGV[4]), fence)
-  local blamed_one, given = 0, {}
-  local members = call('ZRANGEBYSCORE', LEASES, fence, fence)
+  local blamed_ones, others, members = {}, {}, call('ZRANGEBYSCORE', LEASES, fence, fence)
   -- The first one is who made the claim.
   for i = #members, 2, -1 do
     local id = members[i]
     local r = call('GET', RESULT .. id) or ''
     local blamed = has_header(r) and flagged(r, SUSPECT)
     if i > limit + 1 then
-      if blamed then call('HDEL', P .. 'suspected', id) end
+      call('HDEL', P .. 'suspected', id)
       call('ZREM', LEASES, id)
       if has_header(r) and byte(r, FLAGS) >= LIMITED then lanes().freed(id, r) end
       call('LPUSH', blamed and P .. 'suspects' or has_header(r) and list_of(r) or P .. 'queue', id)
     else
-      given[2 * i - 3], given[2 * i - 2] = struct.pack('>I4c0I4', #id, id, #r), r
-      if blamed then blamed_one = i - 1 end
+      table.insert(blamed and blamed_ones or others, 1, struct.pack('>I4c0I4', #id, id, #r) .. r)
     end
   end
-  return { fence, now, 0, 1, blamed_one, table.concat(given) }
+  if limit == 0 then
+    close_claims({ [fence] = true })
+    ring()
+  end
+  return { fence, now, 0, 1, #blamed_ones, table.concat(blamed_ones) .. table.concat(others) }
 end
 
 local function next_due()
@@ -100,15 +105,16 @@ local function promote()
   due = next_due()
 end
 
--- What comes before the lists: what is due, and a suspect.
+-- What comes before the lists: what is due, and suspects.
 local function prepare(take)
   promote()
-  while ARGV[5] == '1' and count == 0 and spare > 0 and not fault do
+  local most = math.min(limit, tonumber(ARGV[5]) or 0)
+  while count < most and spare > 0 and bytes < 524288 and not lone and not fault do
     local popped = call('LPOP', P .. 'suspects', 1)
     if not popped then break end
     take(popped, P .. 'suspects')
   end
-  suspect = ids[1]
+  suspects = count
 end
 
 -- Forgets what has ended of what is put aside for the worker's tasks, and those tasks of which nothing is left, or that are
@@ -213,10 +219,18 @@ local function waiting(id, r, among_suspects)
   end
   if paused and is_held(id, r) then return nil end
   if #r > largest then return too_large(id, r) end
+  -- Of one that has killed a worker twice, a script that knows no marks may have counted the second time.
+  local alone = among_suspects and (bit.band(marks_of(r), BESIDE_OTHERS) == 0 or byte(r, DEATHS) > 1)
+  if alone and (count > 0 or sub(ARGV[5], 1, 1) == '+') then
+    call('LPUSH', P .. 'suspects', id)
+    lone, barred = true, count == 0
+    return nil
+  end
   if flags >= LIMITED and not may_start(id, r) then
     spare = spare - 1 -- It takes longer than to drop a ghost.
     return nil
   end
+  lone = lone or alone
   return r
 end
 
@@ -336,6 +350,7 @@ if ARGV[9] ~= '' then
   rare = rarely()
   local reply = rare.given_before()
   if reply then return reply end
+  if limit == 0 then return { 0, now, -1, 0, 0, '' } end
 end
 if not bare then
   rare = rare or rarely()
@@ -384,10 +399,15 @@ end
 if fence ~= 0 and count > 0 then
   -- To print a fraction, too, would take ten times as long.
   call('ZADD', P .. 'expiry', string.format('%d', now + ARGV[4]), fence)
-  if not suspect or ids[1] ~= suspect then
-    suspect = nil
-  else
-    call('HSET', P .. 'suspected', suspect, worker)
+  if suspects > 0 then
+    -- Some may have been ghosts.
+    local held, n = {}, 0
+    while n < suspects and n < count and byte(records[n + 1], FLAGS) % LIMITED >= SUSPECT do
+      n = n + 1
+      held[2 * n - 1], held[2 * n] = ids[n], worker
+    end
+    suspects = n
+    if n > 0 then call('HSET', P .. 'suspected', unpack(held)) end
   end
 end
 
@@ -413,7 +433,7 @@ else
   call('LTRIM', P .. 'bell', 0, 0)
 end
 -- Where nothing was rare, there were no suspects, and are none now.
-if rare and left == 0 and call('EXISTS', P .. 'suspects') == 1 then left = 2 end
+if rare and left == 0 and not barred and call('EXISTS', P .. 'suspects') == 1 then left = 2 end
 if judged then due = rare.next_due() end
 local given = {}
 local id_size, before_id, record_size, before_record
@@ -437,6 +457,6 @@ if HEARD then
   end
 end
 if rare then rare.publish() end
-return { fence, now, due, left, suspect and 1 or 0, table.concat(given) }
+return { fence, now, due, left, math.min(suspects, count), table.concat(given) }
 `,
 );

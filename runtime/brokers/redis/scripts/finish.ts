@@ -11,7 +11,7 @@ export const finishScript = script(
 -- ARGV[2 ..] -> groups of replies that have fence and ttl in common: fence, ttl (ms), packed: id, record, id, record, …;
 --               at most 1,000 replies in all
 -- Returns the indexes (from 0, over all groups) of those refused: their fence no longer holds the call, or it has ended.
-@rarely kept_for, ended, publish
+@rarely kept_for, ended, cleared, publish
 @end
 local rare
 
@@ -49,7 +49,11 @@ for at = 2, #ARGV - 2, 3 do
       local before = call('SET', RESULT .. id, r, 'PX', ttl, 'GET')
       local begin = before and sub(before, 1, TO + 13)
       local to = begin and ordinary[begin] or nil
-      if begin and to == nil and has_header(before) then
+      if to == nil and not (begin and has_header(before)) then
+        -- Its record was lost, and with it that it is a suspect.
+        rare = rare or rarely()
+        rare.cleared(id)
+      elseif to == nil then
         local longer = struct.unpack('>d', before, DEADLINE) > latest
         if longer then
           rare = rare or rarely()

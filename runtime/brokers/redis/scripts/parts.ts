@@ -30,6 +30,12 @@ export const constants: Readonly<Record<string, number>> = {
   PROGRESS: 8,
   SUSPECT: 64,
   LIMITED: 128,
+  // Marks: what an open record says in place of a fence, whose first byte is never below FENCED.
+  BEGUN: 1,
+  AT_MOST_ONCE: 2,
+  BESIDE_OTHERS: 4,
+  LOST_AMONG_OTHERS: 8,
+  FENCED: 63,
   // Places in a record, counted from 1. TO is behind the header.
   VERSION: 6,
   STATE: 7,
@@ -37,6 +43,8 @@ export const constants: Readonly<Record<string, number>> = {
   FLAGS: 9,
   ATTEMPT: 10,
   GENERATION: 12,
+  MARKS: 14,
+  MOST_DEATHS: 15,
   DEADLINE: 22,
   PRINT: 30,
   KEYS_AT: 38,
@@ -91,6 +99,13 @@ local function has_header(r) return #r >= 45 and sub(r, 2, 5) == '\161h\196(' en
 `),
   part(String.raw`
 local function flagged(r, flag) return bit.band(byte(r, FLAGS), flag) ~= 0 end
+`),
+  part(String.raw`
+-- The marks of an open record.
+local function marks_of(r)
+  local marks = byte(r, MARKS)
+  return marks < FENCED and marks or 0
+end
 `),
   part(String.raw`
 local function deadline_of(r) return (struct.unpack('>d', r, DEADLINE)) end
@@ -382,8 +397,8 @@ end
   part(String.raw`
 -- Whether a handler may have begun with it.
 local function has_begun(r)
-  local deaths, flags, high, low = byte(r, DEATHS, ATTEMPT + 1)
-  return deaths + high + low > 0 or flags % LIMITED >= SUSPECT
+  local deaths, flags, high, low, _, _, marks = byte(r, DEATHS, MARKS)
+  return deaths + high + low > 0 or flags % LIMITED >= SUSPECT or marks < FENCED and marks % (2 * BEGUN) >= BEGUN
 end
 `),
   part(String.raw`

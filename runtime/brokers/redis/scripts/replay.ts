@@ -40,8 +40,10 @@ local fence, fault
 if worker ~= '' then${newFence}end
 if fault then return fault end
 
--- A call whose workers died is a suspect from the start: its neighbours are not to die of it again.
+-- A call whose workers died is a suspect from the start: its neighbours are not to die of it again. One that is delivered at
+-- most once is none, for a suspect of that kind has begun.
 local suspect = byte(old, STATE) == PARKED and sub(old, TO, TO + 5) ~= '\165error'
+  and bit.band(marks_of(r), AT_MOST_ONCE) == 0
 if suspect then r = patched(r, FLAGS, string.char(bit.bor(byte(r, FLAGS), SUSPECT))) end
 call('SET', RESULT .. id, r)
 if HEARD then

@@ -10,7 +10,7 @@ export const reportScript = script(
 -- ARGV[1] -> clock offset, ms
 -- ARGV[2 ..] -> kind, id, fence, a, b, kind, id, fence, a, b, …; at most 1,000
 --   'retry'    a: delay, ms    b: the attempt's error, MessagePack
---   'release'                                                     given back unrun, to the head of its list
+--   'release'  a: '1' if its handler has begun, else ''           given back, to the head of its list
 --   'limit'    a: the keys of its limits, 8 bytes                 given back unrun, to be judged by the next claim
 --   'aside'    a: task                                            put aside for a worker that implements the task
 --   'park'     a: record       b: ttl, ms                         nobody can run it
@@ -20,14 +20,19 @@ local refused, claims, released = {}, {}, {}
 -- A step returns whether its call's lease is to end only once the call stands at the head of its list.
 local steps, fault = {}, nil
 
--- Writes an open call's state and attempts; its worker is done with it, so that it is no suspect any more.
+-- Writes an open call's state and attempts; its worker is done with it, so that it is no suspect any more. That its handler
+-- may have begun with a worker that died is not forgotten with that.
 local function returned(id, r, state, attempts)
-  if not has_header(r) then return end
+  if not has_header(r) then return cleared(id) end
   local _, deaths, flags = byte(r, STATE, FLAGS)
+  local marks = bit.band(marks_of(r), 255 - BESIDE_OTHERS - LOST_AMONG_OTHERS)
   if flags >= LIMITED then lanes().freed(id, r) end
-  if flags % LIMITED >= SUSPECT then cleared(id) end
-  local head = string.char(state, deaths, bit.band(flags, 255 - SUSPECT))
-  call('SETRANGE', RESULT .. id, STATE - 1, head .. struct.pack('>H', math.min(attempts, 65535)))
+  if flags % LIMITED >= SUSPECT then
+    cleared(id)
+    marks = bit.bor(marks, BEGUN)
+  end
+  local head = string.char(state, deaths, bit.band(flags, 255 - SUSPECT)) .. struct.pack('>H', math.min(attempts, 65535))
+  call('SETRANGE', RESULT .. id, STATE - 1, head .. sub(r, GENERATION, GENERATION + 1) .. string.char(marks))
 end
 local function attempts_of(r) return has_header(r) and struct.unpack('>H', r, ATTEMPT) or 0 end
 
@@ -40,13 +45,16 @@ end
 local function to_head(id, r)
   local list = P .. 'queue'
   if has_header(r) then list = flagged(r, SUSPECT) and P .. 'suspects' or list_of(r) end
-  if list == P .. 'suspects' then call('HDEL', P .. 'suspected', id) end
+  if list == P .. 'suspects' or not has_header(r) then call('HDEL', P .. 'suspected', id) end
   local ids = released[list]
   -- The last one first, so that they stand at the head in the order in which they were claimed.
   if ids then table.insert(ids, 1, id) else released[list] = { id } end
   return true
 end
-function steps.release(id, r)
+function steps.release(id, r, begun)
+  if begun == '1' and has_header(r) then
+    call('SETRANGE', RESULT .. id, MARKS - 1, string.char(bit.bor(marks_of(r), BEGUN)))
+  end
   if not has_header(r) or byte(r, FLAGS) < LIMITED or not lanes().given_back(id, r) then
     return to_head(id, r)
   elseif flagged(r, SUSPECT) then
@@ -72,7 +80,7 @@ function steps.park(id, r, record, ttl)
   call('PEXPIRE', P .. 'failures:' .. id, kept)
   call('ZADD', P .. 'parked', number(now), id)
   call('ZREMRANGEBYSCORE', P .. 'parked', '-inf', number(now - LONG))
-  if has_header(r) then ended(id, r, record) end
+  if has_header(r) then ended(id, r, record) else cleared(id) end
 end
 function steps.progress(id, r, value)
   call('SET', P .. 'progress:' .. id, value, 'PX', LONG)
