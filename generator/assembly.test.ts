@@ -182,7 +182,7 @@ describe("a mistake", () => {
     });
     const { diagnostics } = await openProject(project.root);
     expect(diagnostics.map(({ reason }) => reason)).toEqual([
-      `taskpact.config.ts: there is no option "folder"; there are contracts, generated, importExtension, client, broker, namespace, worker`,
+      `taskpact.config.ts: there is no option "folder"; there are contracts, generated, importExtension, client, owner, broker, namespace, worker`,
       `taskpact.config.ts: generated must be a folder's path inside the project, like "generated"`,
       `taskpact.config.ts: client must be "flat" or "byContract"`,
     ]);

@@ -32,6 +32,7 @@ export type { BrokerFactory, BrokerOpening } from "./brokers/registered.ts";
 export { awaitedBareTtlMs, bareTtlMs, largestToldBytes, parkedTtlMs } from "./brokers/retention.ts";
 export { decode, encode } from "./codec.ts";
 export { bareRecord, namedTask, waitingClient } from "./envelope.ts";
+export { withTimeLeft } from "./late-submission.ts";
 export { TaskError } from "./errors.ts";
 export type { AnyTaskError, TaskErrorCode, TaskErrorDetails } from "./errors.ts";
 export {

@@ -8,8 +8,9 @@ const store = new AsyncLocalStorage<string>();
 
 /** In which context each callback runs: that of whoever gave it, though others' calls came first. */
 export function contextRules(lab: () => CallLab): void {
-  it("each callback runs in the context of whoever gave it", { timeout: 60_000 }, async () => {
+  it("each callback runs in the context of whoever gave it", { timeout: 60_000 }, async ({ skip }) => {
     const it = lab();
+    skip(it.broker().operator === undefined, "its broker has no events");
     const seen: Record<string, Set<string | undefined>> = {};
     const see = (callback: string): void => void (seen[callback] ??= new Set()).add(store.getStore());
     const hook = (side: string): Hook => ({

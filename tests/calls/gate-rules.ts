@@ -106,8 +106,9 @@ export function gateRules(lab: () => CallLab): void {
     });
   }
 
-  it("the stack of a remote error is kept as text for operators, and its caller gets none", async () => {
+  it("the stack of a remote error is kept as text for operators, and its caller gets none", async ({ skip }) => {
     const it = lab();
+    skip(it.broker().operator === undefined, "its broker keeps nothing for operators");
     await it.worker();
     const tasks = it.client();
     const handle = await tasks.with({ keepRequest: true }).submit.throwing("error");

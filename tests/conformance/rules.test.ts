@@ -74,6 +74,7 @@ test(
     expect([...new Set(skipped.map(({ group }) => group.split(":")[0]))]).toEqual([
       "pauses",
       "the operator",
+      "replays",
       "the overview",
       "events",
       "the timetable",

@@ -18,6 +18,7 @@ import {
   type TaskErrorCode,
   type Unsubscribe,
   type Verdict,
+  withTimeLeft,
 } from "taskpact/broker";
 import { readFrames, sendFrame, type Told } from "./frames.ts";
 
@@ -62,16 +63,30 @@ export class ShelfBroker implements Broker {
   }
 
   async submit(queue: string, { calls, acknowledged, maxLength }: SubmitBatch): Promise<readonly Submitted[]> {
-    let sent: readonly Submission[] = [];
-    // Made right before each sending: what is not wanted by then is not sent.
+    const everSent = new Set<Submission>();
+    let places = new Map<Submission, number>();
+    const late = new Set<Submission>();
+    // Made right before each sending: what is not wanted by then, or past its deadline, is not sent.
     const given = () => {
-      sent = calls.filter(({ caller }) => caller?.wanted() !== false);
-      for (const { caller } of sent) caller?.sent();
-      const bare = sent.map(({ id, record, priority, delayMs }) => ({ id, record, priority, delayMs }));
+      const now = performance.now();
+      places = new Map();
+      const bare: Pick<Submission, "id" | "record" | "priority" | "delayMs">[] = [];
+      for (const call of calls) {
+        if (call.caller?.wanted() === false) continue;
+        const left = withTimeLeft(call, now);
+        if (left === undefined) {
+          if (!everSent.has(call)) late.add(call);
+          continue;
+        }
+        call.caller?.sent();
+        const { id, record, priority, delayMs } = left;
+        everSent.add(call);
+        places.set(call, bare.push({ id, record, priority, delayMs }) - 1);
+      }
       return [queue, { calls: bare, acknowledged, maxLength }];
     };
     const submitted = (await this.#ask("submit", given)) as readonly Submitted[];
-    return calls.map((call) => submitted[sent.indexOf(call)] ?? { outcome: "accepted" });
+    return calls.map((call) => submitted[places.get(call) ?? -1] ?? { outcome: late.has(call) ? "late" : "accepted" });
   }
 
   async claim({ signal, ...request }: ClaimRequest): Promise<readonly ClaimedBatch[]> {
