@@ -69,7 +69,7 @@ export const quote = task({
   params: { lines: z.array(Line).min(1), currency: Currency.default("EUR") },
   result: z.object({ total: Money, byLine: z.array(Money), validUntil: Moment }),
   errors: { outOfStock },
-  idempotent: true,
+  runElsewhereAfterStart: true,
 });
 
 /** Cancels an order that has not been shipped; `refund` is what goes back. */
@@ -83,5 +83,5 @@ export const cancelOrder = task({
     unknownOrder: z.object({ id: z.string() }),
     alreadyShipped: z.object({ shippedAt: Moment, carrier: z.string() }),
   },
-  idempotent: true,
+  runElsewhereAfterStart: true,
 });

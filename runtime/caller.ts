@@ -54,6 +54,8 @@ export function callerOf(
   ): Call => {
     if (closed()) throw new TaskError("unavailable", "the client is closed");
     const declaration = inQueue(declared, options.queue);
+    if (declaration.atMostOnce && (options.retry?.attempts ?? 1) > 1)
+      throw new TaskError("invalid_argument", "it is delivered at most once, so that it can't have a retry");
     const bounded = withinParent(options, awaited ? "timeoutMs" : "acceptTimeoutMs", declaration.timeoutMs);
     const { id = newId(), onProgress } = bounded;
     const listener = onProgress && new ProgressListener(onProgress, log, { task: declaration.name, callId: id });

@@ -82,7 +82,7 @@ describe("task()", () => {
     ],
     [{ ...good, queue: "a b" }, /queue must be 1 to 128 letters/],
     [{ ...good, queue: "{x}" }, /queue must be/],
-    [{ ...good, idempotent: "yes" }, /idempotent must be true or false/],
+    [{ ...good, runElsewhereAfterStart: "yes" }, /runElsewhereAfterStart must be true or false/],
     [{ ...good, retry: { attempts: 1.5 } }, /retry\.attempts must be a whole number/],
     [{ ...good, retry: { attempts: 2, retryOn: ["oops"] } }, /retry\.retryOn must be one of invalid_argument/],
     [{ ...good, retry: { attempts: 2, backoff: { type: "linear", delayMs: 1 } } }, /retry\.backoff\.type/],

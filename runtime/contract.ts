@@ -1,6 +1,6 @@
 import type { $InferObjectOutput, $ZodType } from "zod/v4/core";
 import type { Retry } from "./backoff.ts";
-import { checkDuration, checkNames, checkOneOf, checkQueue, checkRetry, shown } from "./checks.ts";
+import { checkCount, checkDuration, checkNames, checkOneOf, checkQueue, checkRetry, shown } from "./checks.ts";
 import { TaskError } from "./errors.ts";
 import { checkLimits, isLimited, type Limits } from "./limits.ts";
 import { checkSchedule, type Schedule, type ScheduleOf } from "./schedule.ts";
@@ -25,6 +25,11 @@ export type Priority = "high" | "normal" | "low";
 
 export const priorities: readonly Priority[] = ["high", "normal", "low"];
 
+/** How often a call's handler may begin, as far as workers die: see {@link TaskOptions.delivery}. */
+export type Delivery = "at-least-once" | "at-most-once";
+
+export const deliveries: readonly Delivery[] = ["at-least-once", "at-most-once"];
+
 /** What a handler that computes runs in: see {@link TaskOptions.cpu}. */
 export type CpuKind = "thread" | "process";
 
@@ -42,8 +47,23 @@ export interface TaskOptions {
   readonly retry?: Retry | undefined;
   /** @default "normal" */
   readonly priority?: Priority | undefined;
-  /** Whether a handler that failed in one place may be run again in another. @default false */
-  readonly idempotent?: boolean | undefined;
+  /**
+   * Whether a call whose handler has begun in one place, here or on a worker, may run in another as well, when the first has failed
+   * or is lost: for tasks that do no harm when they run twice. Has no effect on what follows a worker's death: see `delivery`.
+   * @default false
+   */
+  readonly runElsewhereAfterStart?: boolean | undefined;
+  /**
+   * What becomes of a call whose worker died, or stopped before its handler had ended. `"at-least-once"`: another worker runs it
+   * again. `"at-most-once"`: it ends as `worker_lost`, and is kept for an operator to replay: its handler never begins twice, so
+   * that there can be no `retry` either. @default "at-least-once"
+   */
+  readonly delivery?: Delivery | undefined;
+  /**
+   * At which death of its worker a call ends as `worker_lost`, and is kept for an operator, 1 to 255: with 2, one more worker tries
+   * it after the first has died. @default the workers' own `maxDeliveries`, 3
+   */
+  readonly maxDeliveries?: number | undefined;
   /** How long the answer of a submitted call can be read, ms. @default 3_600_000 */
   readonly resultTtlMs?: number | undefined;
   /** Whether the request is kept with the reply, so that a finished call can be replayed. @default false */
@@ -266,8 +286,9 @@ function checkSchema(part: string, schema: unknown): void {
 
 const durations = ["timeoutMs", "attemptTimeoutMs", "resultTtlMs"] as const;
 const limits = ["maxConcurrency", "concurrencyKey", "rateLimit"];
-const settings = ["queue", "policy", "retry", "priority", "idempotent", "keepRequest", "tags", "cpu"];
-const knownOptions = [...durations, ...settings, ...limits];
+const switches = ["runElsewhereAfterStart", "keepRequest"] as const;
+const settings = ["queue", "policy", "retry", "priority", "delivery", "maxDeliveries", "tags", "cpu"];
+const knownOptions = [...durations, ...settings, ...switches, ...limits];
 
 function optionChecks(options: TaskOptions & Limits): readonly (() => void)[] {
   return [
@@ -277,14 +298,36 @@ function optionChecks(options: TaskOptions & Limits): readonly (() => void)[] {
     () => checkOneOf("priority", options.priority, priorities, refuse),
     () => checkOneOf("cpu", options.cpu, [true, "process"], refuse),
     () => checkQueue(options.queue, refuse),
-    ...(["idempotent", "keepRequest"] as const).map((name) => () => checkBoolean(name, options[name])),
+    ...switches.map((name) => () => checkBoolean(name, options[name])),
     () => checkRetry(options.retry, refuse),
+    () => checkDelivery(options),
     () => checkTags(options.tags),
   ];
 }
 
 function checkBoolean(name: string, value: unknown): void {
   if (value !== undefined && typeof value !== "boolean") refuse(`${name} must be true or false; got ${shown(value)}`);
+}
+
+/** It has one byte in a record. */
+const mostDeliveries = 255;
+
+function checkDelivery({ delivery, maxDeliveries, retry, runElsewhereAfterStart }: TaskOptions): void {
+  checkOneOf("delivery", delivery, deliveries, refuse);
+  checkCount("maxDeliveries", maxDeliveries, refuse);
+  if (maxDeliveries !== undefined && maxDeliveries > mostDeliveries)
+    refuse(`maxDeliveries is at most ${mostDeliveries}; got ${maxDeliveries}`);
+  if (delivery !== "at-most-once") return;
+  if (retry !== undefined && retry.attempts > 1)
+    refuse('retry would begin its handler again, which delivery: "at-most-once" rules out: leave one of them out');
+  if (runElsewhereAfterStart === true)
+    refuse(
+      'runElsewhereAfterStart would begin its handler again, which delivery: "at-most-once" rules out: leave one of them out',
+    );
+  if (maxDeliveries !== undefined && maxDeliveries > 1)
+    refuse(
+      'maxDeliveries has no meaning with delivery: "at-most-once", which ends a call at the first death: leave it out',
+    );
 }
 
 function checkTags(tags: unknown): void {

@@ -27,6 +27,8 @@ export interface Declaration {
   readonly timeoutMs: number;
   readonly attemptTimeoutMs: number;
   readonly retry: Retry | undefined;
+  /** Whether its handler may begin only once. */
+  readonly atMostOnce: boolean;
   readonly resultTtlMs: number;
   /** Whether it has limits, and so runs on workers alone. */
   readonly limited: boolean;
@@ -82,6 +84,7 @@ function declare(contract: Contract, owner: string | undefined, shortName: strin
     timeoutMs: task.timeoutMs ?? defaultTimeoutMs,
     attemptTimeoutMs: task.attemptTimeoutMs ?? defaultAttemptTimeoutMs,
     retry: task.retry,
+    atMostOnce: task.delivery === "at-most-once",
     resultTtlMs: task.resultTtlMs ?? defaultResultTtlMs,
     limited: isLimited(task),
   };

@@ -18,8 +18,8 @@ export interface Places {
 const defaultFallbackAfterMs = 1_000;
 
 /**
- * Runs a call where its policy says. A second place is tried only if the first did not start the handler, or the
- * task is idempotent and did not get to an answer.
+ * Runs a call where its policy says. A second place is tried only if the first did not start the handler, or did not get to an
+ * answer and the task says `runElsewhereAfterStart`.
  */
 export function run(places: Places, call: Call): Settled | Promise<Settled> {
   const { declaration, options } = call;
@@ -62,7 +62,7 @@ export function run(places: Places, call: Call): Settled | Promise<Settled> {
 function localFirst(places: Places, call: Call, timeoutMs: number): Settled | Promise<Settled> {
   const began = performance.now();
   const first = places.local.run(call, timeoutMs);
-  if (call.declaration.task.idempotent !== true) return first;
+  if (call.declaration.task.runElsewhereAfterStart !== true) return first;
   return secondOnWorker(places, call, timeoutMs, began, first);
 }
 
@@ -133,7 +133,7 @@ const elsewhere: ReadonlySet<TaskErrorCode> = new Set(["unavailable", "unimpleme
 function mayMove(call: Call, settled: Settled): boolean {
   if (settled.ok) return false;
   if (!settled.started) return elsewhere.has(settled.error.code);
-  return call.declaration.task.idempotent === true && unanswered.has(settled.error.code);
+  return call.declaration.task.runElsewhereAfterStart === true && unanswered.has(settled.error.code);
 }
 
 /** What is left of a call's time, ms; 0 or less when it is up. */

@@ -9,7 +9,7 @@ import { about, type AllOptions, type Call, notTaken, refusal, type Settled } fr
 import { fingerprintOf } from "./fingerprint.ts";
 import { checkRequestBytes, requestOf } from "./carried.ts";
 import { writeRequest } from "./envelope.ts";
-import { emptyHeader, type Header, type Rank, noFingerprint } from "./header.ts";
+import { atMostOnceVersion, emptyHeader, type Header, noFingerprint, protocolVersion, type Rank } from "./header.ts";
 import { type AnyTaskError, TaskError } from "./errors.ts";
 import type { Inbound } from "./inbound.ts";
 import { limitKeysOf } from "./limits.ts";
@@ -191,6 +191,9 @@ export class RemoteCalls implements Owner {
     const priority: Rank = call.nested ? "nested" : (options.priority ?? declaration.task.priority ?? "normal");
     const header: Header = {
       ...emptyHeader,
+      version: declaration.atMostOnce ? atMostOnceVersion : protocolVersion,
+      atMostOnce: declaration.atMostOnce,
+      maxDeliveries: declaration.task.maxDeliveries ?? 0,
       awaited: send.awaited,
       deadline: send.deadlineMs,
       priority,

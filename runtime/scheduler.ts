@@ -7,7 +7,7 @@ import type { Declaration } from "./declaration.ts";
 import { writeRequest } from "./envelope.ts";
 import { TaskError } from "./errors.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { newHeader } from "./header.ts";
+import { atMostOnceVersion, newHeader, protocolVersion } from "./header.ts";
 import { limitKeysOf } from "./limits.ts";
 import type { Logger } from "./log.ts";
 import type { Schedule } from "./schedule.ts";
@@ -155,11 +155,14 @@ async function planOf(declaration: Declaration): Promise<Plan> {
 }
 
 /** The call of a slot: all workers make the same one. */
-function callOf({ declaration: { name, owner, task }, schedule, params, limitKeys }: Plan, slot: number) {
+function callOf({ declaration, schedule, params, limitKeys }: Plan, slot: number) {
+  const { name, owner, task, atMostOnce } = declaration;
   const { jitterMs = 0, overlap = "skip" } = schedule;
   const id = slotId(name, slot);
-  const { priority = "normal", keepRequest = false } = task;
-  const header = newHeader({ priority, keepRequest, fingerprint: fingerprintOf(name, params), limitKeys });
+  const { priority = "normal", keepRequest = false, maxDeliveries = 0 } = task;
+  const version = atMostOnce ? atMostOnceVersion : protocolVersion;
+  const delivery = { version, atMostOnce, maxDeliveries };
+  const header = newHeader({ ...delivery, priority, keepRequest, fingerprint: fingerprintOf(name, params), limitKeys });
   const record = writeRequest(header, { task: name, params, owner });
   return { id, record, overlap, queuedAt: slot + Math.floor(partOf(id) * jitterMs) };
 }

@@ -23,7 +23,11 @@ export const held = task({
 });
 
 /** As `held`, and may run again in another place. */
-export const movable = task({ params: { fails: z.array(z.string()) }, result: z.string(), idempotent: true });
+export const movable = task({
+  params: { fails: z.array(z.string()) },
+  result: z.string(),
+  runElsewhereAfterStart: true,
+});
 
 /** Whatever it is. */
 export const anything = task({ params: { value: z.any() }, result: z.any() });

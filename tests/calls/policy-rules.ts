@@ -84,7 +84,7 @@ export function policyRules(lab: () => CallLab): void {
     await expect(tasks.movable([])).resolves.toBe("worker");
   });
 
-  it("a handler that failed is not run elsewhere, unless the task is idempotent", async () => {
+  it("a handler that failed is not run elsewhere, unless the task says that it may run elsewhere", async () => {
     const it = lab();
     await it.worker();
     const tasks = it.client({ implementations: [it.implementation("here")] });
@@ -121,7 +121,7 @@ export function policyRules(lab: () => CallLab): void {
     await first;
   });
 
-  it("an idempotent task that fails here, with nobody elsewhere, tells its own error at once", async () => {
+  it("a task that may run elsewhere and fails here, with nobody elsewhere, tells its own error at once", async () => {
     const it = lab();
     const tasks = it.client({ implementations: [it.implementation("here")] });
     await expect(tasks.movable(["here"])).rejects.toMatchObject({ code: "failed", reason: "not here" });
