@@ -181,14 +181,10 @@ export class RunningWorker {
     const suspects = () => this.#executions.suspects;
     const inPool = ({ name }: ServedQueue): boolean => this.#poolQueues.has(name);
     const later = (pool: boolean) => (node !== undefined && inPool(node) === pool ? node : undefined);
-    this.#claims = new ClaimLoops(
-      this.#broker,
-      { ...own, maxRecordBytes: maxParamsBytes, suspects, begin, giveBack },
-      [
-        { queues: usual.filter((queue) => !inPool(queue)), later: later(false), free: () => this.#free() },
-        { queues: usual.filter(inPool), later: later(true), free: () => this.#freeInPool() },
-      ],
-    );
+    this.#claims = new ClaimLoops(this.#broker, { ...own, maxRecordBytes: maxParamsBytes, suspects, begin, giveBack }, [
+      { queues: usual.filter((queue) => !inPool(queue)), later: later(false), free: () => this.#free() },
+      { queues: usual.filter(inPool), later: later(true), free: () => this.#freeInPool() },
+    ]);
     this.#node =
       node && new NodeDuty(this.#broker, log, { worker: id, node, serves: (serves) => this.#claims.serve(serves) });
     const beat = { worker: id, leaseMs, presenceMs, maxDeliveries: options.maxDeliveries ?? 3 };

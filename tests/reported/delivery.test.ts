@@ -76,7 +76,7 @@ class Shop {
     const queues = [{ name: "pay", tasks: names.map((name) => `pay.${name}`) }];
     const wish = { worker: "dying", queues, limit: 10, waitMs: 10_000, leaseMs: 1, suspect: false, signal };
     expect((await broker.claim(wish)).length).toBe(1);
-    const served = queues.map((queue) => ({ ...queue, fences: [] }));
+    const served = queues.map(({ name, tasks }) => ({ name, tasks, fences: [] }));
     const beat = { worker: "reaper", queues: served, leaseMs: 60_000, presenceMs: 0, maxDeliveries: 3, reap: true };
     await expect.poll(async () => (await broker.renew(beat)).reaped).toBe(1);
   }

@@ -37,7 +37,12 @@ export function claim(queue: Queue, served: ServedQueue, wish: Wish, now: number
   queue.promote(now, promotedAtOnce);
   const limits = new Map(served.limits?.map((told) => [told.task, told]));
   const taken: Call[] = [];
-  const terms = { now, limits, maxRecordBytes: wish.maxRecordBytes ?? Infinity, besideSuspects: wish.besideSuspects === true };
+  const terms = {
+    now,
+    limits,
+    maxRecordBytes: wish.maxRecordBytes ?? Infinity,
+    besideSuspects: wish.besideSuspects === true,
+  };
   const fill = (list: WaitingList, limit: number) => fillFrom(queue, taken, list, { ...terms, limit });
   if (wish.suspect) fill(queue.suspects, Math.min(wish.limit, wish.mostSuspects ?? 1));
   const before = taken.length;
