@@ -9,7 +9,7 @@ import { encodedBytes } from "./codec.ts";
 
 /** A call as its record says it. @param to - the client that waits for the answer, if one does. */
 export function requestOf({ declaration, params, options, origin }: Call, to: string | undefined): Request {
-  return { to, task: declaration.name, params, options: requestOptions(options), owner: declaration.owner, ...origin };
+  return { to, task: declaration.name, params, options: requestOptions(options), of: declaration.owner, ...origin };
 }
 
 /** What the worker must know of a call's own options; undefined for none. */

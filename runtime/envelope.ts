@@ -56,8 +56,8 @@ export interface Request extends Origin {
   readonly params: unknown;
   /** What the call overrides of its contract. */
   readonly options?: RequestOptions | undefined;
-  /** Whose contract it was made by. */
-  readonly owner?: string | undefined;
+  /** Whose task it is: the name of a package, two letters on the wire as each call says it. */
+  readonly of?: string | undefined;
 }
 
 /** What a call may override of its contract, and a worker must know. */
@@ -112,7 +112,7 @@ function requestBody(request: Request): Record<string, unknown> {
   body["task"] = request.task;
   body["params"] = request.params;
   if (request.options !== undefined) body["options"] = request.options;
-  if (request.owner !== undefined) body["owner"] = request.owner;
+  if (request.of !== undefined) body["of"] = request.of;
   if (request.parent !== undefined) body["parent"] = request.parent;
   if (request.root !== undefined) body["root"] = request.root;
   if (request.metadata !== undefined) body["metadata"] = request.metadata;
@@ -126,7 +126,7 @@ export function readRequest(record: Uint8Array): Request {
   checkTask(body["task"]);
   checkRequestOptions(body["options"]);
   checkOrigin(body);
-  if (body["owner"] !== undefined && typeof body["owner"] !== "string")
+  if (body["of"] !== undefined && typeof body["of"] !== "string")
     throw new TaskError("invalid_argument", "a record's owner is no name");
   return body as unknown as Request;
 }

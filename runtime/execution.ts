@@ -161,9 +161,9 @@ export class Execution {
       return undefined;
     }
     const { owner } = this.#bound.declaration;
-    if (!isSameOwner(this.#request.owner, owner)) {
+    if (!isSameOwner(this.#request.of, owner)) {
       const attempt = this.#header.attempt + 1;
-      this.#answer({ ok: false, error: foreignCall(this.#request.owner, owner).with({ callId: this.id, attempt }) });
+      this.#answer({ ok: false, error: foreignCall(this.#request.of, owner).with({ callId: this.id, attempt }) });
       return undefined;
     }
     if (this.#header.atMostOnce && this.#mayHaveBegun()) {

@@ -163,7 +163,7 @@ function callOf({ declaration, schedule, params, limitKeys }: Plan, slot: number
   const version = atMostOnce ? atMostOnceVersion : protocolVersion;
   const delivery = { version, atMostOnce, maxDeliveries };
   const header = newHeader({ ...delivery, priority, keepRequest, fingerprint: fingerprintOf(name, params), limitKeys });
-  const record = writeRequest(header, { task: name, params, owner });
+  const record = writeRequest(header, { task: name, params, of: owner });
   return { id, record, overlap, queuedAt: slot + Math.floor(partOf(id) * jitterMs) };
 }
 

@@ -202,7 +202,7 @@ describeRedis("a call over Redis", () => {
     expect([taken("unlock"), taken("subscribe")]).toEqual([3, 1]);
   });
 
-  test("is a few hundred bytes on the way, all told", async () => {
+  test("is a few hundred bytes on the way, all told", { timeout: 60_000 }, async () => {
     const { url, admin } = await serve();
     const tasks = client(url).with({ policy: "remote-only" });
     work(url);
@@ -223,7 +223,7 @@ describeRedis("a call over Redis", () => {
     expect(lone.out).toBeLessThan(420);
   });
 
-  test("takes less than 240 bytes while it waits", async () => {
+  test("takes less than 240 bytes while it waits", { timeout: 60_000 }, async () => {
     const { url, admin } = await serve();
     const { submit } = client(url);
     const submitAll = () => Promise.all(Array.from({ length: 20_000 }, (_, call) => submit.addition(call, 1)));
