@@ -82,7 +82,7 @@ describe("gen --check", () => {
     expect(stderr).toBe(`\
 --- generated/math.ts, as it is
 +++ generated/math.ts, as \`npm run gen\` writes it
-@@ -19 +19 @@
+@@ -20 +20 @@
  export interface MathSignatures {
    /** Adds. */
 -  addition: Signature<(a: number, b: number) => Promise<number>, { a: number; b: number }>;

@@ -138,6 +138,7 @@ interface NoSubmitOptions {
 /** Options of awaited calls alone. */
 interface NoCallOptions {
   readonly policy?: undefined;
+  readonly timeoutMs?: undefined;
   readonly fallbackAfterMs?: undefined;
 }
 

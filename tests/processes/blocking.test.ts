@@ -40,7 +40,8 @@ describeRedis("a handler that blocks its worker's event loop", { timeout: 60_000
     const place = new Place();
     const first = await place.worker(10);
     const { submit } = place.tasks;
-    const blockMs = 7 * leaseMs;
+    // Long enough for a process to start, and for three leases after that.
+    const blockMs = 12 * leaseMs;
     const handles = await Promise.all([2, blockMs, 4, 6].map((lagMs) => submit.asynchronous(lagMs)));
     await expect.poll(() => first.said, { timeout: 10_000 }).toContain(`begun ${blockMs} 1`);
     const second = await place.worker(10);

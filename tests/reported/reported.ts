@@ -75,8 +75,8 @@ export function openOnRedis(): Open {
 
 let count = 0;
 
-function define(line: ReportedRow, run: (got: Got) => void | Promise<void>, timeoutMs?: number): void {
-  test(`${line.row}: ${line.right}`, timeoutMs === undefined ? {} : { timeout: timeoutMs }, async ({ task }) => {
+function define(line: ReportedRow, run: (got: Got) => void | Promise<void>, timeoutMs = 60_000): void {
+  test(`${line.row}: ${line.right}`, { timeout: timeoutMs }, async ({ task }) => {
     const row = { ...line };
     task.meta.reported = row;
     await run((what) => {

@@ -92,7 +92,7 @@ describeRedis("what is unknown", () => {
           const child = {
             parent: context as never,
             cancelWithParent: true,
-            timeoutMs: 300,
+            acceptTimeoutMs: 300,
             delayMs: 3_600_000,
             id: "child",
           };
@@ -123,7 +123,7 @@ describeRedis("what is unknown", () => {
     async (got) => {
       const { admin, lab } = await serve(["maxmemory-policy noeviction"]);
       const tasks = lab.client().with({ policy: "remote-only", timeoutMs: 60_000 });
-      await tasks.submit.addition(1, 2);
+      await lab.client().submit.addition(1, 2);
       const used = Number(/used_memory:(\d+)/.exec(await admin.info("memory"))?.[1]);
       await admin.config("SET", "maxmemory", used + 8_000_000);
       const answers = Array.from({ length: 12 }, (_, n) => {
