@@ -423,7 +423,7 @@ export class Execution {
    * ends it; else the next claim brings it again.
    */
   #isPast(at: number): boolean {
-    if (at >= this.#lease.heldUntil) return true;
+    if (!this.#settings.leases.isHeld(this.#lease, at)) return true;
     const { awaited, deadline, attempt, deaths } = this.#header;
     // Of a call that nobody awaits, the deadline bounds the wait for its first start.
     const isBound = awaited || !(attempt > 0 || deaths > 0 || this.suspect);

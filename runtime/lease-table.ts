@@ -13,8 +13,11 @@ export const tableLayout = {
   /** int32: how often the event loop has shown that it runs. */
   beats: 0,
   leases: 16,
-  /** A row of a lease: its state; the queue's number; the fence (float64). */
-  lease: { bytes: 16, queue: 4, fence: 8 },
+  /**
+   * A row of a lease: its state; the queue's number; as float64 the fence, and when the keeper last sent that it is kept and it
+   * was, by the clock of `hrtime`, ms. That alone is written by the keeper.
+   */
+  lease: { bytes: 24, queue: 4, fence: 8, keptAt: 16 },
   /**
    * A row of a running attempt: its state; the queue's number; the attempt's; how many characters its id has; then as
    * float64 its fence, until when it may run (see {@link TableAttempt}), limitMs, ttlMs and retryMs; whether the call's
@@ -99,6 +102,11 @@ export class LeaseTable {
   /** Shows that the event loop runs. */
   beat(): void {
     Atomics.add(this.#ints, tableLayout.beats >> 2, 1);
+  }
+
+  /** When the keeper last asked to keep the lease of a row and it was kept, by `performance.now`; negative before. */
+  keptAt(row: number): number {
+    return this.#doubles[(row + tableLayout.lease.keptAt) >> 3]! - this.#clockOffset;
   }
 
   /** A lease is this worker's. @returns its row; undefined if there is no room. */

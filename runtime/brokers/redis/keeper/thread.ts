@@ -208,22 +208,30 @@ export function keeperThread(require: NodeJS.Require, data: ThreadData): void {
     },
 
     async renew(redis: Redis, now: number): Promise<void> {
-      const { bytes, queue, fence } = layout.lease;
+      const { bytes, queue, fence, keptAt } = layout.lease;
       const fences = data.queues.map(() => [] as number[]);
+      const rows = data.queues.map(() => [] as number[]);
       for (let at = 0; at < data.leases; at++) {
         const row = layout.leases + at * bytes;
         const state = this.stateOf(row);
         if (state === 0) continue;
         const held = doubles[(row + fence) >> 3]!;
         const number = ints[(row + queue) >> 2]!;
-        if (this.stateOf(row) === state) fences[number]?.push(held);
+        if (this.stateOf(row) !== state) continue;
+        fences[number]?.push(held);
+        rows[number]?.push(row);
       }
       await Promise.all(
         fences.map(async (held, number) => {
           const { list, presence } = data.queues[number]!;
           const head = [data.worker, leaseMs, data.presenceMs, Buffer.from(presence)];
           for (let at = 0; at === 0 || at < held.length; at += 1_000) {
-            await this.script(redis, scripts.renew, list, [...head, ...held.slice(at, at + 1_000)]);
+            const some = held.slice(at, at + 1_000);
+            const reply = (await this.script(redis, scripts.renew, list, [...head, ...some])) as readonly unknown[];
+            const lost = new Set(reply.map(Number));
+            for (let nth = 0; nth < some.length; nth++) {
+              if (!lost.has(some[nth]!)) doubles[(rows[number]![at + nth]! + keptAt) >> 3] = now;
+            }
           }
         }),
       );
