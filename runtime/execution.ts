@@ -197,6 +197,7 @@ export class Execution {
       origin: this.#request,
       nest: this.#settings.nest,
       holder: this,
+      mayBegin: () => !this.#isPast(performance.now()),
       attempt: this.#header.attempt + 1,
       fence: this.fence,
       begunAt: this.#begunAt,
@@ -309,6 +310,10 @@ export class Execution {
     this.#settings.leases.ended(this.#row);
     if (this.#over) return;
     if (outcome.ok) return this.#answer(outcome);
+    if ("hasBegun" in outcome) {
+      this.#hasBegun = false;
+      return this.#report({ kind: "release" });
+    }
     const { error } = outcome;
     const delayMs = this.#retryMs(error.code, this.#leftMs(performance.now()), outcome.wish);
     const failure = delayMs === undefined ? undefined : this.#failed(error);

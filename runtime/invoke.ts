@@ -29,6 +29,8 @@ export type Outcome =
       readonly error: AnyTaskError;
       /** What the handler said of the next attempt, if it did. */
       readonly wish?: RetryWish | undefined;
+      /** False where no handler has begun, as it was too late for that. */
+      readonly hasBegun?: false | undefined;
     };
 
 /** What a place that runs attempts has for the calls that their handlers make. */
@@ -48,6 +50,8 @@ export interface AttemptSettings extends AttemptKnown {
   readonly nodeQueue?: string | undefined;
   /** Who holds the attempt's slot. */
   readonly holder: object;
+  /** Whether it is not too late for the handler, asked right before that begins. @default it never is */
+  readonly mayBegin?: (() => boolean) | undefined;
   /** When it begins, by `performance.now`. @default now */
   readonly begunAt?: number | undefined;
   /** How long the handler may run, ms. */
@@ -94,7 +98,9 @@ export class Attempt {
     let returned: unknown;
     let later: Promise<unknown> | undefined;
     try {
-      returned = bound.handler(declaration.params.pass(params), this.#context);
+      const passed = declaration.params.pass(params);
+      if (settings.mayBegin?.() === false) return this.#context.concluded(tooLate(declaration, settings));
+      returned = bound.handler(passed, this.#context);
       // A promise of the handler's may have a `constructor` that throws, or a `then` of its own.
       later = isPromiseLike(returned) ? Promise.resolve(returned) : undefined;
     } catch (thrown) {
@@ -148,6 +154,13 @@ export function timedOut(
   const which = limitedByCall ? "the call's time was up" : "the attempt's time was up";
   const details = { task: declaration.name, callId, attempt };
   return new TaskError<string, unknown>("deadline_exceeded", `${which} after ${Math.round(limitMs)} ms`, details);
+}
+
+/** The outcome of an attempt whose handler did not begin any more. */
+function tooLate({ name: task }: Declaration, { callId, attempt }: AttemptSettings): Outcome {
+  const reason = "its lease or its deadline may have passed before its handler began";
+  const error = new TaskError<string, unknown>("unavailable", reason, { task, callId, attempt });
+  return { ok: false, error, hasBegun: false };
 }
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {

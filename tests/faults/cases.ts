@@ -6,6 +6,7 @@ import { clocks } from "./cases/clocks.ts";
 import { costlyBytes } from "./cases/costly-values.ts";
 import { cuts } from "./cases/cuts.ts";
 import { frozenProcess } from "./cases/frozen-process.ts";
+import { frozenWorkers } from "./cases/frozen-workers.ts";
 import { hostileBytes } from "./cases/hostile-bytes.ts";
 import { killAtEveryStep } from "./cases/kill-at-every-step.ts";
 import { killStorm } from "./cases/kill-storm.ts";
@@ -24,6 +25,7 @@ export const cases: readonly FaultCase[] = [
   clocks,
   blockedLoop,
   frozenProcess,
+  frozenWorkers,
   poison,
   afterADeath,
   redisKilled,
