@@ -24,9 +24,9 @@ class Both {
 
   async claim(
     scripts: Published,
-    { worker = "w", leaseMs = 60_000, suspects = "" } = {},
+    { worker = "w", leaseMs = 60_000, suspects = "", tasks = "q.task" } = {},
   ): Promise<{ readonly fence: string; readonly suspects: number; readonly calls: ReadonlyMap<string, Buffer> }> {
-    const args = [worker, 100, leaseMs, suspects, "queue", " q.task ", `t${this.#claims++}`, ""];
+    const args = [worker, 100, leaseMs, suspects, "queue", ` ${tasks} `, `t${this.#claims++}`, ""];
     const reply = (await scripts.run("claim", queue, args)) as readonly (Buffer | number)[];
     const calls = new Map(unpackedCalls(reply[5] as Buffer));
     return { fence: String(reply[0]), suspects: Number(reply[4]), calls };
@@ -39,6 +39,13 @@ class Both {
       .poll(async () => (reaped += ((await reaping.run("reap", queue, [3, 1_000])) as readonly number[])[0]!))
       .toBe(calls.size);
     return [...calls.keys()];
+  }
+
+  /** The keys of what is put aside that stay: an old worker that empties the list leaves its order, which expires. */
+  async left(): Promise<readonly string[]> {
+    const names = ["asides", "aside:q.other", "put-aside:q.other"];
+    const left = await Promise.all(names.map((name) => this.redis.pttl(this.place.key(queue, name))));
+    return names.filter((_, index) => left[index] === -1);
   }
 
   async header(id: string) {
@@ -110,5 +117,31 @@ describeRedis("old and new scripts on one queue", () => {
     // The old one has charged each of them.
     expect(await both.header("a")).toMatchObject({ deaths: 2 });
     expect(await both.claim(both.now, { suspects: "5" })).toMatchObject({ suspects: 1 });
+  });
+
+  test("what either puts aside is claimed by the other, and what is left of calls that have ended goes", async () => {
+    const both = new Both();
+    const other = { tasks: "q.other" };
+    const given = async (scripts: Published) => [...(await both.claim(scripts, other)).calls.keys()];
+    for (const id of ["a", "b", "c"]) await both.submit(id);
+    const { fence } = await both.claim(both.old);
+    for (const id of ["a", "b"]) await both.old.run("report", queue, ["aside", id, fence, "q.other", ""]);
+    await both.now.run("report", queue, ["aside", "c", fence, "q.other", ""]);
+    // As old workers leave them: an id of a call that has ended, and one of nothing.
+    await both.broker.cancel(queue, "b");
+    await both.redis.rpush(both.place.key(queue, "aside:q.other"), "gone");
+    expect((await given(both.now)).toSorted()).toEqual(["a", "c"]);
+    await expect.poll(async () => (await given(both.now), both.left())).toEqual([]);
+
+    for (const id of ["d", "e"]) await both.submit(id);
+    const next = await both.claim(both.now);
+    for (const id of ["d", "e"]) await both.now.run("report", queue, ["aside", id, next.fence, "q.other", ""]);
+    await both.broker.cancel(queue, "d");
+    const taken = await both.claim(both.old, other);
+    expect([...taken.calls.keys()]).toEqual(["e"]);
+    expect(await given(both.now)).toEqual([]);
+    const record = writeRecord({ state: 4, attempt: 1, fence: Number(taken.fence) }, { value: 1 });
+    expect(await both.now.run("finish", queue, [taken.fence, 60_000, packed("e", record)])).toEqual([]);
+    await expect.poll(async () => (await given(both.now), both.left())).toEqual([]);
   });
 });
