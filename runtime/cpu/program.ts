@@ -16,11 +16,13 @@ export const program = `(() => {
   };
   const loaded = load();
   loaded.catch(() => {});
-  const find = async ({ module, contract }) => {
+  const find = async ({ module, contract, task }) => {
     await loaded;
     const exported = await import(module);
     const values = [exported, exported.default ?? {}].flatMap((from) => Object.values(from));
-    const found = values.find((value) => value?.[serve] !== undefined && value.contract.name === contract);
+    const all = values.filter((value) => value?.[serve] !== undefined && value.contract.name === contract);
+    // A contract may be implemented in parts.
+    const found = all.find(({ tasks }) => tasks.some(({ declaration }) => declaration.shortName === task)) ?? all[0];
     if (found === undefined) throw new Error('it exports no implementation of contract "' + contract + '"');
     return found;
   };

@@ -9,7 +9,7 @@ import {
   type With,
   createClient,
   declaredBy,
-  implement,
+  implementer,
 } from "taskpact/codegen";
 import {
   type ReadingsCalls,
@@ -104,20 +104,19 @@ interface Given<Dependencies> {
 }
 
 export interface ReadingsHandlers<Dependencies = {}> extends ReadingsHandlersGiven<Given<Dependencies>> {}
-/** Binds handlers to the tasks of contracts/readings.ts, for a worker and for local policies. */
-export function implementReadings<Dependencies = {}>(
-  handlers: ReadingsHandlers<NoInfer<Dependencies>>,
-  module: string | URL,
-  options?: ImplementOptions<Dependencies>,
-): ReadingsImplementation<Dependencies> {
-  return implement(readingsContract, handlers, registry, options, module);
+export interface ImplementReadings {
+  /** Binds handlers to the tasks of contracts/readings.ts, for a worker and for local policies. */
+  <Dependencies = {}>(handlers: ReadingsHandlers<NoInfer<Dependencies>>, module: string | URL, options?: ImplementOptions<Dependencies>): ReadingsImplementation<Dependencies>;
+  /** Binds handlers to some of them: calls of the others are left to workers that have theirs. */
+  partial<Dependencies = {}>(handlers: Partial<ReadingsHandlers<NoInfer<Dependencies>>>, module: string | URL, options?: ImplementOptions<Dependencies>): ReadingsImplementation<Dependencies>;
 }
+export const implementReadings: ImplementReadings = implementer(readingsContract, registry, true);
 
 export interface ReportHandlers<Dependencies = {}> extends ReportHandlersGiven<Given<Dependencies>> {}
-/** Binds handlers to the tasks of contracts/report.ts, for a worker and for local policies. */
-export function implementReport<Dependencies = {}>(
-  handlers: ReportHandlers<NoInfer<Dependencies>>,
-  options?: ImplementOptions<Dependencies>,
-): ReportImplementation<Dependencies> {
-  return implement(reportContract, handlers, registry, options);
+export interface ImplementReport {
+  /** Binds handlers to the tasks of contracts/report.ts, for a worker and for local policies. */
+  <Dependencies = {}>(handlers: ReportHandlers<NoInfer<Dependencies>>, options?: ImplementOptions<Dependencies>): ReportImplementation<Dependencies>;
+  /** Binds handlers to some of them: calls of the others are left to workers that have theirs. */
+  partial<Dependencies = {}>(handlers: Partial<ReportHandlers<NoInfer<Dependencies>>>, options?: ImplementOptions<Dependencies>): ReportImplementation<Dependencies>;
 }
+export const implementReport: ImplementReport = implementer(reportContract, registry);
