@@ -10,5 +10,8 @@ export default defineConfig({
     include: ["{cli,generator,runtime,examples,tests,bench}/**/*.test.ts"],
     globalSetup: ["./tests/redis/global-setup.ts", "./tests/built/global-setup.ts"],
     execArgv: ["--conditions=taskpact-source"],
+    // Many start processes, which takes a busy machine of two cores seconds. What is to be fast counts its steps.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
   },
 });

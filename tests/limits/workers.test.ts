@@ -197,7 +197,7 @@ describeRedis("limits over a real Redis", () => {
 
   test(
     "eight processes that are killed again and again never pass a limit, and all calls end",
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async () => {
       const namespace = namespaceUntil(onTestFinished);
       const tasks = new Crew(() => new RedisBroker(sharedRedisUrl(), { namespace })).client();
