@@ -25,7 +25,8 @@ async function awaited(
   number: number,
 ): Promise<unknown> {
   // A fallback after the usual second would make the counts depend on how busy the machine is.
-  const tasks = policy === "remote-first" ? all.with({ policy, fallbackAfterMs: 20_000 }) : all.with({ policy });
+  const falls = policy === "remote-first" || policy === "auto";
+  const tasks = falls ? all.with({ policy, fallbackAfterMs: 20_000 }) : all.with({ policy });
   switch (question) {
     case "sum":
       return tasks.addition(number, 6);

@@ -32,7 +32,7 @@ describeRedis("four processes over one Redis", () => {
     expect([new Set(there.flat()).size, there.flat().length]).toEqual([remote, remote]);
     // Both had a part in it.
     for (const ran of there) expect(ran.length).toBeGreaterThan(remote / 100);
-  }, 60_000);
+  }, 180_000);
 });
 
 interface CallerReport {
