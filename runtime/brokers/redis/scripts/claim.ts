@@ -122,7 +122,8 @@ end
 local function tidy_all()
   local those = {}
   for _, task in ipairs(asides) do
-    if call('LLEN', P .. 'aside:' .. task) > call('ZCARD', P .. 'put-aside:' .. task) then tidy_aside(task, 64) end
+    local length = call('LLEN', P .. 'aside:' .. task)
+    if length == 0 or length > call('ZCARD', P .. 'put-aside:' .. task) then tidy_aside(task, 64) end
     if count_aside(task) > 0 and not (paused and paused[task]) then those[#those + 1] = task end
   end
   asides = those[1] and those
@@ -146,7 +147,15 @@ local function take_aside(name, take)
       for i = 1, #found, 2 do some[#some + 1] = found[i] end
       call('ZREM', order, unpack(some))
       redis.pcall('ZREM', P .. 'deadlines', unpack(some))
+      local before = count
       local left = take(some)
+      -- What is not leased now stands in a line or among the suspects, or has ended: it is no more aside. What is leased leaves
+      -- the list when it is tidied.
+      local leased = {}
+      for i = before + 1, count do leased[ids[i]] = true end
+      for i = 1, (left or #some + 1) - 1 do
+        if not leased[some[i]] then redis.pcall('LREM', P .. 'aside:' .. task, 1, some[i]) end
+      end
       for i = left or #some + 1, #some do
         call('ZADD', order, found[2 * i], some[i])
         bounded(some[i], call('GETRANGE', RESULT .. some[i], 0, 44))
