@@ -29,6 +29,8 @@ test.concurrent("help loads nothing but the commands' names", async ({ expect })
     "generator/launcher.ts",
     "runtime/errors.ts",
     "runtime/events.ts",
+    "runtime/redaction.ts",
+    "runtime/thrown.ts",
     "runtime/version.ts",
   ]);
   const loaded = stderr.split("\n").filter((line) => line.startsWith("file:"));

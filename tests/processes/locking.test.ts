@@ -34,7 +34,8 @@ describeRedis("a lock that workers in several processes want", { timeout: 60_000
     };
 
     const first = await worker();
-    const blockMs = 4 * leaseMs;
+    // Long enough for a process to start on a busy machine: only that is to take the next call.
+    const blockMs = 12 * leaseMs;
     const blocking = await submit.asynchronous(blockMs);
     await heard(first, "asks", blockMs);
     const holds = await heard(first, "holds", blockMs);
