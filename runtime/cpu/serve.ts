@@ -8,7 +8,7 @@ import { newHeader } from "../header.ts";
 import { Attempt, type Nest, type Outcome } from "../invoke.ts";
 import type { LockGiver } from "../lock-room.ts";
 import type { Logger } from "../log.ts";
-import { thrownText } from "../thrown.ts";
+import { thrownText, tried } from "../thrown.ts";
 import type { FromMember, RunMessage } from "./message.ts";
 import { clearTimeout, performance, setTimeout } from "../real-time.ts";
 
@@ -149,7 +149,7 @@ function sentLines(send: Send): Logger {
     } catch {
       const told = Object.entries(fields).map(([name, value]) => [
         name,
-        isCloneable(value) ? value : thrownText(value),
+        isCloneable(value) ? value : (tried(() => String(value)) ?? thrownText(value)),
       ]);
       send({ kind: "log", level, fields: Object.fromEntries(told) as object, message });
     }

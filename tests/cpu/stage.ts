@@ -74,7 +74,8 @@ export class CpuStage {
       await tasks.client.close();
       if (typeof broker !== "string") await broker.close();
     });
-    return tasks.with({ timeoutMs: 60_000 });
+    // What is submitted has no such time.
+    return Object.create(tasks.with({ timeoutMs: 60_000 }), { submit: { value: tasks.submit } }) as CpuTasks;
   }
 
   /** A worker that listens by now. */

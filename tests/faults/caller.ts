@@ -39,12 +39,12 @@ const tasks = createFaultTasks({ broker, log: quiet });
 
 async function call(number: number): Promise<void> {
   const id = `c${number}`;
-  const as = tasks.with({ id, timeoutMs: 60_000 });
+  const as = tasks.with({ id });
   const lastsMs = random.between(1, 30);
   journal.write({ what: "submitting", id });
   const begun = performance.now();
   if (random.next() < 0.3) {
-    const answer = await as.safe.work(number, lastsMs);
+    const answer = await as.with({ timeoutMs: 60_000 }).safe.work(number, lastsMs);
     const outcome = answer.ok ? "ok" : answer.error.code;
     journal.write({ what: "answered", id, outcome, afterMs: performance.now() - begun });
     return;

@@ -53,10 +53,10 @@ export class Lot {
   async #one(number: number, task: "work" | "errand", lastsMs: number): Promise<void> {
     const id = `c${number}`;
     const expected: Expected = { id, number, queue: task === "work" ? queue : errands };
-    const as = this.#tasks.with({ id, timeoutMs: patienceMs });
+    const as = this.#tasks.with({ id });
     let value;
     if (this.#awaited || number % 2 === 0) {
-      value = await as[task](number, lastsMs);
+      value = await as.with({ timeoutMs: patienceMs })[task](number, lastsMs);
       this.accepted.push(expected);
     } else {
       const handle = await as.submit[task](number, lastsMs);

@@ -214,7 +214,8 @@ async function wrongTypes(run: Run, stage: Stage, worker: WorkerProcess): Promis
   const all = ["queue", "queue:high", "queue:low", "bell", "leases", "expiry", "fence", "delayed", "suspects"];
   all.push("suspected", "excused", "asides", "parked", "workers");
   const keys = run.scale === "full" ? all : [run.random.pick(all), run.random.pick(all)];
-  const calls = stage.client().with({ timeoutMs: 1_500 });
+  const tasks = stage.client();
+  const calls = tasks.with({ timeoutMs: 1_500 });
   let slowest = 0;
   for (const name of keys) {
     const key = stage.key(name);
@@ -222,7 +223,7 @@ async function wrongTypes(run: Run, stage: Stage, worker: WorkerProcess): Promis
     if (name === "fence") await stage.redis.sadd(key, "x");
     else await stage.redis.set(key, "x");
     // Taken or refused: what was taken is to be done, once the key is as it should be.
-    const kept = await calls.submit.work(3, 1).catch(() => undefined);
+    const kept = await tasks.submit.work(3, 1).catch(() => undefined);
     const begun = performance.now();
     await calls.safe.work(1, 1);
     const lateMs = performance.now() - begun - 1_500;
