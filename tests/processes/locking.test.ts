@@ -21,10 +21,10 @@ describeRedis("a lock that workers in several processes want", { timeout: 60_000
     onTestFinished(() => broker.close());
     const { submit, client } = createTasks({ broker });
     onTestFinished(() => client.close());
-    const worker = async (): Promise<Child> => {
-      const child = new Child("locking.ts", [sharedRedisUrl(), namespace, String(leaseMs)]);
+    const started = async (said: string, ...more: readonly string[]): Promise<Child> => {
+      const child = new Child("locking.ts", [sharedRedisUrl(), namespace, String(leaseMs), ...more]);
       onTestFinished(() => child.kill());
-      expect(await child.said()).toBe("listening");
+      expect(await child.said()).toBe(said);
       return child;
     };
     const heard = async (child: Child, what: string, lagMs: number): Promise<Said> => {
@@ -33,13 +33,15 @@ describeRedis("a lock that workers in several processes want", { timeout: 60_000
       return said;
     };
 
-    const first = await worker();
-    // Long enough for a process to start on a busy machine: only that is to take the next call.
-    const blockMs = 12 * leaseMs;
+    const first = await started("listening");
+    // It takes the next call while the first one blocks: a process takes longer to start than that.
+    const second = await started("waits", "waits");
+    const blockMs = 6 * leaseMs;
     const blocking = await submit.asynchronous(blockMs);
     await heard(first, "asks", blockMs);
     const holds = await heard(first, "holds", blockMs);
-    const second = await worker();
+    second.tell("go");
+    expect(await second.said()).toBe("listening");
     await submit.asynchronous(1);
     await heard(second, "asks", 1);
     const next = await heard(second, "holds", 1);

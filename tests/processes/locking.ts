@@ -7,7 +7,7 @@ import { implementTiming } from "../../generated/index.ts";
 import { RedisBroker } from "../../runtime/brokers/redis/broker.ts";
 import { say } from "./say.ts";
 
-const [url = "", namespace = "", leaseMs = ""] = process.argv.slice(2);
+const [url = "", namespace = "", leaseMs = "", waits = ""] = process.argv.slice(2);
 
 const timing = implementTiming({
   asynchronous({ lagMs }, { lock }) {
@@ -26,4 +26,9 @@ const broker = new RedisBroker(url, { namespace });
 // Without its parent it has no reason to be.
 process.once("disconnect", () => process.exit(1));
 const log = { debug() {}, info: (_: object, message: string) => say(message), warn() {}, error() {} };
+if (waits !== "") {
+  const told = new Promise((resolve) => process.once("message", resolve));
+  say("waits");
+  await told;
+}
 await createWorker({ broker, implementations: [timing], leaseMs: Number(leaseMs), concurrency: 1, log }).run();
