@@ -9,7 +9,7 @@ import {
   type With,
   createClient,
   declaredBy,
-  implementer,
+  implement,
 } from "taskpact/codegen";
 import {
   type MathCalls,
@@ -150,37 +150,37 @@ interface Given<Dependencies> {
 }
 
 export interface MathHandlers<Dependencies = {}> extends MathHandlersGiven<Given<Dependencies>> {}
-export interface ImplementMath {
-  /** Binds handlers to the tasks of contracts/math.ts, for a worker and for local policies. */
-  <Dependencies = {}>(handlers: MathHandlers<NoInfer<Dependencies>>, options?: ImplementOptions<Dependencies>): MathImplementation<Dependencies>;
-  /** Binds handlers to some of them: calls of the others are left to workers that have theirs. */
-  partial<Dependencies = {}>(handlers: Partial<MathHandlers<NoInfer<Dependencies>>>, options?: ImplementOptions<Dependencies>): MathImplementation<Dependencies>;
+/** Binds handlers to the tasks of contracts/math.ts, for a worker and for local policies. */
+export function implementMath<Dependencies = {}>(
+  handlers: MathHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): MathImplementation<Dependencies> {
+  return implement(mathContract, handlers, registry, options);
 }
-export const implementMath: ImplementMath = implementer(mathContract, registry);
 
 export interface OrdersHandlers<Dependencies = {}> extends OrdersHandlersGiven<Given<Dependencies>> {}
-export interface ImplementOrders {
-  /** Binds handlers to the tasks of contracts/orders.ts, for a worker and for local policies. */
-  <Dependencies = {}>(handlers: OrdersHandlers<NoInfer<Dependencies>>, options?: ImplementOptions<Dependencies>): OrdersImplementation<Dependencies>;
-  /** Binds handlers to some of them: calls of the others are left to workers that have theirs. */
-  partial<Dependencies = {}>(handlers: Partial<OrdersHandlers<NoInfer<Dependencies>>>, options?: ImplementOptions<Dependencies>): OrdersImplementation<Dependencies>;
+/** Binds handlers to the tasks of contracts/orders.ts, for a worker and for local policies. */
+export function implementOrders<Dependencies = {}>(
+  handlers: OrdersHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): OrdersImplementation<Dependencies> {
+  return implement(ordersContract, handlers, registry, options);
 }
-export const implementOrders: ImplementOrders = implementer(ordersContract, registry);
 
 export interface TextHandlers<Dependencies = {}> extends TextHandlersGiven<Given<Dependencies>> {}
-export interface ImplementText {
-  /** Binds handlers to the tasks of contracts/text.ts, for a worker and for local policies. */
-  <Dependencies = {}>(handlers: TextHandlers<NoInfer<Dependencies>>, options?: ImplementOptions<Dependencies>): TextImplementation<Dependencies>;
-  /** Binds handlers to some of them: calls of the others are left to workers that have theirs. */
-  partial<Dependencies = {}>(handlers: Partial<TextHandlers<NoInfer<Dependencies>>>, options?: ImplementOptions<Dependencies>): TextImplementation<Dependencies>;
+/** Binds handlers to the tasks of contracts/text.ts, for a worker and for local policies. */
+export function implementText<Dependencies = {}>(
+  handlers: TextHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): TextImplementation<Dependencies> {
+  return implement(textContract, handlers, registry, options);
 }
-export const implementText: ImplementText = implementer(textContract, registry);
 
 export interface TimingHandlers<Dependencies = {}> extends TimingHandlersGiven<Given<Dependencies>> {}
-export interface ImplementTiming {
-  /** Binds handlers to the tasks of contracts/timing.ts, for a worker and for local policies. */
-  <Dependencies = {}>(handlers: TimingHandlers<NoInfer<Dependencies>>, options?: ImplementOptions<Dependencies>): TimingImplementation<Dependencies>;
-  /** Binds handlers to some of them: calls of the others are left to workers that have theirs. */
-  partial<Dependencies = {}>(handlers: Partial<TimingHandlers<NoInfer<Dependencies>>>, options?: ImplementOptions<Dependencies>): TimingImplementation<Dependencies>;
+/** Binds handlers to the tasks of contracts/timing.ts, for a worker and for local policies. */
+export function implementTiming<Dependencies = {}>(
+  handlers: TimingHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): TimingImplementation<Dependencies> {
+  return implement(timingContract, handlers, registry, options);
 }
-export const implementTiming: ImplementTiming = implementer(timingContract, registry);

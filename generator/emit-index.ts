@@ -20,7 +20,7 @@ export function emitIndex(model: Model): string {
           "With",
           "createClient",
           "declaredBy",
-          "implementer",
+          "implement",
         ] as const),
         ...(isFlat ? [] : (["Named"] as const)),
       ]),
@@ -119,16 +119,15 @@ function faceLines(face: string, part: string, { contracts, client }: Model): re
 function implementLines({ path, prefix, stem, tasks }: ContractModel): readonly string[] {
   // A pool's threads import the handlers by the URL of their module.
   const pooled = tasks.some((task) => task.isPooled);
-  const rest = [...(pooled ? ["module: string | URL"] : []), "options?: ImplementOptions<Dependencies>"].join(", ");
-  const bound = `${rest}): ${prefix}Implementation<Dependencies>;`;
   return [
     `export interface ${prefix}Handlers<Dependencies = {}> extends ${prefix}HandlersGiven<Given<Dependencies>> {}`,
-    `export interface Implement${prefix} {`,
-    `  /** Binds handlers to the tasks of ${path}, for a worker and for local policies. */`,
-    `  <Dependencies = {}>(handlers: ${prefix}Handlers<NoInfer<Dependencies>>, ${bound}`,
-    "  /** Binds handlers to some of them: calls of the others are left to workers that have theirs. */",
-    `  partial<Dependencies = {}>(handlers: Partial<${prefix}Handlers<NoInfer<Dependencies>>>, ${bound}`,
+    `/** Binds handlers to the tasks of ${path}, for a worker and for local policies. */`,
+    `export function implement${prefix}<Dependencies = {}>(`,
+    `  handlers: ${prefix}Handlers<NoInfer<Dependencies>>,`,
+    ...(pooled ? ["  module: string | URL,"] : []),
+    "  options?: ImplementOptions<Dependencies>,",
+    `): ${prefix}Implementation<Dependencies> {`,
+    `  return implement(${stem}Contract, handlers, registry, options${pooled ? ", module" : ""});`,
     "}",
-    `export const implement${prefix}: Implement${prefix} = implementer(${stem}Contract, registry${pooled ? ", true" : ""});`,
   ];
 }

@@ -177,13 +177,13 @@ export const mathContract: Contract = contractOf("math", declared, [
     expect(project.read("generated/index.ts")).toContain("export interface Tasks extends UserOrdersCalls {}");
     expect(project.read("generated/index.ts")).toContain(`\
 export interface MathHandlers<Dependencies = {}> extends MathHandlersGiven<Given<Dependencies>> {}
-export interface ImplementMath {
-  /** Binds handlers to the tasks of contracts/math.ts, for a worker and for local policies. */
-  <Dependencies = {}>(handlers: MathHandlers<NoInfer<Dependencies>>, options?: ImplementOptions<Dependencies>): MathImplementation<Dependencies>;
-  /** Binds handlers to some of them: calls of the others are left to workers that have theirs. */
-  partial<Dependencies = {}>(handlers: Partial<MathHandlers<NoInfer<Dependencies>>>, options?: ImplementOptions<Dependencies>): MathImplementation<Dependencies>;
+/** Binds handlers to the tasks of contracts/math.ts, for a worker and for local policies. */
+export function implementMath<Dependencies = {}>(
+  handlers: MathHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): MathImplementation<Dependencies> {
+  return implement(mathContract, handlers, registry, options);
 }
-export const implementMath: ImplementMath = implementer(mathContract, registry);
 `);
   });
 

@@ -38,28 +38,6 @@ export interface ImplementOptions<Dependencies> {
 }
 
 /**
- * What the generated code has as `implement…` of a contract: it binds handlers to all of its tasks, and its `partial` to some.
- *
- * @param pooled - whether the module is given behind the handlers, as tasks with `cpu` are found there.
- */
-export function implementer<Implementer>(contract: Contract, registry: Registry, pooled = false): Implementer {
-  const binds =
-    (isPartial: boolean) =>
-    (handlers: object, ...given: readonly unknown[]) => {
-      const [module, options] = pooled ? given : [undefined, ...given];
-      return bind(
-        contract,
-        handlers,
-        registry,
-        options as ImplementOptions<unknown>,
-        module as string | URL,
-        isPartial,
-      );
-    };
-  return Object.assign(binds(false), { partial: binds(true) }) as Implementer;
-}
-
-/**
  * Binds a contract to its handlers.
  *
  * @param registry - the tasks that handlers can call. @default those of the contract
@@ -72,18 +50,6 @@ export function implement<Signatures, Module, Dependencies>(
   registry: Registry = { shape: "flat", contracts: [contract] },
   options: ImplementOptions<Dependencies> = {},
   module?: string | URL,
-): Implementation<Signatures, Module, Dependencies> {
-  return bind(contract, handlers, registry, options, module, false);
-}
-
-/** @param isPartial - whether tasks may have no handler: calls of those are left to others. */
-function bind<Signatures, Module, Dependencies>(
-  contract: Contract,
-  handlers: object,
-  registry: Registry,
-  options: ImplementOptions<Dependencies> = {},
-  module: string | URL | undefined,
-  isPartial: boolean,
 ): Implementation<Signatures, Module, Dependencies> {
   const declarations = declarationsOf(contract, registry.owner);
   const found = module === undefined ? undefined : { module: moduleUrl(module) };
@@ -102,14 +68,11 @@ function bind<Signatures, Module, Dependencies>(
         registry,
         ...found,
       });
-    else if (handler !== undefined) faults.push(`the handler of ${name} is no function`);
-    else if (!isPartial) faults.push(`${name} has no handler`);
+    else faults.push(handler === undefined ? `${name} has no handler` : `the handler of ${name} is no function`);
   }
   for (const name of given.keys()) {
     if (!declarations.has(name)) faults.push(`there is no task ${name}; its handler can be deleted`);
   }
-  if (isPartial && faults.length === 0 && tasks.length === 0)
-    faults.push(`there are none; its tasks are ${listed(declarations.keys())}`);
   if (faults.length > 0) {
     throw new TaskError("invalid_argument", `the handlers of contract "${contract.name}": ${faults.join("; ")}`);
   }
@@ -119,10 +82,6 @@ function bind<Signatures, Module, Dependencies>(
     value: (run: RunMessage, send: (message: FromMember) => void) => serve(tasks, run, send),
   });
   return implementation;
-}
-
-function listed(names: Iterable<string>): string {
-  return [...names].join(", ");
 }
 
 function openOf(contract: Contract, options: ImplementOptions<unknown>): Open | undefined {

@@ -154,13 +154,3 @@ export const handlers: ContractHandlers = {
   // @ts-expect-error: it was removed, which the error says
   gone: () => {},
 };
-
-export function parts(): void {
-  implementMath.partial({ addition: ({ a, b }) => a + b });
-  // @ts-expect-error: there is no such task
-  implementMath.partial({ multiplication: () => 1 });
-  // @ts-expect-error: it gives a number
-  implementMath.partial({ addition: () => "1" });
-  // @ts-expect-error: without `partial`, every task has a handler
-  implementMath({ addition: ({ a, b }) => a + b });
-}

@@ -16,13 +16,11 @@ export const program = `(() => {
   };
   const loaded = load();
   loaded.catch(() => {});
-  const find = async ({ module, contract, task }) => {
+  const find = async ({ module, contract }) => {
     await loaded;
     const exported = await import(module);
     const values = [exported, exported.default ?? {}].flatMap((from) => Object.values(from));
-    const all = values.filter((value) => value?.[serve] !== undefined && value.contract.name === contract);
-    // A contract may be implemented in parts.
-    const found = all.find(({ tasks }) => tasks.some(({ declaration }) => declaration.shortName === task)) ?? all[0];
+    const found = values.find((value) => value?.[serve] !== undefined && value.contract.name === contract);
     if (found === undefined) throw new Error('it exports no implementation of contract "' + contract + '"');
     return found;
   };

@@ -204,9 +204,7 @@ const alone: LockGiver = { take: async () => ({ fence: ++fences, leave: () => un
 function boundTask({ contract, tasks }: Implementation, name: string): BoundTask {
   const bound = tasks.find(({ declaration }) => declaration.shortName === name);
   if (bound !== undefined) return bound;
-  const lacks =
-    name in contract.tasks ? "this implementation has no handler of" : `contract "${contract.name}" has no task`;
-  throw new TaskError("invalid_argument", `runTask(): ${lacks} ${name}`);
+  throw new TaskError("invalid_argument", `runTask(): contract "${contract.name}" has no task ${name}`);
 }
 
 function checkRunOptions(options: RunOptions): void {

@@ -2,7 +2,6 @@ import { threadId } from "node:worker_threads";
 import { describe, expect, test } from "vitest";
 import { runTask } from "taskpact/testing";
 import { lab } from "./handlers.ts";
-import { among, thread } from "./parts.ts";
 import { CpuStage, pool } from "./stage.ts";
 
 let count = 0;
@@ -22,13 +21,6 @@ describe("tasks with cpu in a client", { timeout: 60_000 }, () => {
     expect(await tasks.safe.rich(() => 1, new Date(7))).toMatchObject({ error: { code: "invalid_argument" } });
     expect(await tasks.safe.fails("declared")).toMatchObject({ error: { name: "odd", data: { size: 7n } } });
     expect(await tasks.safe.fails("lying")).toMatchObject({ error: { code: "invalid_result" } });
-  });
-
-  test("are found in a module that implements their contract in parts", async () => {
-    const tasks = stage()
-      .client({ implementations: [thread, among], pool })
-      .with({ policy: "local-only" });
-    expect([await tasks.inThread("nothing"), await tasks.among("text")]).toEqual(["thread", "among"]);
   });
 
   test("die alone, and are retried", async () => {

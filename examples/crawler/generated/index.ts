@@ -9,7 +9,7 @@ import {
   type With,
   createClient,
   declaredBy,
-  implementer,
+  implement,
 } from "taskpact/codegen";
 import {
   type CrawlerCalls,
@@ -81,10 +81,10 @@ interface Given<Dependencies> {
 }
 
 export interface CrawlerHandlers<Dependencies = {}> extends CrawlerHandlersGiven<Given<Dependencies>> {}
-export interface ImplementCrawler {
-  /** Binds handlers to the tasks of contracts/crawler.ts, for a worker and for local policies. */
-  <Dependencies = {}>(handlers: CrawlerHandlers<NoInfer<Dependencies>>, options?: ImplementOptions<Dependencies>): CrawlerImplementation<Dependencies>;
-  /** Binds handlers to some of them: calls of the others are left to workers that have theirs. */
-  partial<Dependencies = {}>(handlers: Partial<CrawlerHandlers<NoInfer<Dependencies>>>, options?: ImplementOptions<Dependencies>): CrawlerImplementation<Dependencies>;
+/** Binds handlers to the tasks of contracts/crawler.ts, for a worker and for local policies. */
+export function implementCrawler<Dependencies = {}>(
+  handlers: CrawlerHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): CrawlerImplementation<Dependencies> {
+  return implement(crawlerContract, handlers, registry, options);
 }
-export const implementCrawler: ImplementCrawler = implementer(crawlerContract, registry);

@@ -9,7 +9,7 @@ import {
   type With,
   createClient,
   declaredBy,
-  implementer,
+  implement,
 } from "taskpact/codegen";
 import {
   type NightlyCalls,
@@ -81,10 +81,10 @@ interface Given<Dependencies> {
 }
 
 export interface NightlyHandlers<Dependencies = {}> extends NightlyHandlersGiven<Given<Dependencies>> {}
-export interface ImplementNightly {
-  /** Binds handlers to the tasks of contracts/nightly.ts, for a worker and for local policies. */
-  <Dependencies = {}>(handlers: NightlyHandlers<NoInfer<Dependencies>>, options?: ImplementOptions<Dependencies>): NightlyImplementation<Dependencies>;
-  /** Binds handlers to some of them: calls of the others are left to workers that have theirs. */
-  partial<Dependencies = {}>(handlers: Partial<NightlyHandlers<NoInfer<Dependencies>>>, options?: ImplementOptions<Dependencies>): NightlyImplementation<Dependencies>;
+/** Binds handlers to the tasks of contracts/nightly.ts, for a worker and for local policies. */
+export function implementNightly<Dependencies = {}>(
+  handlers: NightlyHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): NightlyImplementation<Dependencies> {
+  return implement(nightlyContract, handlers, registry, options);
 }
-export const implementNightly: ImplementNightly = implementer(nightlyContract, registry);

@@ -9,7 +9,7 @@ import {
   type With,
   createClient,
   declaredBy,
-  implementer,
+  implement,
 } from "taskpact/codegen";
 import {
   type OrdersCalls,
@@ -150,37 +150,37 @@ interface Given<Dependencies> {
 }
 
 export interface OrdersHandlers<Dependencies = {}> extends OrdersHandlersGiven<Given<Dependencies>> {}
-export interface ImplementOrders {
-  /** Binds handlers to the tasks of contracts/orders.ts, for a worker and for local policies. */
-  <Dependencies = {}>(handlers: OrdersHandlers<NoInfer<Dependencies>>, options?: ImplementOptions<Dependencies>): OrdersImplementation<Dependencies>;
-  /** Binds handlers to some of them: calls of the others are left to workers that have theirs. */
-  partial<Dependencies = {}>(handlers: Partial<OrdersHandlers<NoInfer<Dependencies>>>, options?: ImplementOptions<Dependencies>): OrdersImplementation<Dependencies>;
+/** Binds handlers to the tasks of contracts/orders.ts, for a worker and for local policies. */
+export function implementOrders<Dependencies = {}>(
+  handlers: OrdersHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): OrdersImplementation<Dependencies> {
+  return implement(ordersContract, handlers, registry, options);
 }
-export const implementOrders: ImplementOrders = implementer(ordersContract, registry);
 
 export interface PaymentsHandlers<Dependencies = {}> extends PaymentsHandlersGiven<Given<Dependencies>> {}
-export interface ImplementPayments {
-  /** Binds handlers to the tasks of contracts/payments.ts, for a worker and for local policies. */
-  <Dependencies = {}>(handlers: PaymentsHandlers<NoInfer<Dependencies>>, options?: ImplementOptions<Dependencies>): PaymentsImplementation<Dependencies>;
-  /** Binds handlers to some of them: calls of the others are left to workers that have theirs. */
-  partial<Dependencies = {}>(handlers: Partial<PaymentsHandlers<NoInfer<Dependencies>>>, options?: ImplementOptions<Dependencies>): PaymentsImplementation<Dependencies>;
+/** Binds handlers to the tasks of contracts/payments.ts, for a worker and for local policies. */
+export function implementPayments<Dependencies = {}>(
+  handlers: PaymentsHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): PaymentsImplementation<Dependencies> {
+  return implement(paymentsContract, handlers, registry, options);
 }
-export const implementPayments: ImplementPayments = implementer(paymentsContract, registry);
 
 export interface ShippingHandlers<Dependencies = {}> extends ShippingHandlersGiven<Given<Dependencies>> {}
-export interface ImplementShipping {
-  /** Binds handlers to the tasks of contracts/shipping.ts, for a worker and for local policies. */
-  <Dependencies = {}>(handlers: ShippingHandlers<NoInfer<Dependencies>>, options?: ImplementOptions<Dependencies>): ShippingImplementation<Dependencies>;
-  /** Binds handlers to some of them: calls of the others are left to workers that have theirs. */
-  partial<Dependencies = {}>(handlers: Partial<ShippingHandlers<NoInfer<Dependencies>>>, options?: ImplementOptions<Dependencies>): ShippingImplementation<Dependencies>;
+/** Binds handlers to the tasks of contracts/shipping.ts, for a worker and for local policies. */
+export function implementShipping<Dependencies = {}>(
+  handlers: ShippingHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): ShippingImplementation<Dependencies> {
+  return implement(shippingContract, handlers, registry, options);
 }
-export const implementShipping: ImplementShipping = implementer(shippingContract, registry);
 
 export interface StockHandlers<Dependencies = {}> extends StockHandlersGiven<Given<Dependencies>> {}
-export interface ImplementStock {
-  /** Binds handlers to the tasks of contracts/stock.ts, for a worker and for local policies. */
-  <Dependencies = {}>(handlers: StockHandlers<NoInfer<Dependencies>>, options?: ImplementOptions<Dependencies>): StockImplementation<Dependencies>;
-  /** Binds handlers to some of them: calls of the others are left to workers that have theirs. */
-  partial<Dependencies = {}>(handlers: Partial<StockHandlers<NoInfer<Dependencies>>>, options?: ImplementOptions<Dependencies>): StockImplementation<Dependencies>;
+/** Binds handlers to the tasks of contracts/stock.ts, for a worker and for local policies. */
+export function implementStock<Dependencies = {}>(
+  handlers: StockHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): StockImplementation<Dependencies> {
+  return implement(stockContract, handlers, registry, options);
 }
-export const implementStock: ImplementStock = implementer(stockContract, registry);

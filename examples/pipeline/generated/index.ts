@@ -9,7 +9,7 @@ import {
   type With,
   createClient,
   declaredBy,
-  implementer,
+  implement,
 } from "taskpact/codegen";
 import {
   type ReadingsCalls,
@@ -104,19 +104,20 @@ interface Given<Dependencies> {
 }
 
 export interface ReadingsHandlers<Dependencies = {}> extends ReadingsHandlersGiven<Given<Dependencies>> {}
-export interface ImplementReadings {
-  /** Binds handlers to the tasks of contracts/readings.ts, for a worker and for local policies. */
-  <Dependencies = {}>(handlers: ReadingsHandlers<NoInfer<Dependencies>>, module: string | URL, options?: ImplementOptions<Dependencies>): ReadingsImplementation<Dependencies>;
-  /** Binds handlers to some of them: calls of the others are left to workers that have theirs. */
-  partial<Dependencies = {}>(handlers: Partial<ReadingsHandlers<NoInfer<Dependencies>>>, module: string | URL, options?: ImplementOptions<Dependencies>): ReadingsImplementation<Dependencies>;
+/** Binds handlers to the tasks of contracts/readings.ts, for a worker and for local policies. */
+export function implementReadings<Dependencies = {}>(
+  handlers: ReadingsHandlers<NoInfer<Dependencies>>,
+  module: string | URL,
+  options?: ImplementOptions<Dependencies>,
+): ReadingsImplementation<Dependencies> {
+  return implement(readingsContract, handlers, registry, options, module);
 }
-export const implementReadings: ImplementReadings = implementer(readingsContract, registry, true);
 
 export interface ReportHandlers<Dependencies = {}> extends ReportHandlersGiven<Given<Dependencies>> {}
-export interface ImplementReport {
-  /** Binds handlers to the tasks of contracts/report.ts, for a worker and for local policies. */
-  <Dependencies = {}>(handlers: ReportHandlers<NoInfer<Dependencies>>, options?: ImplementOptions<Dependencies>): ReportImplementation<Dependencies>;
-  /** Binds handlers to some of them: calls of the others are left to workers that have theirs. */
-  partial<Dependencies = {}>(handlers: Partial<ReportHandlers<NoInfer<Dependencies>>>, options?: ImplementOptions<Dependencies>): ReportImplementation<Dependencies>;
+/** Binds handlers to the tasks of contracts/report.ts, for a worker and for local policies. */
+export function implementReport<Dependencies = {}>(
+  handlers: ReportHandlers<NoInfer<Dependencies>>,
+  options?: ImplementOptions<Dependencies>,
+): ReportImplementation<Dependencies> {
+  return implement(reportContract, handlers, registry, options);
 }
-export const implementReport: ImplementReport = implementer(reportContract, registry);
