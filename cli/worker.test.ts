@@ -32,6 +32,13 @@ export default [
 ];
 `;
 
+/** A contract in two parts, which leave a task out. */
+const parts = `
+import { implementMath } from "../generated/index.ts";
+export const sums = implementMath.partial({ addition: ({ a, b }) => a + b });
+export default [sums, implementMath.partial({ division: ({ dividend, divisor }) => dividend / divisor })];
+`;
+
 /** A task that is due five times a second. */
 const scheduled = `
 import { task } from "taskpact";
@@ -46,6 +53,7 @@ let stage: CommandStage;
 beforeAll(async () => {
   stage = await CommandStage.open();
   await stage.write("handlers/index.ts", handlers);
+  await stage.write("handlers/parts.ts", parts);
   await stage.write("handlers/nothing.ts", "export const nothing = 1;");
   await stage.write("handlers/broken.ts", 'throw new Error("no database");');
   await stage.write("scheduled/handlers.ts", scheduled);
@@ -92,6 +100,21 @@ describeRedis("taskpact worker", () => {
     running.signal("SIGTERM");
     await expect(running.ended).resolves.toBe(0);
     for (const pid of found) expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+  });
+
+  test.concurrent("serves and lists the tasks of partial implementations, and no others", async (context) => {
+    const { expect, onTestFinished } = context;
+    const namespace = namespaceUntil(onTestFinished);
+    const args = ["worker", "handlers/parts.ts", "--broker", sharedRedisUrl(), "--namespace", namespace];
+    const running = stage.start(context, args, { env: { TASKPACT_LOG: "info" } });
+    const tasks = createTasks({ broker: sharedRedisUrl(), namespace });
+    onTestFinished(() => tasks.client.close());
+    const awaited = tasks.with({ policy: "remote-only", timeoutMs: 120_000 });
+    await expect(Promise.all([awaited.addition(4, 6), awaited.division(4, 8)])).resolves.toEqual([10, 0.5]);
+    await expect(awaited.subtraction(4, 6)).rejects.toMatchObject({ code: "unimplemented" });
+    expect((await tasks.client.workers()).map((worker) => worker.tasks)).toEqual([["math.addition", "math.division"]]);
+    running.signal("SIGTERM");
+    await expect(running.ended).resolves.toBe(0);
   });
 
   test.concurrent("starts another process for one that is killed", async (context) => {

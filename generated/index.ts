@@ -9,7 +9,7 @@ import {
   type With,
   createClient,
   declaredBy,
-  implement,
+  implementerOf,
 } from "taskpact/codegen";
 import {
   type MathCalls,
@@ -151,36 +151,56 @@ interface Given<Dependencies> {
 
 export interface MathHandlers<Dependencies = {}> extends MathHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/math.ts, for a worker and for local policies. */
-export function implementMath<Dependencies = {}>(
-  handlers: MathHandlers<NoInfer<Dependencies>>,
-  options?: ImplementOptions<Dependencies>,
-): MathImplementation<Dependencies> {
-  return implement(mathContract, handlers, registry, options);
-}
+export const implementMath: {
+  <Dependencies = {}>(
+    handlers: MathHandlers<NoInfer<Dependencies>>,
+    options?: ImplementOptions<Dependencies>,
+  ): MathImplementation<Dependencies>;
+  /** Binds handlers to some of the tasks of contracts/math.ts: all others are left to other workers. */
+  partial<Dependencies = {}>(
+    handlers: Partial<MathHandlers<NoInfer<Dependencies>>>,
+    options?: ImplementOptions<Dependencies>,
+  ): MathImplementation<Dependencies>;
+} = /* @__PURE__ */ implementerOf(mathContract, registry);
 
 export interface OrdersHandlers<Dependencies = {}> extends OrdersHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/orders.ts, for a worker and for local policies. */
-export function implementOrders<Dependencies = {}>(
-  handlers: OrdersHandlers<NoInfer<Dependencies>>,
-  options?: ImplementOptions<Dependencies>,
-): OrdersImplementation<Dependencies> {
-  return implement(ordersContract, handlers, registry, options);
-}
+export const implementOrders: {
+  <Dependencies = {}>(
+    handlers: OrdersHandlers<NoInfer<Dependencies>>,
+    options?: ImplementOptions<Dependencies>,
+  ): OrdersImplementation<Dependencies>;
+  /** Binds handlers to some of the tasks of contracts/orders.ts: all others are left to other workers. */
+  partial<Dependencies = {}>(
+    handlers: Partial<OrdersHandlers<NoInfer<Dependencies>>>,
+    options?: ImplementOptions<Dependencies>,
+  ): OrdersImplementation<Dependencies>;
+} = /* @__PURE__ */ implementerOf(ordersContract, registry);
 
 export interface TextHandlers<Dependencies = {}> extends TextHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/text.ts, for a worker and for local policies. */
-export function implementText<Dependencies = {}>(
-  handlers: TextHandlers<NoInfer<Dependencies>>,
-  options?: ImplementOptions<Dependencies>,
-): TextImplementation<Dependencies> {
-  return implement(textContract, handlers, registry, options);
-}
+export const implementText: {
+  <Dependencies = {}>(
+    handlers: TextHandlers<NoInfer<Dependencies>>,
+    options?: ImplementOptions<Dependencies>,
+  ): TextImplementation<Dependencies>;
+  /** Binds handlers to some of the tasks of contracts/text.ts: all others are left to other workers. */
+  partial<Dependencies = {}>(
+    handlers: Partial<TextHandlers<NoInfer<Dependencies>>>,
+    options?: ImplementOptions<Dependencies>,
+  ): TextImplementation<Dependencies>;
+} = /* @__PURE__ */ implementerOf(textContract, registry);
 
 export interface TimingHandlers<Dependencies = {}> extends TimingHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/timing.ts, for a worker and for local policies. */
-export function implementTiming<Dependencies = {}>(
-  handlers: TimingHandlers<NoInfer<Dependencies>>,
-  options?: ImplementOptions<Dependencies>,
-): TimingImplementation<Dependencies> {
-  return implement(timingContract, handlers, registry, options);
-}
+export const implementTiming: {
+  <Dependencies = {}>(
+    handlers: TimingHandlers<NoInfer<Dependencies>>,
+    options?: ImplementOptions<Dependencies>,
+  ): TimingImplementation<Dependencies>;
+  /** Binds handlers to some of the tasks of contracts/timing.ts: all others are left to other workers. */
+  partial<Dependencies = {}>(
+    handlers: Partial<TimingHandlers<NoInfer<Dependencies>>>,
+    options?: ImplementOptions<Dependencies>,
+  ): TimingImplementation<Dependencies>;
+} = /* @__PURE__ */ implementerOf(timingContract, registry);

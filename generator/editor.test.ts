@@ -21,6 +21,9 @@ export const addition = task({ params: { a: z.number(), b: z.number() }, result:
 export const math = implementMath({
   addition: ({ a, b }) => a + b,
 });
+export const part = implementMath.partial({
+  addition: ({ a, b }) => b + a,
+});
 `,
   "caller.ts": `import { createTasks } from "./generated/index.ts";
 const tasks = createTasks({ broker: "memory:" });
@@ -40,6 +43,7 @@ const uses = [
   ["caller.ts", "tasks.submit."],
   ["caller.ts", "}).ad"],
   ["handlers/math.ts", "implementMath({\n  "],
+  ["handlers/math.ts", "implementMath.partial({\n  "],
 ] as const;
 
 const declaration = "contracts/math.ts: addition";
@@ -89,6 +93,7 @@ describe.each([
         "caller.ts:7",
         "contracts/math.ts:4",
         "handlers/math.ts:3",
+        "handlers/math.ts:6",
       ];
       for (const [path, before] of [["contracts/math.ts", "export const "], ...uses] as const) {
         const renamed = await editor.renamed(path, offsetOf(code, path, before));
@@ -104,6 +109,8 @@ describe.each([
     const editor = await editorOf(code);
     const hover = await editor.hover("caller.ts", offsetOf(code, "caller.ts", "await tasks."));
     expect(hover).toContain("(a: number, b: number) => Promise<number>");
+    const parts = await editor.hover("handlers/math.ts", offsetOf(code, "handlers/math.ts", "implementMath.pa"));
+    expect(parts).toContain("handlers: Partial<MathHandlers<");
   });
 });
 

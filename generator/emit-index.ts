@@ -20,7 +20,7 @@ export function emitIndex(model: Model): string {
           "With",
           "createClient",
           "declaredBy",
-          "implement",
+          "implementerOf",
         ] as const),
         ...(isFlat ? [] : (["Named"] as const)),
       ]),
@@ -119,15 +119,21 @@ function faceLines(face: string, part: string, { contracts, client }: Model): re
 function implementLines({ path, prefix, stem, tasks }: ContractModel): readonly string[] {
   // A pool's threads import the handlers by the URL of their module.
   const pooled = tasks.some((task) => task.isPooled);
+  const handlers = `${prefix}Handlers<NoInfer<Dependencies>>`;
+  const signature = (name: string, given: string): readonly string[] => [
+    `  ${name}<Dependencies = {}>(`,
+    `    handlers: ${given},`,
+    ...(pooled ? ["    module: string | URL,"] : []),
+    "    options?: ImplementOptions<Dependencies>,",
+    `  ): ${prefix}Implementation<Dependencies>;`,
+  ];
   return [
     `export interface ${prefix}Handlers<Dependencies = {}> extends ${prefix}HandlersGiven<Given<Dependencies>> {}`,
     `/** Binds handlers to the tasks of ${path}, for a worker and for local policies. */`,
-    `export function implement${prefix}<Dependencies = {}>(`,
-    `  handlers: ${prefix}Handlers<NoInfer<Dependencies>>,`,
-    ...(pooled ? ["  module: string | URL,"] : []),
-    "  options?: ImplementOptions<Dependencies>,",
-    `): ${prefix}Implementation<Dependencies> {`,
-    `  return implement(${stem}Contract, handlers, registry, options${pooled ? ", module" : ""});`,
-    "}",
+    `export const implement${prefix}: {`,
+    ...signature("", handlers),
+    `  /** Binds handlers to some of the tasks of ${path}: all others are left to other workers. */`,
+    ...signature("partial", `Partial<${handlers}>`),
+    `} = /* @__PURE__ */ implementerOf(${stem}Contract, registry);`,
   ];
 }

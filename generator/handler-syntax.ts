@@ -43,6 +43,18 @@ export function handlerCalls(source: Source, callee: string, style: FileStyle): 
   return found;
 }
 
+/** Whether the `partial` of a function by that name is called: the handlers that are missing there are meant to be. */
+export function isCalledInPart(source: Source, callee: string): boolean {
+  const isPartial = ({ expression }: ts.CallExpression): boolean =>
+    ts.isPropertyAccessExpression(expression) &&
+    expression.name.text === "partial" &&
+    ts.isIdentifier(expression.expression) &&
+    expression.expression.text === callee;
+  const visit = (node: ts.Node): boolean =>
+    (ts.isCallExpression(node) && isPartial(node)) || (ts.forEachChild(node, visit) ?? false);
+  return visit(source.tree);
+}
+
 function readHandlers(source: Source, object: ts.ObjectLiteralExpression, style: FileStyle): HandlersSyntax {
   const { text } = source.tree;
   const { properties } = object;

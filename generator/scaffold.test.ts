@@ -106,6 +106,17 @@ describe("a handlers file keeps every byte of the user's", () => {
 });
 
 describe("a handlers file is left as it is", () => {
+  it("that implements its contract in part", async () => {
+    const text = `${head}export const one = implementX.partial({ a: () => "" });\nexport const other = implementX.partial({ b });\n`;
+    const project = projectWith(text);
+    expect(await run(project)).toEqual({
+      changes: [],
+      diagnostics: [],
+      lines: ["no handler is missing in handlers/"],
+    });
+    expect(project.read("handlers/x.ts")).toBe(text);
+  });
+
   it.each([
     [
       "that has a syntax error",

@@ -2,7 +2,15 @@ import { readFile } from "node:fs/promises";
 import { join, posix, relative, resolve } from "node:path";
 import type { Settings } from "./config.ts";
 import { type Diagnostic, errorAt, hasErrors, startOf, warningAt } from "./diagnostic.ts";
-import { type FileStyle, handlerCalls, hasName, type HandlersSyntax, importsEnd, styleOf } from "./handler-syntax.ts";
+import {
+  type FileStyle,
+  handlerCalls,
+  hasName,
+  type HandlersSyntax,
+  importsEnd,
+  isCalledInPart,
+  styleOf,
+} from "./handler-syntax.ts";
 import { shownPath } from "./load.ts";
 import type { ContractModel, Model } from "./model.ts";
 import { paramNameFault } from "./names.ts";
@@ -90,6 +98,7 @@ function extended(source: Source, contract: ContractModel): Extension {
   const style = styleOf(source);
   const callee = `implement${contract.prefix}`;
   const [handlers, another] = handlerCalls(source, callee, style);
+  if (handlers === undefined && isCalledInPart(source, callee)) return nothing();
   if (handlers === undefined || another !== undefined) {
     const reason =
       handlers === undefined ? `there is no call ${callee}({ … })` : `${callee}({ … }) is called more than once`;

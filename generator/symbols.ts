@@ -52,7 +52,7 @@ export const codegenTypes = [
 ] as const;
 
 /** What `taskpact/codegen` exports as a value. */
-export const codegenValues = ["contractOf", "createClient", "declaredBy", "implement"] as const;
+export const codegenValues = ["contractOf", "createClient", "declaredBy", "implement", "implementerOf"] as const;
 
 /** A name that generated code may import from `taskpact/codegen`. */
 export type CodegenSymbol = (typeof codegenTypes)[number] | (typeof codegenValues)[number];

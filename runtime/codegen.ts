@@ -5,6 +5,7 @@
 export { declaredBy } from "./client.ts";
 export type { Client, ClientOptions } from "./client.ts";
 export { createClient } from "./create-client.ts";
+export { implementerOf } from "./implementer.ts";
 export { implement } from "./implementation.ts";
 export type { Implementation, ImplementOptions } from "./implementation.ts";
 export type { Conformance, Proven } from "./conformance.ts";

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { describe, expect, it } from "vitest";
 import { task } from "./contract.ts";
 import { boundTasks, implement } from "./implementation.ts";
+import { implementerOf } from "./implementer.ts";
 
 const contract = {
   name: "shop",
@@ -22,6 +23,13 @@ describe("implement", () => {
     expect(() => implement(contract, { sell: 3, rent: nothing })).toThrow(
       /the handlers of contract "shop": the handler of sell is no function; buy has no handler; there is no task rent; its handler can be deleted/,
     );
+  });
+
+  it("names few tasks of a contract of many", () => {
+    const many = Object.fromEntries(Array.from({ length: 30 }, (_, at) => [`t${at}`, contract.tasks.sell]));
+    const large = { name: "large", tasks: many };
+    const { partial } = implementerOf(large, { shape: "flat", contracts: [large] });
+    expect(() => partial({ t30: nothing })).toThrow(/there is no task t30; its tasks are t0, .+, t19, and 10 more$/);
   });
 
   it("lets handlers use each other through this", () => {

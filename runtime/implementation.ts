@@ -12,7 +12,8 @@ import type { Contract, Registry } from "./registry.ts";
 export type { BoundTask } from "./bound-task.ts";
 
 /**
- * A contract's tasks, each bound to its handler: what `implement…()` gives to a worker and to a client.
+ * A contract's tasks, each bound to its handler: what `implement…()` gives to a worker and to a client. Those of
+ * `implement….partial()` are the tasks that it names.
  *
  * @typeParam Signatures - the contract's table of signatures.
  * @typeParam Module - the contract itself.
@@ -47,10 +48,42 @@ export interface ImplementOptions<Dependencies> {
 export function implement<Signatures, Module, Dependencies>(
   contract: Contract,
   handlers: object,
-  registry: Registry = { shape: "flat", contracts: [contract] },
-  options: ImplementOptions<Dependencies> = {},
+  registry?: Registry,
+  options?: ImplementOptions<Dependencies>,
   module?: string | URL,
 ): Implementation<Signatures, Module, Dependencies> {
+  return bind(contract, handlers, { registry, options, module, partial: false });
+}
+
+/** What {@link bind} takes besides a contract and its handlers. */
+interface BindSettings {
+  /** The tasks that handlers can call. @default those of the contract */
+  readonly registry?: Registry | undefined;
+  readonly options?: ImplementOptions<unknown> | undefined;
+  /** Where the result is exported: tasks with `cpu` are found there. */
+  readonly module?: string | URL | undefined;
+  /** Whether tasks may be left out. One at least is bound. */
+  readonly partial: boolean;
+}
+
+/**
+ * Binds all tasks of a contract, or, with `partial`, those that are named.
+ *
+ * @throws TaskError `invalid_argument` that names the handlers that are missing, unknown or no functions.
+ */
+export function bind<Signatures, Module, Dependencies>(
+  contract: Contract,
+  handlers: object,
+  settings: BindSettings,
+): Implementation<Signatures, Module, Dependencies> {
+  const { registry = { shape: "flat", contracts: [contract] }, options = {}, module, partial } = settings;
+  if (typeof handlers !== "object" || handlers === null) {
+    const got = shown(handlers);
+    throw new TaskError(
+      "invalid_argument",
+      `the handlers of contract "${contract.name}" must be an object; got ${got}`,
+    );
+  }
   const declarations = declarationsOf(contract, registry.owner);
   const found = module === undefined ? undefined : { module: moduleUrl(module) };
   const given = new Map<string, unknown>(Object.entries(handlers));
@@ -58,6 +91,7 @@ export function implement<Signatures, Module, Dependencies>(
   const tasks: BoundTask[] = [];
   const open = openOf(contract, options);
   for (const [name, declaration] of declarations) {
+    if (partial && !given.has(name)) continue;
     const handler = given.get(name);
     if (typeof handler === "function")
       tasks.push({
@@ -70,10 +104,11 @@ export function implement<Signatures, Module, Dependencies>(
       });
     else faults.push(handler === undefined ? `${name} has no handler` : `the handler of ${name} is no function`);
   }
-  for (const name of given.keys()) {
-    if (!declarations.has(name)) faults.push(`there is no task ${name}; its handler can be deleted`);
-  }
+  const unknown = [...given.keys()].filter((name) => !declarations.has(name));
+  for (const name of unknown) faults.push(`there is no task ${name}${partial ? "" : "; its handler can be deleted"}`);
+  if (partial && given.size === 0) faults.push("none is given, and one at least is needed");
   if (faults.length > 0) {
+    if (partial) faults.push(`its tasks are ${listed([...declarations.keys()])}`);
     throw new TaskError("invalid_argument", `the handlers of contract "${contract.name}": ${faults.join("; ")}`);
   }
   const implementation: Implementation<Signatures, Module, Dependencies> = { contract, tasks };
@@ -82,6 +117,14 @@ export function implement<Signatures, Module, Dependencies>(
     value: (run: RunMessage, send: (message: FromMember) => void) => serve(tasks, run, send),
   });
   return implementation;
+}
+
+/** So many names at most are in an error. */
+const mostListed = 20;
+
+function listed(names: readonly string[]): string {
+  const rest = names.length - mostListed;
+  return names.slice(0, mostListed).join(", ") + (rest > 0 ? `, and ${rest} more` : "");
 }
 
 function openOf(contract: Contract, options: ImplementOptions<unknown>): Open | undefined {
@@ -109,7 +152,11 @@ export function boundTasks(implementations: readonly Implementation[]): Readonly
   const bound = new Map<string, BoundTask>();
   for (const task of implementations.flatMap((implementation) => implementation.tasks)) {
     const { name } = task.declaration;
-    if (bound.has(name)) throw new TaskError("invalid_argument", `${name} is implemented twice`);
+    if (bound.has(name))
+      throw new TaskError(
+        "invalid_argument",
+        `${name} is implemented twice: leave it out of one of the implementations`,
+      );
     bound.set(name, task);
   }
   return bound;

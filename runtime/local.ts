@@ -68,6 +68,15 @@ export class LocalRuns implements Nest {
     return bound !== undefined && isSameOwner(owner, bound.declaration.owner);
   }
 
+  /** Whether it can run other tasks of the same contract, but not this one. */
+  leavesOut(declaration: Declaration): boolean {
+    const { name, shortName, owner } = declaration;
+    const contract = name.slice(0, -shortName.length);
+    const isOfContract = (other: Declaration): boolean =>
+      other.name.startsWith(contract) && isSameOwner(owner, other.owner);
+    return !this.implements(declaration) && [...this.#tasks.values()].some((bound) => isOfContract(bound.declaration));
+  }
+
   /** Whether there is a slot for a call: for one that a handler waits for, also one that is lent. */
   slotFree({ nested }: Pick<Call, "nested">): boolean {
     return (nested ? this.#running.freeForNested : this.#running.free) > this.#reserved;

@@ -37,7 +37,14 @@ export function run(places: Places, call: Call): Settled | Promise<Settled> {
           "unavailable",
           "it is local-only, and its maxConcurrency or rateLimit holds on workers",
         );
-      if (!here) return notStarted(call, "unavailable", "it is local-only, and no implementation was given");
+      if (!here)
+        return local.leavesOut(declaration)
+          ? notStarted(
+              call,
+              "unimplemented",
+              "it is local-only, and the implementation of its contract here leaves it out",
+            )
+          : notStarted(call, "unavailable", "it is local-only, and no implementation was given");
       if (!local.slotFree(call))
         return notStarted(
           call,

@@ -12,7 +12,7 @@ import { ownMessages } from "../own-message.ts";
 export interface Whereabouts {
   /** The URL of the module that exports the implementation. */
   readonly module: string;
-  /** The contract that it implements. */
+  /** The contract that it implements, in whole or in part. */
   readonly contract: string;
 }
 
@@ -38,8 +38,8 @@ export interface RunMessage extends Whereabouts {
 
 /** What a member is told. */
 export type ToMember =
-  /** To import a module, and to say whether it can be. */
-  | ({ readonly kind: "look" } & Whereabouts)
+  /** To import a module, and to say whether it can be and has the handlers of these tasks. */
+  | ({ readonly kind: "look"; readonly tasks: readonly string[] } & Whereabouts)
   | RunMessage
   /** What runs is to end: its signal aborts. */
   | { readonly kind: "abort"; readonly error: WireError };

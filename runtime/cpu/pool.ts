@@ -55,17 +55,18 @@ export class CpuPool implements MemberLine {
   /**
    * Has each module imported once, by a member as it will be.
    *
-   * @throws TaskError `invalid_argument` that says which can't be.
+   * @throws TaskError `invalid_argument` that says which can't be, or lacks a handler.
    */
   async look(tasks: Iterable<BoundTask>): Promise<void> {
-    const places = new Map<string, BoundTask>();
+    const places = new Map<string, BoundTask[]>();
     for (const bound of tasks) {
       const { kind, module, contract } = placeOf(bound);
-      places.set(`${kind} ${module} ${contract}`, bound);
+      const key = `${kind} ${module} ${contract}`;
+      places.set(key, [...(places.get(key) ?? []), bound]);
     }
     const lookAll = async (kind: CpuKind): Promise<void> => {
       // One after the other: the first starts a member, which the rest use.
-      for (const bound of places.values()) if (placeOf(bound).kind === kind) await this.#lookAt(bound);
+      for (const there of places.values()) if (placeOf(there[0]!).kind === kind) await this.#lookAt(there);
     };
     await Promise.all([lookAll("thread"), lookAll("process")]);
   }
@@ -129,7 +130,9 @@ export class CpuPool implements MemberLine {
     member.kill();
   }
 
-  #lookAt(bound: BoundTask): Promise<void> {
+  /** @param there - tasks that have the same place. */
+  #lookAt(there: readonly BoundTask[]): Promise<void> {
+    const bound = there[0]!;
     const place = placeOf(bound);
     const { module, contract } = place;
     return new Promise((resolve, reject) => {
@@ -151,7 +154,7 @@ export class CpuPool implements MemberLine {
           },
           died: (words) => end(words),
         });
-        member.post({ kind: "look", module, contract });
+        member.post({ kind: "look", module, contract, tasks: there.map(({ declaration }) => declaration.shortName) });
       });
     });
   }

@@ -16,13 +16,18 @@ export const program = `(() => {
   };
   const loaded = load();
   loaded.catch(() => {});
-  const find = async ({ module, contract }) => {
+  const find = async ({ module, contract, task, tasks = [task] }) => {
     await loaded;
     const exported = await import(module);
     const values = [exported, exported.default ?? {}].flatMap((from) => Object.values(from));
-    const found = values.find((value) => value?.[serve] !== undefined && value.contract.name === contract);
-    if (found === undefined) throw new Error('it exports no implementation of contract "' + contract + '"');
-    return found;
+    const found = values.filter((value) => value?.[serve] !== undefined && value.contract.name === contract);
+    if (found.length === 0) throw new Error('it exports no implementation of contract "' + contract + '"');
+    // Several may each have a part of it.
+    const partWith = (name) => found.find((part) => part.tasks.some(({ declaration }) => declaration.shortName === name));
+    const missing = tasks.find((name) => partWith(name) === undefined);
+    if (missing !== undefined)
+      throw new Error('what it exports of contract "' + contract + '" has no handler of ' + missing);
+    return partWith(tasks[0]);
   };
   const textOf = (error) => {
     try {

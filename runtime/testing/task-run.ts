@@ -204,7 +204,8 @@ const alone: LockGiver = { take: async () => ({ fence: ++fences, leave: () => un
 function boundTask({ contract, tasks }: Implementation, name: string): BoundTask {
   const bound = tasks.find(({ declaration }) => declaration.shortName === name);
   if (bound !== undefined) return bound;
-  throw new TaskError("invalid_argument", `runTask(): contract "${contract.name}" has no task ${name}`);
+  const part = name in contract.tasks ? "this implementation of " : "";
+  throw new TaskError("invalid_argument", `runTask(): ${part}contract "${contract.name}" has no task ${name}`);
 }
 
 function checkRunOptions(options: RunOptions): void {

@@ -186,7 +186,7 @@ export function hookRules(lab: () => CallLab): void {
     await expect(heard(tasks.elsewhere("x"))).resolves.toEqual(local);
     const remote = ["attempt there lab-elsewhere", awaited, "submit lab-elsewhere remote-only remote"];
     await expect(heard(tasks.with({ policy: "remote-only" }).elsewhere("x"))).resolves.toEqual(remote);
-    const refused = ["reply lab awaited", "submit lab local-only unavailable"];
+    const refused = ["reply lab awaited", "submit lab local-only unimplemented"];
     await expect(heard(tasks.with({ policy: "local-only" }).held("x"))).resolves.toEqual(refused);
     const handled = ["attempt there lab", "reply lab of a handle", "submit lab remote-only remote"];
     const submitted = tasks.submit.addition(1, 2);

@@ -4,6 +4,7 @@ import { createClient } from "taskpact/codegen";
 import { quiet } from "../calls/lab.ts";
 import { broken, lost, untold } from "./broken.ts";
 import { contract, lab } from "./handlers.ts";
+import { another, hidden, one, partsContract } from "./parts.ts";
 import { CpuStage, pool } from "./stage.ts";
 
 let count = 0;
@@ -19,6 +20,19 @@ test("a worker does not start if a module can't be imported, or lacks the handle
   await expect(worker(broken!).run()).rejects.toThrow('it exports no implementation of contract "broken"');
   const options = { pool: { ...pool, execArgv: ["--import", "no-such-loader"] } };
   await expect(worker(lab, options).run()).rejects.toThrow("no-such-loader");
+});
+
+test("threads find the part of a contract that has the task", { timeout: 60_000 }, async () => {
+  const broker = brokerUrl();
+  const tasks = createClient<Record<"inThread" | "rich", (...args: unknown[]) => Promise<unknown>>>(
+    { shape: "flat", contracts: [partsContract] },
+    { broker, implementations: [one, another], log: quiet, pool: { ...pool, size: 1 } },
+  );
+  await expect(tasks.inThread("nothing")).resolves.toMatch(/^thread [1-9]/);
+  await expect(tasks.rich(1, new Date())).resolves.toBe(true);
+  await (tasks as unknown as { readonly client: { close(): Promise<void> } }).client.close();
+  const lacking = createWorker({ broker, implementations: hidden, log: quiet, pool });
+  await expect(lacking.run()).rejects.toThrow('what it exports of contract "parts" has no handler of told');
 });
 
 test("a task with cpu is refused where its module is not known", () => {

@@ -9,7 +9,7 @@ import {
   type With,
   createClient,
   declaredBy,
-  implement,
+  implementerOf,
 } from "taskpact/codegen";
 import {
   type CrawlerCalls,
@@ -82,9 +82,14 @@ interface Given<Dependencies> {
 
 export interface CrawlerHandlers<Dependencies = {}> extends CrawlerHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/crawler.ts, for a worker and for local policies. */
-export function implementCrawler<Dependencies = {}>(
-  handlers: CrawlerHandlers<NoInfer<Dependencies>>,
-  options?: ImplementOptions<Dependencies>,
-): CrawlerImplementation<Dependencies> {
-  return implement(crawlerContract, handlers, registry, options);
-}
+export const implementCrawler: {
+  <Dependencies = {}>(
+    handlers: CrawlerHandlers<NoInfer<Dependencies>>,
+    options?: ImplementOptions<Dependencies>,
+  ): CrawlerImplementation<Dependencies>;
+  /** Binds handlers to some of the tasks of contracts/crawler.ts: all others are left to other workers. */
+  partial<Dependencies = {}>(
+    handlers: Partial<CrawlerHandlers<NoInfer<Dependencies>>>,
+    options?: ImplementOptions<Dependencies>,
+  ): CrawlerImplementation<Dependencies>;
+} = /* @__PURE__ */ implementerOf(crawlerContract, registry);

@@ -9,7 +9,7 @@ import {
   type With,
   createClient,
   declaredBy,
-  implement,
+  implementerOf,
 } from "taskpact/codegen";
 import {
   type NightlyCalls,
@@ -82,9 +82,14 @@ interface Given<Dependencies> {
 
 export interface NightlyHandlers<Dependencies = {}> extends NightlyHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/nightly.ts, for a worker and for local policies. */
-export function implementNightly<Dependencies = {}>(
-  handlers: NightlyHandlers<NoInfer<Dependencies>>,
-  options?: ImplementOptions<Dependencies>,
-): NightlyImplementation<Dependencies> {
-  return implement(nightlyContract, handlers, registry, options);
-}
+export const implementNightly: {
+  <Dependencies = {}>(
+    handlers: NightlyHandlers<NoInfer<Dependencies>>,
+    options?: ImplementOptions<Dependencies>,
+  ): NightlyImplementation<Dependencies>;
+  /** Binds handlers to some of the tasks of contracts/nightly.ts: all others are left to other workers. */
+  partial<Dependencies = {}>(
+    handlers: Partial<NightlyHandlers<NoInfer<Dependencies>>>,
+    options?: ImplementOptions<Dependencies>,
+  ): NightlyImplementation<Dependencies>;
+} = /* @__PURE__ */ implementerOf(nightlyContract, registry);

@@ -9,7 +9,7 @@ import {
   type With,
   createClient,
   declaredBy,
-  implement,
+  implementerOf,
 } from "taskpact/codegen";
 import {
   type OrdersCalls,
@@ -151,36 +151,56 @@ interface Given<Dependencies> {
 
 export interface OrdersHandlers<Dependencies = {}> extends OrdersHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/orders.ts, for a worker and for local policies. */
-export function implementOrders<Dependencies = {}>(
-  handlers: OrdersHandlers<NoInfer<Dependencies>>,
-  options?: ImplementOptions<Dependencies>,
-): OrdersImplementation<Dependencies> {
-  return implement(ordersContract, handlers, registry, options);
-}
+export const implementOrders: {
+  <Dependencies = {}>(
+    handlers: OrdersHandlers<NoInfer<Dependencies>>,
+    options?: ImplementOptions<Dependencies>,
+  ): OrdersImplementation<Dependencies>;
+  /** Binds handlers to some of the tasks of contracts/orders.ts: all others are left to other workers. */
+  partial<Dependencies = {}>(
+    handlers: Partial<OrdersHandlers<NoInfer<Dependencies>>>,
+    options?: ImplementOptions<Dependencies>,
+  ): OrdersImplementation<Dependencies>;
+} = /* @__PURE__ */ implementerOf(ordersContract, registry);
 
 export interface PaymentsHandlers<Dependencies = {}> extends PaymentsHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/payments.ts, for a worker and for local policies. */
-export function implementPayments<Dependencies = {}>(
-  handlers: PaymentsHandlers<NoInfer<Dependencies>>,
-  options?: ImplementOptions<Dependencies>,
-): PaymentsImplementation<Dependencies> {
-  return implement(paymentsContract, handlers, registry, options);
-}
+export const implementPayments: {
+  <Dependencies = {}>(
+    handlers: PaymentsHandlers<NoInfer<Dependencies>>,
+    options?: ImplementOptions<Dependencies>,
+  ): PaymentsImplementation<Dependencies>;
+  /** Binds handlers to some of the tasks of contracts/payments.ts: all others are left to other workers. */
+  partial<Dependencies = {}>(
+    handlers: Partial<PaymentsHandlers<NoInfer<Dependencies>>>,
+    options?: ImplementOptions<Dependencies>,
+  ): PaymentsImplementation<Dependencies>;
+} = /* @__PURE__ */ implementerOf(paymentsContract, registry);
 
 export interface ShippingHandlers<Dependencies = {}> extends ShippingHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/shipping.ts, for a worker and for local policies. */
-export function implementShipping<Dependencies = {}>(
-  handlers: ShippingHandlers<NoInfer<Dependencies>>,
-  options?: ImplementOptions<Dependencies>,
-): ShippingImplementation<Dependencies> {
-  return implement(shippingContract, handlers, registry, options);
-}
+export const implementShipping: {
+  <Dependencies = {}>(
+    handlers: ShippingHandlers<NoInfer<Dependencies>>,
+    options?: ImplementOptions<Dependencies>,
+  ): ShippingImplementation<Dependencies>;
+  /** Binds handlers to some of the tasks of contracts/shipping.ts: all others are left to other workers. */
+  partial<Dependencies = {}>(
+    handlers: Partial<ShippingHandlers<NoInfer<Dependencies>>>,
+    options?: ImplementOptions<Dependencies>,
+  ): ShippingImplementation<Dependencies>;
+} = /* @__PURE__ */ implementerOf(shippingContract, registry);
 
 export interface StockHandlers<Dependencies = {}> extends StockHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/stock.ts, for a worker and for local policies. */
-export function implementStock<Dependencies = {}>(
-  handlers: StockHandlers<NoInfer<Dependencies>>,
-  options?: ImplementOptions<Dependencies>,
-): StockImplementation<Dependencies> {
-  return implement(stockContract, handlers, registry, options);
-}
+export const implementStock: {
+  <Dependencies = {}>(
+    handlers: StockHandlers<NoInfer<Dependencies>>,
+    options?: ImplementOptions<Dependencies>,
+  ): StockImplementation<Dependencies>;
+  /** Binds handlers to some of the tasks of contracts/stock.ts: all others are left to other workers. */
+  partial<Dependencies = {}>(
+    handlers: Partial<StockHandlers<NoInfer<Dependencies>>>,
+    options?: ImplementOptions<Dependencies>,
+  ): StockImplementation<Dependencies>;
+} = /* @__PURE__ */ implementerOf(stockContract, registry);

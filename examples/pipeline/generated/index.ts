@@ -9,7 +9,7 @@ import {
   type With,
   createClient,
   declaredBy,
-  implement,
+  implementerOf,
 } from "taskpact/codegen";
 import {
   type ReadingsCalls,
@@ -105,19 +105,30 @@ interface Given<Dependencies> {
 
 export interface ReadingsHandlers<Dependencies = {}> extends ReadingsHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/readings.ts, for a worker and for local policies. */
-export function implementReadings<Dependencies = {}>(
-  handlers: ReadingsHandlers<NoInfer<Dependencies>>,
-  module: string | URL,
-  options?: ImplementOptions<Dependencies>,
-): ReadingsImplementation<Dependencies> {
-  return implement(readingsContract, handlers, registry, options, module);
-}
+export const implementReadings: {
+  <Dependencies = {}>(
+    handlers: ReadingsHandlers<NoInfer<Dependencies>>,
+    module: string | URL,
+    options?: ImplementOptions<Dependencies>,
+  ): ReadingsImplementation<Dependencies>;
+  /** Binds handlers to some of the tasks of contracts/readings.ts: all others are left to other workers. */
+  partial<Dependencies = {}>(
+    handlers: Partial<ReadingsHandlers<NoInfer<Dependencies>>>,
+    module: string | URL,
+    options?: ImplementOptions<Dependencies>,
+  ): ReadingsImplementation<Dependencies>;
+} = /* @__PURE__ */ implementerOf(readingsContract, registry);
 
 export interface ReportHandlers<Dependencies = {}> extends ReportHandlersGiven<Given<Dependencies>> {}
 /** Binds handlers to the tasks of contracts/report.ts, for a worker and for local policies. */
-export function implementReport<Dependencies = {}>(
-  handlers: ReportHandlers<NoInfer<Dependencies>>,
-  options?: ImplementOptions<Dependencies>,
-): ReportImplementation<Dependencies> {
-  return implement(reportContract, handlers, registry, options);
-}
+export const implementReport: {
+  <Dependencies = {}>(
+    handlers: ReportHandlers<NoInfer<Dependencies>>,
+    options?: ImplementOptions<Dependencies>,
+  ): ReportImplementation<Dependencies>;
+  /** Binds handlers to some of the tasks of contracts/report.ts: all others are left to other workers. */
+  partial<Dependencies = {}>(
+    handlers: Partial<ReportHandlers<NoInfer<Dependencies>>>,
+    options?: ImplementOptions<Dependencies>,
+  ): ReportImplementation<Dependencies>;
+} = /* @__PURE__ */ implementerOf(reportContract, registry);
