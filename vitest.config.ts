@@ -10,7 +10,7 @@ export default defineConfig({
     include: ["{cli,generator,runtime,examples,tests,bench}/**/*.test.ts"],
     globalSetup: ["./tests/redis/global-setup.ts", "./tests/built/global-setup.ts"],
     execArgv: ["--conditions=taskpact-source"],
-    // Many start processes, which takes a busy machine of two cores seconds. What is to be fast counts its steps.
+    // Many tests start processes, which takes seconds on a busy machine with two cores. Speed is measured in bench/, not by time-outs.
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

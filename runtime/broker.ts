@@ -274,7 +274,7 @@ export interface Beat {
   readonly leaseMs: number;
   /** How long the presence holds without another beat, ms; 0 takes it away. */
   readonly presenceMs: number;
-  /** At which death of its worker a call is parked whose header does not say so; 0: at the first one, whatever it says. */
+  /** How many deaths of its worker park a call whose header sets no number; 0: one death parks any call. */
   readonly maxDeliveries: number;
   /** Whether lapsed leases of others are taken back too. */
   readonly reap: boolean;

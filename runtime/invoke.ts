@@ -29,7 +29,7 @@ export type Outcome =
       readonly error: AnyTaskError;
       /** What the handler said of the next attempt, if it did. */
       readonly wish?: RetryWish | undefined;
-      /** False where no handler has begun, as it was too late for that. */
+      /** False if the handler did not begin, because its lease or deadline may have passed. */
       readonly hasBegun?: false | undefined;
     };
 
@@ -50,7 +50,7 @@ export interface AttemptSettings extends AttemptKnown {
   readonly nodeQueue?: string | undefined;
   /** Who holds the attempt's slot. */
   readonly holder: object;
-  /** Whether it is not too late for the handler, asked right before that begins. @default it never is */
+  /** Whether the handler may still begin: called immediately before it. @default it always may */
   readonly mayBegin?: (() => boolean) | undefined;
   /** When it begins, by `performance.now`. @default now */
   readonly begunAt?: number | undefined;
@@ -156,7 +156,7 @@ export function timedOut(
   return new TaskError<string, unknown>("deadline_exceeded", `${which} after ${Math.round(limitMs)} ms`, details);
 }
 
-/** The outcome of an attempt whose handler did not begin any more. */
+/** The outcome of an attempt whose lease or deadline may have passed before its handler began. */
 function tooLate({ name: task }: Declaration, { callId, attempt }: AttemptSettings): Outcome {
   const reason = "its lease or its deadline may have passed before its handler began";
   const error = new TaskError<string, unknown>("unavailable", reason, { task, callId, attempt });

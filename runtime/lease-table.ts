@@ -14,8 +14,8 @@ export const tableLayout = {
   beats: 0,
   leases: 16,
   /**
-   * A row of a lease: its state; the queue's number; as float64 the fence, and when the keeper last sent that it is kept and it
-   * was, by the clock of `hrtime`, ms. That alone is written by the keeper.
+   * A row of a lease: its state; the queue's number; as float64 the fence, and when the keeper last sent a renewal that
+   * succeeded, by the clock of `hrtime`, ms. The keeper writes that field, and no other.
    */
   lease: { bytes: 24, queue: 4, fence: 8, keptAt: 16 },
   /**
@@ -104,7 +104,7 @@ export class LeaseTable {
     Atomics.add(this.#ints, tableLayout.beats >> 2, 1);
   }
 
-  /** When the keeper last asked to keep the lease of a row and it was kept, by `performance.now`; negative before. */
+  /** When the keeper last sent a renewal of a row's lease that succeeded, by `performance.now`; negative before the first. */
   keptAt(row: number): number {
     return this.#doubles[(row + tableLayout.lease.keptAt) >> 3]! - this.#clockOffset;
   }

@@ -11,8 +11,8 @@ export interface Lease {
   readonly claimedAt: number;
   /** Until when it holds for certain, by `performance.now`: beats put that off. */
   heldUntil: number;
-  /** Since when its keeper can know of it. */
-  readonly tabledAt: number;
+  /** When it was entered into the table, by `performance.now`: what its keeper did before concerns an earlier lease of the same row. */
+  readonly enteredAt: number;
   /** How many of its calls are this worker's still. */
   open: number;
   /** Its queue's number in the table, and its row there. */
@@ -70,8 +70,8 @@ export class Leases {
     const queueNumber = this.#queues.indexOf(queue);
     const row = table?.hold(queueNumber, fence);
     const heldUntil = claimedAt + this.#settings.leaseMs;
-    const tabledAt = performance.now();
-    const lease = { queue, fence, now, claimedAt, heldUntil, tabledAt, open: calls.length, queueNumber, row };
+    const enteredAt = performance.now();
+    const lease = { queue, fence, now, claimedAt, heldUntil, enteredAt, open: calls.length, queueNumber, row };
     held.set(fence, lease);
     return lease;
   }
@@ -85,12 +85,11 @@ export class Leases {
     }
   }
 
-  /** Whether a lease holds for certain, at a time by `performance.now`: its keeper may have renewed it while the event loop was blocked. */
-  isHeld({ heldUntil, tabledAt, row }: Lease, at: number): boolean {
+  /** Whether a lease certainly holds at a time by `performance.now`. The keeper may have renewed it while the event loop was blocked. */
+  isHeld({ heldUntil, enteredAt, row }: Lease, at: number): boolean {
     if (at < heldUntil) return true;
-    // Of a row that was another lease's before, what is said of that is older.
     const keptAt = row === undefined ? undefined : this.#table?.keptAt(row);
-    return keptAt !== undefined && tabledAt <= keptAt && at < keptAt + this.#settings.leaseMs;
+    return keptAt !== undefined && enteredAt <= keptAt && at < keptAt + this.#settings.leaseMs;
   }
 
   /** These reports will not be sent again. */

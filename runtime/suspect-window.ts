@@ -1,3 +1,5 @@
+import { performance } from "./real-time.ts";
+
 /** What runs of the calls whose worker has died before. */
 export interface RunningSuspects {
   readonly count: number;

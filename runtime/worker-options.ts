@@ -23,7 +23,7 @@ export interface WorkerOptions {
   readonly leaseMs?: number | undefined;
   /** How long running calls may take to finish when it is stopped, ms. @default 10_000 */
   readonly graceMs?: number | undefined;
-  /** At which death of its worker a call is parked whose contract has no `maxDeliveries`. @default 3 */
+  /** How many deaths of its worker park a call, unless its contract sets `maxDeliveries`. @default 3 */
   readonly maxDeliveries?: number | undefined;
   /** The largest reply, bytes as encoded. @default 1_048_576 */
   readonly maxResultBytes?: number | undefined;

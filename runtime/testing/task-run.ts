@@ -204,7 +204,7 @@ const alone: LockGiver = { take: async () => ({ fence: ++fences, leave: () => un
 function boundTask({ contract, tasks }: Implementation, name: string): BoundTask {
   const bound = tasks.find(({ declaration }) => declaration.shortName === name);
   if (bound !== undefined) return bound;
-  const part = name in contract.tasks ? "this implementation of " : "";
+  const part = Object.hasOwn(contract.tasks, name) ? "this implementation of " : "";
   throw new TaskError("invalid_argument", `runTask(): ${part}contract "${contract.name}" has no task ${name}`);
 }
 

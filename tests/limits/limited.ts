@@ -38,7 +38,7 @@ const limits = implement(contractOf("limits", declared, ["narrow", "single"]), {
   single: counted("single", 1),
 });
 const log = { ...quiet, info: (_: object, message: string) => message === "listening" && say("ready") };
-// Longer than a busy machine keeps a process from its beats: a lease that lapses lets others run its calls.
+// Long enough for a starved process to beat in time: once a lease lapses, others rightly run its calls.
 const worker = createWorker({ broker: url, namespace, implementations: [limits], log, leaseMs: 2_500 });
 process.once("disconnect", () => process.exit(1));
 process.once("message", () => void worker.stop());

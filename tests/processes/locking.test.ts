@@ -5,7 +5,7 @@ import { namespaceUntil } from "../redis/namespace.ts";
 import { describeRedis, sharedRedisUrl } from "../redis/suite.ts";
 import { Child } from "./child.ts";
 
-/** Longer than a busy machine takes to start a thread, which keeps the lease of a worker that is blocked. */
+/** Longer than a busy machine takes to start the thread that keeps a blocked worker's lease. */
 const leaseMs = 2_500;
 
 interface Said {
@@ -35,7 +35,7 @@ describeRedis("a lock that workers in several processes want", { timeout: 150_00
     };
 
     const first = await started("listening");
-    // It takes the next call while the first one blocks: a process takes longer to start than that.
+    // Started before the first one blocks, which may end sooner than a process starts. It claims the next call.
     const second = await started("waits", "waits");
     const blockMs = 4 * leaseMs;
     const blocking = await submit.asynchronous(blockMs);

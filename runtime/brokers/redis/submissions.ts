@@ -81,8 +81,8 @@ class Step {
   /** The places of those that were sent: callers may give up while the broker is away. */
   #sent: readonly number[] = [];
   #firstSentAt: number | undefined;
-  /** Whether calls that are late by the server's clock alone are sent once more. */
-  #repeatsLate = true;
+  /** Whether to resend, once, the calls that are late by the server's clock alone. */
+  #resendsLate = true;
   /** What became of those that were not sent. */
   readonly #unsent = new Map<number, Submitted>();
 
@@ -165,7 +165,7 @@ class Step {
       outcomes[index] = outcome;
       anyLate ||= outcome === late;
     }
-    return anyLate && this.#repeatsLate ? this.#again(outcomes) : outcomes;
+    return anyLate && this.#resendsLate ? this.#again(outcomes) : outcomes;
   }
 
   /** Late by the server's clock, and not by ours: that clock was set. Such calls are sent once more, without what was known of it. */
@@ -180,7 +180,7 @@ class Step {
     if (places.length === 0) return outcomes;
     const calls = places.map((index) => this.#calls[index]!);
     const step = new Step(this.#settings, this.#queue, calls, this.#batch, []);
-    step.#repeatsLate = false;
+    step.#resendsLate = false;
     const again = await outcomesOf(step, calls);
     for (const [nth, outcome] of again.entries()) outcomes[places[nth]!] = outcome;
     return outcomes;

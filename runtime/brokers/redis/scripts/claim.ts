@@ -149,8 +149,8 @@ local function take_aside(name, take)
       redis.pcall('ZREM', P .. 'deadlines', unpack(some))
       local before = count
       local left = take(some)
-      -- What is not leased now stands in a line or among the suspects, or has ended: it is no more aside. What is leased leaves
-      -- the list when it is tidied.
+      -- A call that was not leased has ended, or stands in a line or among the suspects: it is no longer put aside. Leased calls
+      -- leave the list when it is tidied.
       local leased = {}
       for i = before + 1, count do leased[ids[i]] = true end
       for i = 1, (left or #some + 1) - 1 do
