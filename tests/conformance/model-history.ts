@@ -50,6 +50,8 @@ export class History {
   readonly #observer: Broker;
   /** What each attempt was given, by id and fence. */
   readonly #claimed = new Map<string, Claimed>();
+  /** The calls that a discard was for. */
+  readonly #discarded = new Set<string>();
   #lab: Lab;
 
   /** @param watched - whether every call is looked at after every step; a look itself ends what is late. */
@@ -246,6 +248,7 @@ export class History {
   async discard(model: Model, id: string): Promise<void> {
     await this.#settle(model, [id]);
     expect(await this.#lab.broker.operator!.discard(queue, id)).toBe(model.discard(id));
+    this.#discarded.add(id);
   }
 
   async renew(model: Model, worker: WorkerName, fences: readonly number[], leaseMs: number): Promise<void> {
@@ -297,7 +300,7 @@ export class History {
     await this.look(model, callIds);
     await this.compare(model);
     const keys = await this.#harness.keys?.(queue);
-    expect(keys?.filter((key) => !mayRemain(key, [...model.calls.keys()])) ?? []).toEqual([]);
+    expect(keys?.filter((key) => !mayRemain(key, [...model.calls.keys()], this.#discarded)) ?? []).toEqual([]);
   }
 
   /** Learns from the broker what only it can know. */
@@ -347,9 +350,11 @@ function submissionOf({ id, number, delayMs, deadlineMs, ...others }: ModelSubmi
 }
 
 /** Whether a key of a queue may be there when no call is. */
-function mayRemain(key: string, parked: readonly string[]): boolean {
+function mayRemain(key: string, parked: readonly string[], discarded: ReadonlySet<string>): boolean {
   return (
     /^(fence|bell|bell:nested|mending|parked|excused|workers|worker:\w+)$/.test(key) ||
+    // For a minute, should the discard be sent again.
+    (key.startsWith("forgotten:") && discarded.has(key.slice("forgotten:".length))) ||
     parked.some((id) => key === `result:${id}` || key === `failures:${id}`)
   );
 }

@@ -20,6 +20,12 @@ test("the same seed gives a case the same chance, another seed or another name a
   expect(await drawn(1, "another")).not.toEqual(await drawn(1));
 });
 
+test("a bound of time is for full runs", async () => {
+  const slow = fault(async (run) => run.mustWithin(11, 10, "it took 11 ms"));
+  expect((await perform(slow, "short", 1)).violations).toEqual([]);
+  expect((await perform(slow, "full", 1)).violations).toEqual(["it took 11 ms"]);
+});
+
 test("what did not hold, was thrown, or could not be undone is told; all else is undone all the same", async () => {
   const undone: string[] = [];
   let folder = "";

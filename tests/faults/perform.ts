@@ -24,6 +24,7 @@ export async function perform(fault: FaultCase, scale: Scale, seed: number): Pro
     over: over.signal,
     figure: (name, value) => void (figures[name] = value),
     must: (holds, promise) => void (holds || violations.includes(promise) || violations.push(promise)),
+    mustWithin: (tookMs, mostMs, promise) => run.must(scale === "short" || tookMs <= mostMs, promise),
     defer: (undo) => void undos.push(undo),
   };
 

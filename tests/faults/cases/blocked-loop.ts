@@ -51,7 +51,11 @@ async function block(run: Run, round: number): Promise<number> {
   const tookMs = Math.round(performance.now() - begun);
   const code = limited.ok ? "a result" : limited.error.code;
   run.must(code === "deadline_exceeded", `round ${round}: what blocked past its limit was answered with ${code}`);
-  run.must(tookMs <= attemptMs + lateMs, `round ${round}: what blocked past its limit was answered after ${tookMs} ms`);
+  run.mustWithin(
+    tookMs,
+    attemptMs + lateMs,
+    `round ${round}: what blocked past its limit was answered after ${tookMs} ms`,
+  );
   // Its handler ends late, and says so in vain.
   const limitedEnds = (ended: readonly { what: string; id: string }[]) =>
     ended.some(({ what, id }) => what === "ended" && id === "l");

@@ -81,7 +81,7 @@ async function play(run: Run, round: number): Promise<{ readonly answers: number
   }
   run.must(answers.length === expected.length && answers.length > 0, `round ${round}: there are no answers`);
   const lateMsNow = Math.round(Math.max(...late));
-  run.must(lateMsNow <= lateMs, `round ${round}: a deadline was ${lateMsNow} ms late`);
+  run.mustWithin(lateMsNow, lateMs, `round ${round}: a deadline was ${lateMsNow} ms late`);
   await oracle.judge(expected);
   return { answers: answers.length, lateMs: lateMsNow };
 }

@@ -82,6 +82,6 @@ async function freeze(run: Run, name: string, task: "stubborn" | "work"): Promis
   run.must(refused === finishes.length, `${name}: the frozen worker's finish was accepted`);
   const { redelivered } = await oracle.judge([{ id: "f", number: 1 }]);
   const reclaimedMs = Math.round(next!.at - frozenAt);
-  run.must(reclaimedMs <= leaseMs + 1_000, `${name}: reclaimed ${reclaimedMs} ms after the freeze`);
+  run.mustWithin(reclaimedMs, leaseMs + 1_000, `${name}: reclaimed ${reclaimedMs} ms after the freeze`);
   return { redelivered, refused, aborted, reclaimedMs };
 }

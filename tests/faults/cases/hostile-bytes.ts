@@ -227,7 +227,7 @@ async function wrongTypes(run: Run, stage: Stage, worker: WorkerProcess): Promis
     const begun = performance.now();
     await calls.safe.work(1, 1);
     const lateMs = performance.now() - begun - 1_500;
-    run.must(lateMs <= 250, `${name} of a wrong type: a call outlived its deadline by ${Math.round(lateMs)} ms`);
+    run.mustWithin(lateMs, 250, `${name} of a wrong type: a call outlived its deadline by ${Math.round(lateMs)} ms`);
     await mustIdle(run, worker, `${name} of a wrong type`);
     // What was made meanwhile, as a lease whose list could not be read, goes with it.
     await stage.redis.del(key);
@@ -238,7 +238,7 @@ async function wrongTypes(run: Run, stage: Stage, worker: WorkerProcess): Promis
     const told = answer === undefined || answer.ok || answer.error.message;
     run.must(told === true, `${name} of a wrong type: a call that was accepted is lost: ${told}`);
   }
-  run.must(slowest <= 5_000, `work resumed ${Math.round(slowest)} ms after a wrong type was gone`);
+  run.mustWithin(slowest, 5_000, `work resumed ${Math.round(slowest)} ms after a wrong type was gone`);
   run.figure("keys of a wrong type", keys.length);
   run.figure("work resumed after them, ms", Math.round(slowest));
   const lines = worker.child

@@ -100,7 +100,7 @@ async function dieAt(
   const { lost, stale, redelivered } = await oracle.judge(lot.accepted);
   const what = here.length === 1 ? here[0]!.name : "at all seams";
   run.must(redelivered <= kills * concurrency, `${what}: ${redelivered} runs were repeats, with ${kills} kills`);
-  run.must(reclaims.worstMs <= leaseMs + 1_000, `${what}: a lease outlived its worker by ${reclaims.worstMs} ms`);
+  run.mustWithin(reclaims.worstMs, leaseMs + 1_000, `${what}: a lease outlived its worker by ${reclaims.worstMs} ms`);
   if (here.every(({ deaf }) => deaf)) run.must(cut > 0, "no subscription was cut");
   run.figure(
     what,

@@ -56,7 +56,7 @@ async function play(run: Run, what: string, lastsMs: number, sleeps: boolean): P
   run.must(strange.length === 0, `${what}: refused as ${strange.join(", ")}`);
   run.must(ok > 0, `${what}: no call was answered`);
   const lateMs = Math.round(told.worstMs - told.loopMs);
-  run.must(lateMs <= 250, `${what}: a call outlived its deadline by ${lateMs} ms, in which the event loop ran`);
+  run.mustWithin(lateMs, 250, `${what}: a call outlived its deadline by ${lateMs} ms, in which the event loop ran`);
   run.must(told.recovered && told.recoveredMs < 5_000, `${what}: it took ${told.recoveredMs} ms to recover`);
   run.figure(`${what}: calls made, answered`, `${told.made}, ${ok}`);
   run.figure(`${what}: refused`, JSON.stringify(refused).replaceAll('"', ""));

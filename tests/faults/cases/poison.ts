@@ -57,7 +57,7 @@ async function poisoned(run: Run, round: number, neighbours: number): Promise<vo
   const { redelivered, mostDeaths } = await oracle.judge([...expected, { id: "poison", state: "parked" }]);
   // Of the first death nobody knows whose fault it was; those after it are the poison's alone.
   run.must(mostDeaths <= 1, `round ${round}: a neighbour was charged with ${mostDeaths} deaths`);
-  run.must(reclaims.worstMs <= leaseMs + 1_000, `a lease outlived its worker by ${reclaims.worstMs} ms`);
+  run.mustWithin(reclaims.worstMs, leaseMs + 1_000, `a lease outlived its worker by ${reclaims.worstMs} ms`);
   run.figure(
     `round ${round}`,
     `${deaths} deaths, ${parked.length} parked, ${redelivered} redelivered, worst reclaim ${reclaims.worstMs} ms`,
