@@ -112,10 +112,13 @@ export class Model {
     const waiting = [...this.claimable(tasks.filter((task) => task !== pausedTask)).values()].flat();
     // Those of other tasks' lists come first, nobody knows in which order.
     const place = ++this.#last;
+    // Those that were due at once stand in an order that only the broker knows.
+    const places = new Map<number, number>();
     for (const call of waiting) {
       if (call.suspect ? !suspect : nestedOnly && call.priority !== "nested") continue;
       if (this.#ghosts.has(call.id)) continue;
-      call.place = call.aside === undefined ? ++this.#last : place;
+      if (call.aside === undefined && !places.has(call.place)) places.set(call.place, ++this.#last);
+      call.place = call.aside === undefined ? places.get(call.place)! : place;
       call.aside = pausedTask;
       // Some claim sends it back to the other suspects, nobody knows which.
       if (call.suspect) this.#ghosts.set(call.id, true);
