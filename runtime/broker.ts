@@ -288,8 +288,15 @@ export interface BeatReply {
   readonly reaped: number;
   /** How many calls wait for their turn in the queues; 0 where {@link Beat.reap} was not asked. */
   readonly waiting: number;
-  /** The queues whose leases could not be kept, and why; those of all others were. @default none */
-  readonly failed?: readonly { readonly queue: string; readonly error: AnyTaskError }[] | undefined;
+  /** The queues of which a part of the beat failed; all leases of the others were kept. @default none */
+  readonly failed?: readonly FailedBeat[] | undefined;
+}
+
+/** What failed of a beat on one queue, and whether its leases were kept all the same. */
+export interface FailedBeat {
+  readonly queue: string;
+  readonly error: AnyTaskError;
+  readonly kept: boolean;
 }
 
 /** A call as it stands. */

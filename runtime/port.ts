@@ -9,6 +9,7 @@ export type {
   ClaimedBatch,
   ClaimedCall,
   ClaimRequest,
+  FailedBeat,
   HeardEvent,
   Keeper,
   Keepers,

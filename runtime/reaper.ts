@@ -94,7 +94,7 @@ export class Reaper {
     const reply = await this.#broker.renew(beat);
     const { lost, reaped, failed = [] } = reply;
     for (const { name, fences } of beat.queues)
-      if (!failed.some(({ queue }) => queue === name)) this.#settings.kept(name, fences, sentAt);
+      if (!failed.some(({ queue, kept }) => queue === name && !kept)) this.#settings.kept(name, fences, sentAt);
     for (const { queue, fence } of lost) this.#settings.lost(queue, fence);
     if (reaped > 0) this.#log.warn({ reaped }, "took back calls whose worker is gone");
     // What was kept and learned counts; the rest is told as a beat that failed is.

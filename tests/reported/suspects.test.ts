@@ -206,6 +206,31 @@ describeRedis("over a real Redis", () => {
       .toBe("queued");
   });
 
+  reported("F1", "what keeps a beat from taking back lost calls does not keep it from renewing", async (got) => {
+    const { broker, redis, key, submit } = open();
+    await submit("held");
+    await claim(broker, { leaseMs: 10_000 });
+    const fence = (await redis.zscore(key("leases"), "held"))!;
+    const due = async () => Number(await redis.zscore(key("expiry"), fence));
+    const before = await due();
+    await redis.set(key("excused"), "of a wrong type");
+    const queues = [{ name: queue, tasks: [], fences: [Number(fence)] }];
+    const { lost, failed } = await broker.renew({
+      ...beat,
+      worker: "w",
+      queues,
+      presenceMs: 0,
+      maxDeliveries: 3,
+      reap: true,
+    });
+    got(
+      `renewed by ${Math.round(((await due()) - before) / 1_000)} s, and said to have ${failed?.[0]?.kept ? "" : "not "}been`,
+    );
+    expect(lost).toEqual([]);
+    expect(failed).toMatchObject([{ queue, kept: true, error: { code: "internal" } }]);
+    expect((await due()) - before).toBeGreaterThan(40_000);
+  });
+
   reported("F6", "a worker that stops gives back what a claim was given whose reply was lost", async (got) => {
     const { namespace, broker, redis, key, submit } = open();
     const proxy = await Proxy.to(sharedRedisUrl(), onTestFinished);
