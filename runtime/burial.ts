@@ -3,7 +3,7 @@ import { batchLimit } from "./batch.ts";
 import { awaitedTtlMs, parkedTtlMs } from "./brokers/retention.ts";
 import { toWire, writeReply } from "./envelope.ts";
 import { TaskError } from "./errors.ts";
-import { emptyHeader, type Header, protocolVersion, readHeader } from "./header.ts";
+import { emptyHeader, type Header, mayHaveBegun, protocolVersion, readHeader } from "./header.ts";
 import { newAddress } from "./id.ts";
 import { forsaken, takeBack } from "./node-queue.ts";
 
@@ -47,7 +47,7 @@ export async function bury(broker: Broker, queue: string): Promise<boolean> {
 
 function lastWord({ queue, fence, now }: ClaimedBatch, { id, record, suspect }: ClaimedCall): Report {
   const header = headerOf(record);
-  const hasBegun = suspect || header.begun || header.attempt + header.deaths > 0;
+  const hasBegun = suspect || mayHaveBegun(header);
   const error = new TaskError<string, unknown>(hasBegun ? "worker_lost" : "unavailable", forsaken(queue));
   const reply = { error: toWire(error) };
   if (!header.awaited) {

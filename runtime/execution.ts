@@ -13,6 +13,7 @@ import {
   emptyHeader,
   hasHeader,
   type Header,
+  mayHaveBegun,
   mostAttempts,
   noFingerprint,
   newestVersion,
@@ -404,8 +405,7 @@ export class Execution {
 
   /** Whether a handler may have begun with it before. */
   #mayHaveBegun(): boolean {
-    const { begun, attempt, deaths } = this.#header;
-    return begun || attempt > 0 || deaths > 0 || this.suspect;
+    return this.suspect || mayHaveBegun(this.#header);
   }
 
   /** Ends a call that is delivered at most once, and whose handler may have begun. Its request is kept. */
@@ -429,9 +429,10 @@ export class Execution {
    */
   #isPast(at: number): boolean {
     if (!this.#settings.leases.isHeld(this.#lease, at)) return true;
-    const { awaited, deadline, attempt, deaths } = this.#header;
-    // Of a call that nobody awaits, the deadline bounds the wait for its first start.
-    const isBound = awaited || !(attempt > 0 || deaths > 0 || this.suspect);
+    const { awaited, deadline } = this.#header;
+    // Of a call that nobody awaits, the deadline bounds the wait for its first start. A claim judges by the same words: else what it gives
+    // would come back at once, and for ever.
+    const isBound = awaited || !this.#mayHaveBegun();
     return deadline > 0 && isBound && deadline - this.#lease.now <= at - this.#lease.claimedAt;
   }
 

@@ -156,6 +156,11 @@ function putMarks(target: Buffer, at: number, header: Header): void {
   target[at + 1] = header.maxDeliveries;
 }
 
+/** Whether a handler may have begun with a call before, by all that its header says; a suspect's may have, too. */
+export function mayHaveBegun({ attempt, deaths, begun }: Header): boolean {
+  return attempt > 0 || deaths > 0 || begun;
+}
+
 /** The same bytes as a Buffer, which reads numbers. */
 export function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

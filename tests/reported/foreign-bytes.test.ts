@@ -309,6 +309,37 @@ describeRedis("bytes of others, over a real Redis", () => {
     timeoutMs,
   );
 
+  reported(
+    "B2",
+    "a call past its deadline is begun or ends, whatever its header says of earlier attempts: none goes back and forth",
+    async (got) => {
+      const place = new ForeignPlace();
+      await place.lab.worker();
+      const bits = [1, 2, 4, 8, 16];
+      const ids = Array.from({ length: 2 ** bits.length }, (_, number) => `past${number}`);
+      for (const [number, id] of ids.entries()) {
+        const [awaited, attempt, deaths, begun, isSuspect] = bits.map((bit) => (number & bit) !== 0);
+        const header = { awaited: awaited!, attempt: Number(attempt), deaths: Number(deaths), begun: begun! };
+        const record = request("lab.addition", { a: 1, b: 2 }, { ...header, deadline: Date.now() - 1_000 }, (bytes) => {
+          if (isSuspect) bytes[headerOffset + 3]! |= 64;
+        });
+        await place.put(id, record);
+      }
+      const stateOf = async (id: string) =>
+        (await place.redis.getBuffer(place.key(`result:${id}`)))?.[headerOffset + 1];
+      const states = () => Promise.all(ids.map(stateOf));
+      const [succeeded, expired] = [4, 7];
+      await expect.poll(async () => (await states()).filter((state) => state! < 4), { timeout: 10_000 }).toEqual([]);
+      const ended = await states();
+      got(
+        `${ended.filter((state) => state === succeeded).length} ran, ${ended.filter((state) => state === expired).length} expired`,
+      );
+      for (const [number, state] of ended.entries())
+        expect(state, ids[number]).toBe((number & 1) === 0 && number > 1 ? succeeded : expired);
+    },
+    timeoutMs,
+  );
+
   test("a key of a wrong type beside a call keeps none of the others from being looked up", async () => {
     const place = new ForeignPlace();
     await place.lab.worker();

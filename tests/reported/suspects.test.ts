@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import type { Broker } from "taskpact";
 import { expect, onTestFinished } from "vitest";
@@ -56,6 +57,25 @@ reportedOnBrokers(
     got(`it ran on a worker, then ${place === "here" ? "at its caller" : `on ${place}`}`);
     expect(ranUntilThen).toEqual(["held:x:worker", "movable:here"]);
     expect(place).toBe("another worker");
+  },
+  generous,
+);
+
+reportedOnBrokers(
+  "A6",
+  "a submitted call that began on a worker that stopped runs again, also past the time by which it was to start",
+  async ({ lab, got }) => {
+    const worker = await lab.worker();
+    const tasks = lab.client();
+    const handle = await tasks.with({ expiresInMs: 1_000 }).submit.held("x");
+    await lab.begun("x");
+    await worker.stop(0);
+    await sleep(1_100);
+    lab.release("x");
+    await lab.worker({}, "another worker");
+    await expect.poll(async () => (await handle.status()).state, { timeout: 10_000 }).toBe("succeeded");
+    got(lab.ran.join(", "));
+    expect(lab.ran).toEqual(["held:x:worker", "held:x:another worker"]);
   },
   generous,
 );

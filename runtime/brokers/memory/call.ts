@@ -1,5 +1,5 @@
 import type { StoredCall } from "../../broker.ts";
-import { type Header, type Rank, newHeader, readHeader, withHeader } from "../../header.ts";
+import { type Header, type Rank, mayHaveBegun, newHeader, readHeader, withHeader } from "../../header.ts";
 import { type CallState, isTerminal } from "../../state.ts";
 import type { Deque } from "./deque.ts";
 import type { Due, DueHeap } from "./due-heap.ts";
@@ -132,8 +132,8 @@ export function addFailure(call: Call, failure: Uint8Array): void {
 }
 
 /** Whether its handler may have begun. */
-export function hasStarted({ header: { attempt, deaths, begun }, suspect }: Call): boolean {
-  return attempt > 0 || deaths > 0 || begun || suspect;
+export function hasStarted({ header, suspect }: Call): boolean {
+  return suspect || mayHaveBegun(header);
 }
 
 /**
