@@ -12,6 +12,8 @@ export interface LockingAttempt {
   readonly fence: number;
   /** Its own view of itself. */
   readonly context: Pick<Context, "remainingMs" | "signal">;
+  /** Whether its lease and its deadline still hold. @default they always do */
+  readonly stands: (() => boolean) | undefined;
 }
 
 /** The locks of one attempt. */
@@ -47,6 +49,9 @@ export class AttemptLocks {
         signal,
       });
       try {
+        // The answer may have been read late, and a lock without its attempt's lease is another's.
+        if (this.#attempt.stands?.() === false)
+          refuse(`this attempt was over before it heard that the lock "${name}" is its own`);
         return await fn(held.fence);
       } finally {
         held.leave();

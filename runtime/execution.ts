@@ -198,7 +198,7 @@ export class Execution {
       origin: this.#request,
       nest: this.#settings.nest,
       holder: this,
-      mayBegin: () => !this.#isPast(performance.now()),
+      stands: () => !this.#isPast(performance.now()),
       attempt: this.#header.attempt + 1,
       fence: this.fence,
       begunAt: this.#begunAt,

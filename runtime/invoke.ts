@@ -50,8 +50,8 @@ export interface AttemptSettings extends AttemptKnown {
   readonly nodeQueue?: string | undefined;
   /** Who holds the attempt's slot. */
   readonly holder: object;
-  /** Whether the handler may still begin: called immediately before it. @default it always may */
-  readonly mayBegin?: (() => boolean) | undefined;
+  /** Whether the attempt's lease and its call's deadline still hold. Nothing of it begins when they don't. @default they always do */
+  readonly stands?: (() => boolean) | undefined;
   /** When it begins, by `performance.now`. @default now */
   readonly begunAt?: number | undefined;
   /** How long the handler may run, ms. */
@@ -99,7 +99,7 @@ export class Attempt {
     let later: Promise<unknown> | undefined;
     try {
       const passed = declaration.params.pass(params);
-      if (settings.mayBegin?.() === false) return this.#context.concluded(tooLate(declaration, settings));
+      if (settings.stands?.() === false) return this.#context.concluded(tooLate(declaration, settings));
       returned = bound.handler(passed, this.#context);
       // A promise of the handler's may have a `constructor` that throws, or a `then` of its own.
       later = isPromiseLike(returned) ? Promise.resolve(returned) : undefined;
@@ -285,8 +285,8 @@ class AttemptContext extends AttemptFacts implements Context<Record<string, unkn
   }
 
   get lock(): Context["lock"] {
-    const { locks, queue } = this.#settings;
-    this.#locks ??= new AttemptLocks(locks, { queue, callId: this.callId, fence: this.fence, context: this });
+    const { locks, queue, stands } = this.#settings;
+    this.#locks ??= new AttemptLocks(locks, { queue, callId: this.callId, fence: this.fence, context: this, stands });
     return this.#locks.lock;
   }
 

@@ -53,6 +53,19 @@ test("a broker that is away, or breaks, is the handler's failure, and not told a
   await expect(new LockRoom({} as Broker, console).take(request)).rejects.toMatchObject({ code: "failed" });
 });
 
+test("an owner without a lease that hears too late of its lock asks again", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { room, take } = roomOf(taken, { outcome: "taken", fence: 9 });
+  take.mockImplementationOnce(async () => {
+    vi.setSystemTime(0);
+    await vi.advanceTimersByTimeAsync(localLifeMs);
+    return taken;
+  });
+  await expect(room.take({ ...request, owner: { id: "a", fence: 0, nth: 1 } })).resolves.toMatchObject({ fence: 7 });
+  expect(take).toHaveBeenCalledTimes(2);
+});
+
 test("where nobody aborts it, the wait for a lock ends with the attempt's time", async () => {
   const { room, leave } = roomOf({ outcome: "busy" });
   await expect(room.take({ ...request, leftMs: 20 })).rejects.toMatchObject({ code: "deadline_exceeded" });

@@ -88,7 +88,11 @@ export class LockRoom implements LockGiver {
     const boundMs = Math.min(waitMs, leftMs);
     const until = performance.now() + boundMs;
     for (let looks = 0; ; looks++) {
+      const askedAt = performance.now();
       const answer = await this.#ask(locks, request);
+      // One without a lease that hears of it so late may have lost it again.
+      const isLate = owner.fence === 0 && performance.now() - askedAt >= localLifeMs;
+      if (answer.outcome === "taken" && isLate) continue;
       if (answer.outcome === "taken") return answer.fence;
       if (answer.outcome === "lost") throw failed(`the lock "${name}": the attempt that wants it is over`);
       if (signal.aborted) throw signal.reason;

@@ -82,6 +82,44 @@ describeRedis("a worker that stands still between its claim and the begin", () =
   );
 });
 
+reportedOnBrokers(
+  "A4",
+  "what is to run under a lock does not begin once the lease of its attempt is past",
+  async ({ lab, got }) => {
+    const inner = lab.broker();
+    const { locks } = inner;
+    let replies = 0;
+    const late: Broker = {
+      ...plainMethods(inner),
+      claim: (request) => inner.claim(request),
+      subscribe: (...given) => inner.subscribe(...given),
+      locks: {
+        leave: (...given) => locks!.leave(...given),
+        take: async (...given) => {
+          const answer = await locks!.take(...given);
+          if (answer.outcome === "taken" && ++replies === 1) standStill(1_500);
+          return answer;
+        },
+      },
+    };
+    const worker = new CallLab(() => late);
+    const under: number[] = [];
+    worker.acts["lock"] = ({ lock }: HandlerContext) => {
+      const begunAt = performance.now();
+      return lock("door", () => void under.push(performance.now() - begunAt));
+    };
+    await worker.worker({ leaseMs: 1_000 });
+    await lab.client().with({ policy: "remote-only", timeoutMs: 10_000 }).safe.acting("lock", null);
+    got(
+      under.length === 0
+        ? "it did not"
+        : `begun ${under.map(Math.round).join()} ms after the claim, of a lease of 1000 ms`,
+    );
+    expect(under.filter((age) => age >= 1_000)).toEqual([]);
+  },
+  slowMs,
+);
+
 describeRedis("a broker that is away while a call is submitted", () => {
   reported(
     "A5",
