@@ -335,7 +335,7 @@ describeRedis("bytes of others, over a real Redis", () => {
         `${ended.filter((state) => state === succeeded).length} ran, ${ended.filter((state) => state === expired).length} expired`,
       );
       for (const [number, state] of ended.entries())
-        expect(state, ids[number]).toBe((number & 1) === 0 && number > 1 ? succeeded : expired);
+        expect([ids[number], state]).toEqual([ids[number], (number & 1) === 0 && number > 1 ? succeeded : expired]);
     },
     timeoutMs,
   );
