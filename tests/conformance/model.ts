@@ -109,7 +109,8 @@ export class Model {
 
   /** A claim comes by while the calls' task is paused, and puts aside what it could have. */
   hold(tasks: readonly string[], suspect: boolean, nestedOnly: boolean): void {
-    const waiting = [...this.claimable(tasks.filter((task) => task !== pausedTask)).values()].flat();
+    const lists = [...this.claimable(tasks.filter((task) => task !== pausedTask)).values()];
+    const waiting = lists.flat().toSorted((one, other) => one.place - other.place);
     // Those of other tasks' lists come first, nobody knows in which order.
     const place = ++this.#last;
     // Those that were due at once stand in an order that only the broker knows.
