@@ -93,7 +93,7 @@ export class History {
     const known = model.look(id) !== undefined;
     const maxLength = model.waiting + room;
     const [submitted] = await this.#lab.submitAll([submissionOf(call)], [], maxLength);
-    model.endLate();
+    model.meetLate();
     if (room === 0 && !known) {
       expect(submitted).toEqual({ outcome: "full" });
       return;

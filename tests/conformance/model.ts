@@ -101,8 +101,13 @@ export class Model {
     return open.filter((call) => !isLate(call, this.now) && !this.#isSuspect(call)).length;
   }
 
-  /** All calls past their deadlines that wait end now. */
-  endLate(which: (call: ModelCall) => boolean = () => true): void {
+  /** A submit comes by that may end all calls past their deadlines, if it finds no room without that. */
+  meetLate(): void {
+    for (const call of this.calls.values()) this.#met(call);
+  }
+
+  /** Calls past their deadlines that wait end now. */
+  endLate(which: (call: ModelCall) => boolean): void {
     for (const call of this.calls.values())
       if (isLate(call, this.now) && which(call)) this.#end(call, "expired", bareTtl(call), call.metAt);
   }
