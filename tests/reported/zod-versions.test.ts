@@ -67,6 +67,22 @@ reported(
   240_000,
 );
 
+reported(
+  "S6",
+  "a project with zod 4.0 is told on import which zod it needs, and not of a missing export",
+  async (got) => {
+    const project = await projectWith("zod-too-old", { "repro.mjs": `import { task } from "taskpact";\nvoid task;\n` });
+    const { status, stderr } = project.run("repro.mjs");
+    got(/taskpact needs[^\n]*/.exec(stderr)?.[0] ?? "nothing about zod");
+    expect(status).toBe(1);
+    expect(stderr).toContain(
+      `taskpact needs zod ${oldestZod} or newer, and finds 4.0.17; update it: npm install zod@latest`,
+    );
+    expect(stderr).not.toContain("does not provide an export");
+  },
+  240_000,
+);
+
 reported("C6", "a schema that an older copy of zod made is refused, naming its version", (got) => {
   const old = tooOld as unknown as { readonly string: () => ZodString };
   const reason = `params.a was made by zod 4.0.17, and taskpact needs ${oldestZod} or newer`;
