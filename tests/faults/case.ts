@@ -30,7 +30,7 @@ export interface Run {
   figure(name: string, value: number | string): void;
   /** Something that must hold. If it doesn't, the case has failed, and goes on. */
   must(holds: boolean, promise: string): void;
-  /** A bound of time that must hold, in a full run: a short one shares its machine with other tests, and no process is prompt there. */
+  /** A time limit. A short run shares its machine with other tests, so it gets ten times the limit. */
   mustWithin(tookMs: number, mostMs: number, promise: string): void;
   /** Has something undone when the case is over, however that ends; the last one first. */
   defer(undo: () => unknown): void;
