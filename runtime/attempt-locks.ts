@@ -12,8 +12,8 @@ export interface LockingAttempt {
   readonly fence: number;
   /** Its own view of itself. */
   readonly context: Pick<Context, "remainingMs" | "signal">;
-  /** Whether its lease and its deadline still hold. @default they always do */
-  readonly stands: (() => boolean) | undefined;
+  /** Whether it still has its lease and time left. Undefined: always. */
+  readonly isCurrent: (() => boolean) | undefined;
 }
 
 /** The locks of one attempt. */
@@ -49,9 +49,9 @@ export class AttemptLocks {
         signal,
       });
       try {
-        // The answer may have been read late, and a lock without its attempt's lease is another's.
-        if (this.#attempt.stands?.() === false)
-          refuse(`this attempt was over before it heard that the lock "${name}" is its own`);
+        // The process may have been stopped before it read the answer. Without the lease, the lock belongs to someone else.
+        if (this.#attempt.isCurrent?.() === false)
+          refuse(`the lock "${name}" came too late: this attempt's lease or deadline has passed`);
         return await fn(held.fence);
       } finally {
         held.leave();

@@ -288,14 +288,15 @@ export interface BeatReply {
   readonly reaped: number;
   /** How many calls wait for their turn in the queues; 0 where {@link Beat.reap} was not asked. */
   readonly waiting: number;
-  /** The queues of which a part of the beat failed; all leases of the others were kept. @default none */
+  /** The queues on which some step of the beat failed. On all other queues, the leases were renewed. @default none */
   readonly failed?: readonly FailedBeat[] | undefined;
 }
 
-/** What failed of a beat on one queue, and whether its leases were kept all the same. */
+/** A beat that failed on one queue. */
 export interface FailedBeat {
   readonly queue: string;
   readonly error: AnyTaskError;
+  /** Whether the worker's own leases were renewed before the failure: then only taking back lapsed calls failed. */
   readonly kept: boolean;
 }
 

@@ -47,7 +47,7 @@ export async function bury(broker: Broker, queue: string): Promise<boolean> {
 
 function lastWord({ queue, fence, now }: ClaimedBatch, { id, record, suspect }: ClaimedCall): Report {
   const header = headerOf(record);
-  const hasBegun = suspect || mayHaveBegun(header);
+  const hasBegun = mayHaveBegun(header, suspect);
   const error = new TaskError<string, unknown>(hasBegun ? "worker_lost" : "unavailable", forsaken(queue));
   const reply = { error: toWire(error) };
   if (!header.awaited) {

@@ -167,7 +167,7 @@ export class Execution {
       this.#answer({ ok: false, error: foreignCall(this.#request.of, owner).with({ callId: this.id, attempt }) });
       return undefined;
     }
-    if (this.#header.atMostOnce && this.#mayHaveBegun()) {
+    if (this.#header.atMostOnce && mayHaveBegun(this.#header, this.suspect)) {
       this.#lose("a worker that may have begun it died");
       return undefined;
     }
@@ -198,7 +198,7 @@ export class Execution {
       origin: this.#request,
       nest: this.#settings.nest,
       holder: this,
-      stands: () => !this.#isPast(performance.now()),
+      isCurrent: () => !this.#isPast(performance.now()),
       attempt: this.#header.attempt + 1,
       fence: this.fence,
       begunAt: this.#begunAt,
@@ -403,11 +403,6 @@ export class Execution {
     this.#reportParked(error);
   }
 
-  /** Whether a handler may have begun with it before. */
-  #mayHaveBegun(): boolean {
-    return this.suspect || mayHaveBegun(this.#header);
-  }
-
   /** Ends a call that is delivered at most once, and whose handler may have begun. Its request is kept. */
   #lose(reason: string): void {
     const attempt = this.#header.attempt + 1;
@@ -430,9 +425,9 @@ export class Execution {
   #isPast(at: number): boolean {
     if (!this.#settings.leases.isHeld(this.#lease, at)) return true;
     const { awaited, deadline } = this.#header;
-    // Of a call that nobody awaits, the deadline bounds the wait for its first start. A claim judges by the same words: else what it gives
-    // would come back at once, and for ever.
-    const isBound = awaited || !this.#mayHaveBegun();
+    // For a call that nobody awaits, the deadline limits only the wait for its first start. The claim script applies the same rule (`is_late`). If
+    // the two disagreed, the call would be claimed and given back in an endless loop.
+    const isBound = awaited || !mayHaveBegun(this.#header, this.suspect);
     return deadline > 0 && isBound && deadline - this.#lease.now <= at - this.#lease.claimedAt;
   }
 

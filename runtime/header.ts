@@ -156,9 +156,9 @@ function putMarks(target: Buffer, at: number, header: Header): void {
   target[at + 1] = header.maxDeliveries;
 }
 
-/** Whether a handler may have begun with a call before, by all that its header says; a suspect's may have, too. */
-export function mayHaveBegun({ attempt, deaths, begun }: Header): boolean {
-  return attempt > 0 || deaths > 0 || begun;
+/** Whether a handler may have started this call before. The scripts' `has_begun` is the same rule. */
+export function mayHaveBegun({ attempt, deaths, begun }: Header, suspect: boolean): boolean {
+  return suspect || attempt > 0 || deaths > 0 || begun;
 }
 
 /** The same bytes as a Buffer, which reads numbers. */

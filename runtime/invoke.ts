@@ -50,8 +50,8 @@ export interface AttemptSettings extends AttemptKnown {
   readonly nodeQueue?: string | undefined;
   /** Who holds the attempt's slot. */
   readonly holder: object;
-  /** Whether the attempt's lease and its call's deadline still hold. Nothing of it begins when they don't. @default they always do */
-  readonly stands?: (() => boolean) | undefined;
+  /** Whether the attempt still has its lease and time left. If not, neither its handler nor code under a lock starts. @default always */
+  readonly isCurrent?: (() => boolean) | undefined;
   /** When it begins, by `performance.now`. @default now */
   readonly begunAt?: number | undefined;
   /** How long the handler may run, ms. */
@@ -99,7 +99,7 @@ export class Attempt {
     let later: Promise<unknown> | undefined;
     try {
       const passed = declaration.params.pass(params);
-      if (settings.stands?.() === false) return this.#context.concluded(tooLate(declaration, settings));
+      if (settings.isCurrent?.() === false) return this.#context.concluded(tooLate(declaration, settings));
       returned = bound.handler(passed, this.#context);
       // A promise of the handler's may have a `constructor` that throws, or a `then` of its own.
       later = isPromiseLike(returned) ? Promise.resolve(returned) : undefined;
@@ -285,8 +285,14 @@ class AttemptContext extends AttemptFacts implements Context<Record<string, unkn
   }
 
   get lock(): Context["lock"] {
-    const { locks, queue, stands } = this.#settings;
-    this.#locks ??= new AttemptLocks(locks, { queue, callId: this.callId, fence: this.fence, context: this, stands });
+    const { locks, queue, isCurrent } = this.#settings;
+    this.#locks ??= new AttemptLocks(locks, {
+      queue,
+      callId: this.callId,
+      fence: this.fence,
+      context: this,
+      isCurrent,
+    });
     return this.#locks.lock;
   }
 

@@ -53,7 +53,7 @@ test("a broker that is away, or breaks, is the handler's failure, and not told a
   await expect(new LockRoom({} as Broker, console).take(request)).rejects.toMatchObject({ code: "failed" });
 });
 
-test("an owner without a lease that hears too late of its lock asks again", async () => {
+test("an owner without a lease asks again if the answer came too late", async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const { room, take } = roomOf(taken, { outcome: "taken", fence: 9 });

@@ -90,12 +90,12 @@ export class LockRoom implements LockGiver {
     for (let looks = 0; ; looks++) {
       const askedAt = performance.now();
       const answer = await this.#ask(locks, request);
-      // One without a lease that hears of it so late may have lost it again.
-      const isLate = owner.fence === 0 && performance.now() - askedAt >= localLifeMs;
-      if (answer.outcome === "taken" && isLate) continue;
-      if (answer.outcome === "taken") return answer.fence;
+      // An owner without a lease loses the lock after this time. If the answer took that long, ask again.
+      const isStale = owner.fence === 0 && performance.now() - askedAt >= localLifeMs;
+      if (answer.outcome === "taken" && !isStale) return answer.fence;
       if (answer.outcome === "lost") throw failed(`the lock "${name}": the attempt that wants it is over`);
       if (signal.aborted) throw signal.reason;
+      if (answer.outcome === "taken") continue;
       const patienceMs = until - performance.now();
       if (patienceMs <= 0) {
         if (waitMs < leftMs) throw busy(name, waitMs);

@@ -353,7 +353,7 @@ function submissionOf({ id, number, delayMs, deadlineMs, ...others }: ModelSubmi
 function mayRemain(key: string, parked: readonly string[], discarded: ReadonlySet<string>): boolean {
   return (
     /^(fence|bell|bell:nested|mending|parked|excused|workers|worker:\w+)$/.test(key) ||
-    // For a minute, should the discard be sent again.
+    // Kept for a minute, in case the discard is sent again.
     (key.startsWith("forgotten:") && discarded.has(key.slice("forgotten:".length))) ||
     parked.some((id) => key === `result:${id}` || key === `failures:${id}`)
   );

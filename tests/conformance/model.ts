@@ -101,7 +101,7 @@ export class Model {
     return open.filter((call) => !isLate(call, this.now) && !this.#isSuspect(call)).length;
   }
 
-  /** A submit comes by that may end all calls past their deadlines, if it finds no room without that. */
+  /** A submit to a full queue ends calls past their deadlines to make room. Whether it had to is not known here. */
   meetLate(): void {
     for (const call of this.calls.values()) this.#met(call);
   }
@@ -118,7 +118,7 @@ export class Model {
     const waiting = lists.flat().toSorted((one, other) => one.place - other.place);
     // Those of other tasks' lists come first, nobody knows in which order.
     const place = ++this.#last;
-    // Those that were due at once stand in an order that only the broker knows.
+    // Calls that became due at the same time keep an equal place: only the broker knows their order.
     const places = new Map<number, number>();
     for (const call of waiting) {
       if (call.suspect ? !suspect : nestedOnly && call.priority !== "nested") continue;

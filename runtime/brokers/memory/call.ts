@@ -133,7 +133,7 @@ export function addFailure(call: Call, failure: Uint8Array): void {
 
 /** Whether its handler may have begun. */
 export function hasStarted({ header, suspect }: Call): boolean {
-  return suspect || mayHaveBegun(header);
+  return mayHaveBegun(header, suspect);
 }
 
 /**

@@ -18,16 +18,16 @@ interface QueueBeat {
 }
 
 /**
- * A worker's beat, on all its queues: what is wrong with one keeps none of the others from being told, nor its own leases from
- * being kept.
+ * A worker's beat on all its queues. A failure on one queue does not stop the others, and a failure to take back lapsed calls does not
+ * undo the renewal of the worker's own leases.
  *
- * @throws TaskError as the port says, if no queue's leases could be kept.
+ * @throws TaskError as the port says, if the leases of no queue could be renewed.
  */
 export async function renewAll(run: RunScript, beat: Beat): Promise<BeatReply> {
   const replies = await Promise.all(beat.queues.map((queue) => beatOne(run, queue, beat)));
   const failed = replies.flatMap((reply) => reply.failed ?? []);
-  if (failed.length > 0 && failed.length === replies.length && failed.every(({ kept }) => !kept))
-    throw failed[0]!.error;
+  const [first] = failed;
+  if (first !== undefined && replies.every((reply) => reply.failed?.kept === false)) throw first.error;
   return {
     lost: replies.flatMap(({ lost }) => lost),
     reaped: replies.reduce((sum, { reaped }) => sum + reaped, 0),
